@@ -1,0 +1,47 @@
+//! Who acts, and what they may do.
+
+use crate::{AppPasswordId, Role, SessionId, UserId};
+
+/// Who a request acts as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A person, by a token or the page's cookie.
+    User {
+        /// Who.
+        id: UserId,
+        /// What the account may do besides its own.
+        role: Role,
+        /// The sign-in that the request belongs to.
+        session: SessionId,
+    },
+    /// A program of a person, by one of their app passwords.
+    App {
+        /// Whose.
+        id: UserId,
+        /// By which password.
+        password: AppPasswordId,
+    },
+    /// The server itself, doing a job.
+    Worker,
+}
+
+impl Actor {
+    /// The person behind the request; `None` for the server itself.
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } | Self::App { id, .. } => Some(*id),
+            Self::Worker => None,
+        }
+    }
+}
+
+/// What may be done with a node. A stronger right holds every weaker one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// See it, list it, download it.
+    View,
+    /// Change it and what is below it.
+    Edit,
+    /// Everything, such as purge it or share it.
+    Own,
+}

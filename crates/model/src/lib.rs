@@ -1,0 +1,39 @@
+//! The nouns of Cumuli: what every other crate speaks of. No I/O, no async runtime, no clock.
+//!
+//! One word per concept, the same at every level:
+//! `user` a person with an account; `actor` who a request acts as; `space` one tree with one root;
+//! `node` a folder or a file in a space; `version` one immutable content of a file; `blob` stored
+//! bytes; `change` one entry of a space's journal; `job` a durable piece of background work;
+//! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
+
+mod actor;
+mod bytes;
+mod change;
+mod digest;
+mod email;
+mod ids;
+mod job;
+pub mod limits;
+mod name;
+mod node;
+mod page;
+mod path;
+mod time;
+mod user;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::{Actor, Right};
+pub use bytes::{BodyError, ByteStream};
+pub use change::{Change, ChangeKind};
+pub use digest::{Digest, DigestError};
+pub use email::{Email, EmailError};
+pub use ids::{AppPasswordId, BlobId, IdError, InviteId, JobId, NodeId, SessionId, SpaceId, UserId};
+pub use job::{Job, JobKind, JobState, Progress};
+pub use name::{NameError, NodeName};
+pub use node::{Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Space, Trashed, Version};
+pub use page::{Order, Page, Sort, SortKey};
+pub use path::{NodePath, PathError};
+pub use time::{Clock, Millis};
+pub use user::{AppPassword, Role, Session, SessionKind, User, UserState};
