@@ -1,0 +1,271 @@
+"""From the figures of all runs to medians, tables and a verdict on each aim."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Callable
+
+Figures = dict[str, object]
+
+# What is left out of the verdict on "ahead of every other peer".
+OUR_NAMES = ("cumuli", "cumuli-unsafe", "cumuli-postgres")
+
+
+def medians(runs: list[Figures]) -> Figures:
+    """One tree of figures with the median of each number of all runs."""
+    merged: Figures = {}
+    for name in {name: None for run in runs for name in run}:
+        values = [run[name] for run in runs if name in run]
+        if all(isinstance(value, dict) for value in values):
+            merged[name] = medians(values)
+        elif all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+            merged[name] = round(statistics.median(values), 4)
+        else:
+            merged[name] = values[-1]
+    return merged
+
+
+def summarize(results: list[Figures]) -> dict[str, Figures]:
+    """The medians of each target's good runs; `failed` counts the others."""
+    summary = {}
+    for name in {result["target"]: None for result in results}:
+        mine = [result for result in results if result["target"] == name]
+        good = [result["figures"] for result in mine if "error" not in result]
+        summary[name] = medians(good) | {"run_count": len(good), "failed": len(mine) - len(good)}
+    return summary
+
+
+def pick(figures: Figures, path: str):
+    """The figure at a dotted path, or None."""
+    at: object = figures
+    for part in path.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    return at
+
+
+def text(value: object) -> str:
+    """A figure with three digits that matter, as a person would write it."""
+    if value is None:
+        return ""
+    if isinstance(value, str | bool):
+        return {True: "yes", False: "no"}.get(value, value)
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def table(heads: list[str], rows: list[list[object]]) -> str:
+    """A Markdown table whose columns also line up in a terminal."""
+    cells = [[text(cell) for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in [heads, *cells]) for at in range(len(heads))]
+
+    def line(row: list[str]) -> str:
+        padded = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        return "| " + " | ".join(padded) + " |"
+
+    rule = "|" + "|".join("-" * (widths[0] + 2) if at == 0 else "-" * (w + 1) + ":" for at, w in enumerate(widths)) + "|"
+    return "\n".join([line(heads), rule, *map(line, cells)])
+
+
+COLUMNS = (
+    ("start ms", "start.start_ms"),
+    ("idle MiB", "start.idle_mib"),
+    ("4 KiB files/s", "small.8.files_per_sec"),
+    ("p50 ms", "small.8.p50_ms"),
+    ("p99 ms", "small.8.p99_ms"),
+    ("CPU ms/file", "small.8.cpu_ms_per_file"),
+    ("up MB/s", "big.upload.mb_per_sec"),
+    ("CPU s/GiB", "big.upload.cpu_secs_per_gib"),
+    ("added MiB", "big.upload.added_mib"),
+    ("down MB/s", "big.download.mb_per_sec"),
+    ("CPU s/GiB", "big.download.cpu_secs_per_gib"),
+    ("added MiB", "big.download.added_mib"),
+    ("list ms", "list.list_ms"),
+    ("CPU ms", "list.cpu_ms"),
+)
+NOISE = ("small.8.other_cores", "big.upload.other_cores", "big.download.other_cores", "list.other_cores")
+
+
+def overview(summary: dict[str, Figures]) -> str:
+    """One row a target."""
+    rows = []
+    for name, figures in summary.items():
+        noise = [value for value in (pick(figures, path) for path in NOISE) if value is not None]
+        rows.append([name, *(pick(figures, path) for _, path in COLUMNS), max(noise) if noise else None])
+    return table(["target", *(head for head, _ in COLUMNS), "other cores"], rows)
+
+
+def small_uploads(summary: dict[str, Figures]) -> str:
+    """Our own small uploads beside what the disk and what the processor allow."""
+    rows = []
+    for name in OUR_NAMES:
+        for connections in (8, 64):
+            own = pick(summary.get(name, {}), f"small.{connections}")
+            if own:
+                rows.append(_small_row(summary, name, connections, own))
+    heads = [
+        "target", "connections", "files/s", "p50 ms", "p99 ms", "CPU ms/file", "client CPU ms/file", "flush ms",
+        "flush limit/s", "of it", "unflushed files/s", "of the lower",
+    ]
+    return table(heads, rows)
+
+
+def _small_row(summary: dict[str, Figures], name: str, connections: int, own: Figures) -> list[object]:
+    limit = own["flush_limit_per_sec"]
+    unflushed = pick(summary, f"cumuli-unsafe.small.{connections}.files_per_sec")
+    lower = min(limit, unflushed) if unflushed else limit
+    rate = own["files_per_sec"]
+    return [
+        name, connections, rate, own["p50_ms"], own["p99_ms"], own["cpu_ms_per_file"],
+        own["client_cpu_ms_per_file"], pick(own, "flush.append_mean_ms"), limit, rate / limit, unflushed, rate / lower,
+    ]
+
+
+def million(summary: dict[str, Figures]) -> str:
+    """The operations on the space with a million nodes, one row each."""
+    spaces = {name: pick(figures, "million") for name, figures in summary.items()}
+    spaces = {name: space for name, space in spaces.items() if space}
+    heads = ["operation"]
+    for name in spaces:
+        heads += [f"{name} ms", "slowest", "CPU ms"]
+    rows = []
+    for operation in {name: None for space in spaces.values() for name in space["operations"]}:
+        row: list[object] = [operation.replace("_", " ")]
+        for space in spaces.values():
+            row += [pick(space, f"operations.{operation}.{part}") for part in ("median_ms", "max_ms", "cpu_ms")]
+        rows.append(row)
+    for label, path in (
+        ("start", "start_ms"), ("memory afterwards, MiB", "memory_after_mib"), ("one flush", "flush.append_mean_ms"),
+        ("seeding, s", "seed_secs"), ("fsck finds nothing", "fsck.is_clean"), ("fsck, s", "fsck.secs"),
+    ):
+        rows.append([label] + [cell for space in spaces.values() for cell in (pick(space, path), None, None)])
+    return table(heads, rows) if spaces else ""
+
+
+@dataclass
+class Aim:
+    """One thing that we want to reach."""
+
+    claim: str
+    goal: float
+    is_limit: bool  # The figure has to stay below the goal rather than reach it.
+    find: Callable[[dict[str, Figures]], float | None]
+
+    def verdict(self, summary: dict[str, Figures]) -> Figures | None:
+        try:
+            value = self.find(summary)
+        except (KeyError, TypeError, ZeroDivisionError, ValueError):
+            return None
+        if value is None:
+            return None
+        is_met = value <= self.goal if self.is_limit else value >= self.goal
+        return {"claim": self.claim, "value": round(value, 4), "goal": self.goal, "is_limit": self.is_limit, "is_met": is_met}
+
+
+def _ratio(ours: str, theirs: str) -> Callable[[dict[str, Figures]], float]:
+    return lambda summary: pick(summary, ours) / pick(summary, theirs)
+
+
+def _of_limit(connections: int) -> Callable[[dict[str, Figures]], float]:
+    return _ratio(f"cumuli.small.{connections}.files_per_sec", f"cumuli.small.{connections}.flush_limit_per_sec")
+
+
+def _of_lower(connections: int) -> Callable[[dict[str, Figures]], float]:
+    def find(summary: dict[str, Figures]) -> float:
+        unflushed = pick(summary, f"cumuli-unsafe.small.{connections}.files_per_sec")
+        limit = pick(summary, f"cumuli.small.{connections}.flush_limit_per_sec")
+        return pick(summary, f"cumuli.small.{connections}.files_per_sec") / min(limit, unflushed)
+
+    return find
+
+
+def _thriftiest_peer(way: str) -> Callable[[dict[str, Figures]], float]:
+    """Our CPU seconds for a GiB as a part of those of the best peer but nginx."""
+
+    def find(summary: dict[str, Figures]) -> float:
+        path = f"big.{way}.cpu_secs_per_gib"
+        others = [pick(f, path) for name, f in summary.items() if name not in (*OUR_NAMES, "nginx")]
+        return pick(summary, f"cumuli.{path}") / min(value for value in others if value)
+
+    return find
+
+
+def _slowest_page(summary: dict[str, Figures]) -> float:
+    operations = pick(summary, "cumuli.million.operations")
+    return max(figures["median_ms"] for name, figures in operations.items() if name.startswith("page_100"))
+
+
+def _at_least(claim: str, goal: float, find) -> Aim:
+    return Aim(claim, goal, False, find)
+
+
+def _at_most(claim: str, goal: float, find) -> Aim:
+    return Aim(claim, goal, True, find)
+
+
+RATE, CPU = "small.8.files_per_sec", "small.8.cpu_ms_per_file"
+AIMS = (
+    _at_least("8 connections: part of connections / flush latency", 0.7, _of_limit(8)),
+    _at_least("64 connections: part of connections / flush latency", 0.5, _of_limit(64)),
+    _at_least("8 connections: part of the lower of that and our rate without flushing", 0.7, _of_lower(8)),
+    _at_least("64 connections: part of the lower of that and our rate without flushing", 0.5, _of_lower(64)),
+    _at_least("unflushed: files/s in those of fastapi", 10, _ratio(f"cumuli-unsafe.{RATE}", f"fastapi.{RATE}")),
+    _at_least("unflushed: files/s in those of copyparty", 2, _ratio(f"cumuli-unsafe.{RATE}", f"copyparty.{RATE}")),
+    _at_least("unflushed: files/s in those of dufs", 0.7, _ratio(f"cumuli-unsafe.{RATE}", f"dufs.{RATE}")),
+    _at_least("unflushed: CPU per file of fastapi in ours", 10, _ratio(f"fastapi.{CPU}", f"cumuli-unsafe.{CPU}")),
+    _at_least("unflushed: CPU per file of copyparty in ours", 2, _ratio(f"copyparty.{CPU}", f"cumuli-unsafe.{CPU}")),
+    _at_least("unflushed: CPU per file of dufs in ours", 0.7, _ratio(f"dufs.{CPU}", f"cumuli-unsafe.{CPU}")),
+    _at_least("big upload: MB/s in those of nginx", 0.7, _ratio("cumuli.big.upload.mb_per_sec", "nginx.big.upload.mb_per_sec")),
+    _at_least("big upload, unflushed: MB/s in those of nginx", 0.7, _ratio("cumuli-unsafe.big.upload.mb_per_sec", "nginx.big.upload.mb_per_sec")),
+    _at_least("big download: MB/s in those of nginx", 0.7, _ratio("cumuli.big.download.mb_per_sec", "nginx.big.download.mb_per_sec")),
+    _at_most("big upload: CPU in that of the best peer but nginx", 1, _thriftiest_peer("upload")),
+    _at_most("big download: CPU in that of the best peer but nginx", 1, _thriftiest_peer("download")),
+    _at_most("big upload: MiB added", 16, lambda s: pick(s, "cumuli.big.upload.added_mib")),
+    _at_most("big download: MiB added", 16, lambda s: pick(s, "cumuli.big.download.added_mib")),
+    _at_most("10,000 entries listed, ms", 100, lambda s: pick(s, "cumuli.list.list_ms")),
+    _at_most("slowest page of a million-node space, ms", 10, _slowest_page),
+    _at_most("moving 100,000 descendants in moving ten", 1.5, _ratio(
+        "cumuli.million.operations.move_big.median_ms", "cumuli.million.operations.move_small.median_ms")),
+    _at_most("start-up, ms", 100, lambda s: pick(s, "cumuli.start.start_ms")),
+    _at_most("idle, MiB", 40, lambda s: pick(s, "cumuli.start.idle_mib")),
+)
+
+
+def verdicts(summary: dict[str, Figures]) -> list[Figures]:
+    """The aims for which there are figures."""
+    found = (aim.verdict(summary) for aim in AIMS)
+    return [verdict for verdict in found if verdict is not None]
+
+
+def aims(found: list[Figures]) -> str:
+    rows = [
+        [each["claim"], each["value"], f"{'at most' if each['is_limit'] else 'at least'} {text(each['goal'])}",
+         "met" if each["is_met"] else "short"]
+        for each in found
+    ]
+    return table(["aim", "measured", "goal", "verdict"], rows)
+
+
+def document(report: Figures) -> str:
+    """The whole report as Markdown."""
+    machine, options, summary = report["machine"], report["options"], report["summary"]
+    parts = [
+        f"# Benchmark of {report['when']}",
+        f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_mib']:,} MiB, Linux {machine['kernel']}, "
+        f"{machine['file_system']}, loopback. Medians of {options['runs']} interleaved runs. "
+        "What each figure means is in `bench/README.md`.",
+    ]
+    if options["is_quick"]:
+        parts.append("**A quick run: it shows that the harness works; its figures mean little.**")
+    parts += ["## All targets", overview(summary)]
+    if any(name in summary for name in OUR_NAMES):
+        parts += ["## Small uploads and their limits", small_uploads(summary)]
+    if million(summary):
+        parts += ["## A million nodes", million(summary)]
+    if report["aims"]:
+        parts += ["## Aims", aims(report["aims"])]
+    parts += ["## Versions", "\n".join(f"- {name}: {version}" for name, version in report["versions"].items())]
+    failures = [f"- {r['target']}, run {r['run']}: {r['error']}" for r in report["results"] if "error" in r]
+    skipped = [f"- {name}: {why}" for name, why in report["skipped"].items()]
+    if failures or skipped:
+        parts += ["## Failed or left out", "\n".join(failures + skipped)]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,38 @@
+"""Peers that are installed for the benchmark alone, below its work folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from .target import Unavailable
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "peers" / "requirements.txt"
+
+
+def python_tool(work: Path, name: str) -> Path:
+    """A program from the Python peers' environment, which is made when it is missing or out of date."""
+    venv = work / "tools" / "venv"
+    wanted, stamp = REQUIREMENTS.read_text(), venv / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print("installing the Python peers", flush=True)
+        _run([sys.executable, "-m", "venv", str(venv)])
+        _run([str(venv / "bin" / "pip"), "install", "--quiet", "-r", str(REQUIREMENTS)])
+        stamp.write_text(wanted)
+    return venv / "bin" / name
+
+
+def cargo_tool(work: Path, name: str, version: str) -> Path:
+    """A program that cargo builds from source, once."""
+    root = work / "tools" / "cargo"
+    program = root / "bin" / name
+    if not program.exists():
+        print(f"building {name} {version}: this takes some minutes, once", flush=True)
+        _run(["cargo", "install", name, "--version", version, "--locked", "--root", str(root)])
+    return program
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unavailable(f"`{' '.join(command)}` failed: {error}") from error
