@@ -1,1 +1,159 @@
-//! hub
+//! The verbs of Cumuli: every operation, with its permission, limit, transaction and journal entry.
+//!
+//! An operation has one shape: find and authorise, check limits, one transaction (rows, one
+//! journal entry, follow-up jobs), commit, wake. It knows no HTTP and no SQL. Each protocol calls
+//! the same operations, so a rule holds at every door.
+
+mod access;
+mod accounts;
+mod admin;
+mod app_passwords;
+mod changes;
+mod config;
+mod copies;
+mod cursors;
+mod error;
+mod files;
+mod folders;
+mod fsck;
+mod health;
+mod jobs;
+mod keys;
+mod listings;
+mod nodes;
+mod passwords;
+mod providers;
+mod search;
+mod sessions;
+mod throttle;
+mod tokens;
+mod trash;
+mod upkeep;
+mod uploads;
+mod versions;
+
+use std::sync::Arc;
+
+use catalog::{Catalog, Tx};
+use content::Content;
+use model::{Clock, Millis, NodeId};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+pub use access::FolderRef;
+pub use accounts::{Me, Registration, Signup};
+pub use admin::{UserChange, UserRow};
+pub use app_passwords::NewAppPassword;
+pub use changes::{Feed, JournalPage};
+pub use config::{Config, PasswordCost, SignupMode};
+pub use copies::Copy;
+pub use error::HubError;
+pub use files::{Download, Info};
+pub use folders::NewFolder;
+pub use fsck::{FsckReport, Verify};
+pub use health::{Check, CheckState};
+pub use jobs::{JobOutcome, Lease};
+pub use keys::Keys;
+pub use listings::{Listed, ListingPage, Part};
+pub use nodes::NodeChange;
+pub use providers::{ConnectionStatus, Provider};
+pub use search::Search;
+pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens};
+pub use upkeep::Upkept;
+pub use uploads::{Expected, Staged, Stored, Upload, UploadPlace};
+
+/// Every operation of Cumuli. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Parts>);
+
+struct Parts {
+    catalog: Catalog,
+    content: Content,
+    clock: Clock,
+    keys: Keys,
+    instance: String,
+    config: Config,
+    hashing: Semaphore,
+    jobs: Notify,
+    tasks: TaskTracker,
+}
+
+/// What a hub is made of.
+pub struct HubParts {
+    /// Rows.
+    pub catalog: Catalog,
+    /// Bytes.
+    pub content: Content,
+    /// Time.
+    pub clock: Clock,
+    /// Keys.
+    pub keys: Keys,
+    /// Limits and modes.
+    pub config: Config,
+    /// Owns the writes that run to their end after their caller went away; the caller closes it
+    /// and waits for it at shutdown.
+    pub tasks: TaskTracker,
+}
+
+/// Name of the row that holds the id of this installation.
+const INSTANCE: &str = "instance";
+
+impl Hub {
+    /// Puts a hub together. The catalog must be migrated.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn open(parts: HubParts) -> Result<Self, HubError> {
+        let HubParts { catalog, content, clock, keys, config, tasks } = parts;
+        let mut tx = catalog.write().await?;
+        let instance = match tx.meta(INSTANCE).await? {
+            Some(instance) => instance,
+            None => {
+                let fresh: String = keys::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+                tx.put_meta(INSTANCE, &fresh).await?;
+                fresh
+            }
+        };
+        tx.commit().await?;
+        let hashing = Semaphore::new(config.hashing_at_once);
+        let jobs = Notify::new();
+        Ok(Self(Arc::new(Parts { catalog, content, clock, keys, instance, config, hashing, jobs, tasks })))
+    }
+
+    /// The limits and modes that it runs under.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    fn now(&self) -> Millis {
+        (self.0.clock)()
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    async fn read(&self) -> Result<Tx, HubError> {
+        Ok(self.0.catalog.read().await?)
+    }
+
+    async fn write(&self) -> Result<Tx, HubError> {
+        Ok(self.0.catalog.write().await?)
+    }
+
+    fn new_node_id(&self) -> NodeId {
+        NodeId::new(self.now(), keys::random())
+    }
+
+    /// Runs a write to its end even when its caller goes away, so that a client that hangs up
+    /// never leaves a question open.
+    async fn to_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, HubError>> + Send + 'static,
+    ) -> Result<T, HubError> {
+        match self.0.tasks.spawn(work).await {
+            Ok(outcome) => outcome,
+            Err(panic) => Err(HubError::Internal(panic.into())),
+        }
+    }
+}

@@ -93,8 +93,8 @@ impl NodeName {
     }
 }
 
-/// The form that names are searched by: NFC, lower case.
-pub(crate) fn fold(text: &str) -> String {
+/// The form that names are sorted and searched by: NFC, lower case.
+pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         text.to_ascii_lowercase()
     } else {

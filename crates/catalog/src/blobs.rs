@@ -1,0 +1,203 @@
+//! Blobs: where stored bytes are, how often they are used, and when they were last proven.
+
+use model::{Blob, BlobId, BlobState, Digest, Millis, Place};
+
+use crate::db::{Row, Tx, Value};
+use crate::{CatalogError, count, digest, signed};
+
+const COLUMNS: &str = "id, digest, size_bytes, store, store_key, refs, state, proven_ms";
+
+impl Tx {
+    /// Counts one more use of the blob with this digest, if there is one, and returns it.
+    pub async fn use_blob(&mut self, digest: Digest, now: Millis) -> Result<Option<Blob>, CatalogError> {
+        let sql =
+            format!("UPDATE blobs SET refs = refs + 1, seen_ms = $2 WHERE digest = $1 RETURNING {COLUMNS}");
+        let row = self
+            .first(&sql, &[digest.0.to_vec().into(), now.0.into()])
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Adds a blob that is used once. Answers false, and adds nothing, if its digest is there.
+    pub async fn create_blob(&mut self, blob: &Blob, now: Millis) -> Result<bool, CatalogError> {
+        let (store, key) = place_columns(&blob.place);
+        let made = self
+            .execute(
+                "INSERT INTO blobs (id, digest, size_bytes, store, store_key, refs, state, seen_ms, proven_ms)
+                 VALUES ($1, $2, $3, $4, $5, 1, 0, $6, $6)
+                 ON CONFLICT (digest) DO NOTHING",
+                &[
+                    Value::id(blob.id.as_bytes()),
+                    blob.digest.0.to_vec().into(),
+                    signed(blob.size_bytes).into(),
+                    store.into(),
+                    key.into(),
+                    now.0.into(),
+                ],
+            )
+            .await?;
+        Ok(made == 1)
+    }
+
+    /// Keeps the bytes of an inline blob.
+    pub async fn put_inline(&mut self, blob: BlobId, bytes: &[u8]) -> Result<(), CatalogError> {
+        self.execute(
+            "INSERT INTO inline_bytes (blob_id, bytes) VALUES ($1, $2)
+             ON CONFLICT (blob_id) DO UPDATE SET bytes = excluded.bytes",
+            &[Value::id(blob.as_bytes()), bytes.to_vec().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Reads the bytes of an inline blob.
+    pub async fn inline(&mut self, blob: BlobId) -> Result<Option<Vec<u8>>, CatalogError> {
+        let row = self
+            .first(
+                "SELECT bytes FROM inline_bytes WHERE blob_id = $1",
+                &[Value::id(blob.as_bytes())],
+            )
+            .await?;
+        row.map(|row| row.bytes(0)).transpose()
+    }
+
+    /// Finds a blob.
+    pub async fn blob(&mut self, id: BlobId) -> Result<Option<Blob>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM blobs WHERE id = $1");
+        let row = self.first(&sql, &[Value::id(id.as_bytes())]).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Whether any blob's bytes are under this key.
+    pub async fn is_key_used(&mut self, store: &str, key: &str) -> Result<bool, CatalogError> {
+        let row = self
+            .first(
+                "SELECT 1 FROM blobs WHERE store_key = $2 AND store = $1 LIMIT 1",
+                &[store.into(), key.into()],
+            )
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Counts `uses` more uses of a blob; a negative number gives uses back.
+    pub async fn count_uses(&mut self, id: BlobId, uses: i64, now: Millis) -> Result<(), CatalogError> {
+        self.execute(
+            "UPDATE blobs SET refs = refs + $2, seen_ms = $3 WHERE id = $1",
+            &[Value::id(id.as_bytes()), uses.into(), now.0.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Points a damaged blob at fresh bytes of the same digest.
+    pub async fn mend_blob(&mut self, id: BlobId, place: &Place, now: Millis) -> Result<(), CatalogError> {
+        let (store, key) = place_columns(place);
+        self.execute(
+            "UPDATE blobs SET store = $2, store_key = $3, state = 0, proven_ms = $4 WHERE id = $1",
+            &[Value::id(id.as_bytes()), store.into(), key.into(), now.0.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Writes down what reading a blob back has shown.
+    pub async fn judge_blob(
+        &mut self,
+        id: BlobId,
+        state: BlobState,
+        now: Millis,
+    ) -> Result<(), CatalogError> {
+        let code: i64 = match state {
+            BlobState::Good => 0,
+            BlobState::Damaged => 1,
+        };
+        self.execute(
+            "UPDATE blobs SET state = $2, proven_ms = $3 WHERE id = $1",
+            &[Value::id(id.as_bytes()), code.into(), now.0.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Returns blobs after `after`, by id, at most `limit`.
+    pub async fn blobs(&mut self, after: Option<BlobId>, limit: u32) -> Result<Vec<Blob>, CatalogError> {
+        let after = after.map_or([0; 16], |blob| *blob.as_bytes());
+        let sql = format!("SELECT {COLUMNS} FROM blobs WHERE id > $1 ORDER BY id LIMIT $2");
+        let rows = self
+            .query(&sql, &[Value::id(&after), i64::from(limit).into()])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Returns blobs last proven before `before`, the longest unproven first.
+    pub async fn blobs_to_prove(&mut self, before: Millis, limit: u32) -> Result<Vec<Blob>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM blobs WHERE proven_ms < $1 ORDER BY proven_ms, id LIMIT $2");
+        let rows = self
+            .query(&sql, &[before.0.into(), i64::from(limit).into()])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Bytes of all blobs last proven before `before`.
+    pub async fn bytes_to_prove(&mut self, before: Millis) -> Result<u64, CatalogError> {
+        let row = self
+            .first(
+                "SELECT CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM blobs WHERE proven_ms < $1",
+                &[before.0.into()],
+            )
+            .await?;
+        row.map_or(Ok(0), |row| row.int(0).map(count))
+    }
+
+    /// Removes up to `limit` blobs that nothing has used since `before`, and returns them.
+    ///
+    /// Their rows go first: an upload of the same bytes then stores them anew, so no file ever
+    /// points at bytes that are being deleted.
+    pub async fn take_unused(&mut self, before: Millis, limit: u32) -> Result<Vec<Blob>, CatalogError> {
+        let sql = format!(
+            "DELETE FROM blobs
+             WHERE refs = 0 AND id IN (
+                 SELECT id FROM blobs WHERE refs = 0 AND seen_ms < $1 ORDER BY seen_ms LIMIT $2)
+             RETURNING {COLUMNS}"
+        );
+        let rows = self
+            .query(&sql, &[before.0.into(), i64::from(limit).into()])
+            .await?;
+        let blobs = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        for blob in blobs.iter().filter(|blob| blob.place == Place::Inline) {
+            self.execute(
+                "DELETE FROM inline_bytes WHERE blob_id = $1",
+                &[Value::id(blob.id.as_bytes())],
+            )
+            .await?;
+        }
+        Ok(blobs)
+    }
+}
+
+fn place_columns(place: &Place) -> (Option<String>, Option<String>) {
+    match place {
+        Place::Inline => (None, None),
+        Place::Store { store, key } => (Some(store.clone()), Some(key.clone())),
+    }
+}
+
+fn read(row: &Row) -> Result<Blob, CatalogError> {
+    let place = match (row.opt_text(3)?, row.opt_text(4)?) {
+        (Some(store), Some(key)) => Place::Store { store, key },
+        _ => Place::Inline,
+    };
+    Ok(Blob {
+        id: BlobId::from_bytes(row.id16(0)?),
+        place,
+        size_bytes: count(row.int(2)?),
+        digest: Digest(digest(&row.bytes(1)?)?),
+        refs: count(row.int(5)?),
+        state: if row.int(6)? == 0 {
+            BlobState::Good
+        } else {
+            BlobState::Damaged
+        },
+        proven_ms: Millis(row.int(7)?),
+    })
+}

@@ -1,0 +1,157 @@
+//! Whole trees: copying and purging them piece by piece, out of sight.
+
+use model::{BlobId, Millis, Node, NodeId, SpaceId};
+
+use crate::db::{Tx, Value};
+use crate::nodes::{NODE, NODE_FROM, read_node};
+use crate::{CatalogError, count};
+
+/// What one step of a purge freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Freed {
+    /// Nodes that are gone.
+    pub nodes: u64,
+    /// Bytes of their versions.
+    pub bytes: u64,
+}
+
+impl Tx {
+    /// Takes a tree out of sight for good; [`Tx::purge_step`] then frees it.
+    pub async fn detach_node(&mut self, node: NodeId, now: Millis) -> Result<(), CatalogError> {
+        self.execute(
+            "UPDATE nodes
+             SET detached = 2, parent_id = NULL, trashed_ms = NULL, trashed_from = NULL, modified_ms = $2
+             WHERE id = $1",
+            &[Value::id(node.as_bytes()), now.0.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Gives up trees that were being built and not finished before `before`.
+    pub async fn abandon_unfinished(&mut self, before: Millis, now: Millis) -> Result<u64, CatalogError> {
+        self.execute(
+            "UPDATE nodes SET detached = 2, modified_ms = $2 WHERE detached = 1 AND modified_ms < $1",
+            &[before.0.into(), now.0.into()],
+        )
+        .await
+    }
+
+    /// Says that a tree is still being built.
+    pub async fn keep_building(&mut self, top: NodeId, now: Millis) -> Result<(), CatalogError> {
+        self.execute(
+            "UPDATE nodes SET modified_ms = $2 WHERE id = $1 AND detached = 1",
+            &[Value::id(top.as_bytes()), now.0.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Finds the top of a tree that is being built.
+    pub async fn built_node(&mut self, id: NodeId) -> Result<Option<Node>, CatalogError> {
+        let sql = format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.id = $1 AND n.detached = 1");
+        let row = self.first(&sql, &[Value::id(id.as_bytes())]).await?;
+        row.as_ref().map(read_node).transpose()
+    }
+
+    /// Finds a node that is being purged, and its space.
+    pub async fn next_to_purge(&mut self) -> Result<Option<(NodeId, SpaceId)>, CatalogError> {
+        let row = self
+            .first(
+                "SELECT id, space_id FROM nodes WHERE detached = 2 ORDER BY modified_ms LIMIT 1",
+                &[],
+            )
+            .await?;
+        row.map(|row| {
+            Ok((
+                NodeId::from_bytes(row.id16(0)?),
+                SpaceId::from_bytes(row.id16(1)?),
+            ))
+        })
+        .transpose()
+    }
+
+    /// Frees up to `limit` children of a node that is being purged, or the node itself when it has none.
+    ///
+    /// Folders among the children are not gone into: they become trees to purge of their own, so a
+    /// step costs the same at any depth.
+    pub async fn purge_step(&mut self, node: NodeId, limit: u32, now: Millis) -> Result<Freed, CatalogError> {
+        let rows = self
+            .query(
+                "SELECT id, kind FROM nodes WHERE parent_id = $1 ORDER BY kind, name_key, row_no LIMIT $2",
+                &[Value::id(node.as_bytes()), i64::from(limit).into()],
+            )
+            .await?;
+        if rows.is_empty() {
+            return self.erase(node, now).await;
+        }
+        let mut freed = Freed::default();
+        for row in rows {
+            let child = NodeId::from_bytes(row.id16(0)?);
+            if row.int(1)? == 0 {
+                self.detach_node(child, now).await?;
+            } else {
+                let gone = self.erase(child, now).await?;
+                freed = Freed {
+                    nodes: freed.nodes + gone.nodes,
+                    bytes: freed.bytes + gone.bytes,
+                };
+            }
+        }
+        Ok(freed)
+    }
+
+    /// Removes the rows of one node that has no children.
+    async fn erase(&mut self, node: NodeId, now: Millis) -> Result<Freed, CatalogError> {
+        let id = || Value::id(node.as_bytes());
+        // Blobs in the order of their ids, so that two purges never wait for each other in a ring.
+        let rows = self
+            .query(
+                "SELECT blob_id, count(*), CAST(sum(size_bytes) AS BIGINT)
+                 FROM versions WHERE node_id = $1 GROUP BY blob_id ORDER BY blob_id",
+                &[id()],
+            )
+            .await?;
+        let mut bytes = 0;
+        for row in rows {
+            self.count_uses(BlobId::from_bytes(row.id16(0)?), -row.int(1)?, now)
+                .await?;
+            bytes += count(row.int(2)?);
+        }
+        self.execute("DELETE FROM versions WHERE node_id = $1", &[id()])
+            .await?;
+        self.execute("DELETE FROM stars WHERE node_id = $1", &[id()])
+            .await?;
+        let nodes = self.execute("DELETE FROM nodes WHERE id = $1", &[id()]).await?;
+        Ok(Freed { nodes, bytes })
+    }
+
+    /// Returns the children of a folder after row `after`, in the order of their making: for copies.
+    pub async fn children_to_copy(
+        &mut self,
+        folder: NodeId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(Node, i64)>, CatalogError> {
+        let sql = format!(
+            "SELECT {NODE}
+             FROM {NODE_FROM}
+             WHERE n.parent_id = $1 AND n.row_no > $2
+             ORDER BY n.row_no
+             LIMIT $3"
+        );
+        let rows = self
+            .query(
+                &sql,
+                &[
+                    Value::id(folder.as_bytes()),
+                    after.into(),
+                    i64::from(limit).into(),
+                ],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| Ok((read_node(row)?, row.int(0)?)))
+            .collect()
+    }
+}

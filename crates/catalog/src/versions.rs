@@ -1,0 +1,151 @@
+//! Versions: the immutable contents of files.
+
+use model::{BlobId, Digest, Millis, NodeId, SpaceId, UserId, Version};
+
+use crate::db::{Row, Tx, Value};
+use crate::{CatalogError, count, digest, signed};
+
+const COLUMNS: &str =
+    "node_id, number, blob_id, size_bytes, digest, media_type, author_id, origin, created_ms";
+
+impl Tx {
+    /// Adds a version; its number must be free.
+    pub async fn create_version(&mut self, version: &Version) -> Result<(), CatalogError> {
+        let sql = format!("INSERT INTO versions ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+        self.execute(
+            &sql,
+            &[
+                Value::id(version.node.as_bytes()),
+                signed(version.number).into(),
+                Value::id(version.blob.as_bytes()),
+                signed(version.size_bytes).into(),
+                version.digest.0.to_vec().into(),
+                version.media_type.as_str().into(),
+                version.author.map(|author| author.as_bytes().to_vec()).into(),
+                version.origin.as_str().into(),
+                version.created_ms.0.into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Finds one version of a file.
+    pub async fn version(&mut self, file: NodeId, number: u64) -> Result<Option<Version>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM versions WHERE node_id = $1 AND number = $2");
+        let row = self
+            .first(&sql, &[Value::id(file.as_bytes()), signed(number).into()])
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Returns the versions of a file below number `before`, the newest first, at most `limit`.
+    pub async fn versions(
+        &mut self,
+        file: NodeId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Version>, CatalogError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM versions
+             WHERE node_id = $1 AND number < $2
+             ORDER BY number DESC
+             LIMIT $3"
+        );
+        let before = before.map_or(i64::MAX, signed);
+        let rows = self
+            .query(
+                &sql,
+                &[Value::id(file.as_bytes()), before.into(), i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Returns the versions of a file that are older than its newest `keep`, at most `limit`.
+    pub async fn versions_beyond(
+        &mut self,
+        file: NodeId,
+        keep: u32,
+        limit: u32,
+    ) -> Result<Vec<Version>, CatalogError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM versions
+             WHERE node_id = $1
+             ORDER BY number DESC
+             LIMIT $3 OFFSET $2"
+        );
+        let params = [
+            Value::id(file.as_bytes()),
+            i64::from(keep).into(),
+            i64::from(limit).into(),
+        ];
+        let rows = self.query(&sql, &params).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Returns versions made before `before` that are not current, with their spaces, after `after`
+    /// in the order of their making.
+    pub async fn versions_before(
+        &mut self,
+        before: Millis,
+        limit: u32,
+    ) -> Result<Vec<(SpaceId, Version)>, CatalogError> {
+        let rows = self
+            .query(
+                "SELECT v.node_id, v.number, v.blob_id, v.size_bytes, v.digest, v.media_type, v.author_id,
+                     v.origin, v.created_ms, n.space_id
+                 FROM versions v JOIN nodes n ON n.id = v.node_id
+                 WHERE v.created_ms < $1 AND n.version <> v.number
+                 ORDER BY v.created_ms
+                 LIMIT $2",
+                &[before.0.into(), i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| Ok((SpaceId::from_bytes(row.id16(9)?), read(row)?)))
+            .collect()
+    }
+
+    /// Removes one version's row. Its blob's count and the space's bytes are the caller's to settle.
+    pub async fn remove_version(&mut self, file: NodeId, number: u64) -> Result<bool, CatalogError> {
+        let removed = self
+            .execute(
+                "DELETE FROM versions WHERE node_id = $1 AND number = $2",
+                &[Value::id(file.as_bytes()), signed(number).into()],
+            )
+            .await?;
+        Ok(removed == 1)
+    }
+
+    /// Returns files that use a blob, at most `limit`: whom damage to it concerns.
+    pub async fn files_of_blob(
+        &mut self,
+        blob: BlobId,
+        limit: u32,
+    ) -> Result<Vec<(NodeId, u64)>, CatalogError> {
+        let rows = self
+            .query(
+                "SELECT node_id, number FROM versions WHERE blob_id = $1 ORDER BY node_id, number LIMIT $2",
+                &[Value::id(blob.as_bytes()), i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| Ok((NodeId::from_bytes(row.id16(0)?), count(row.int(1)?))))
+            .collect()
+    }
+}
+
+fn read(row: &Row) -> Result<Version, CatalogError> {
+    Ok(Version {
+        node: NodeId::from_bytes(row.id16(0)?),
+        number: count(row.int(1)?),
+        blob: BlobId::from_bytes(row.id16(2)?),
+        size_bytes: count(row.int(3)?),
+        digest: Digest(digest(&row.bytes(4)?)?),
+        media_type: row.text(5)?,
+        author: row.opt_id16(6)?.map(UserId::from_bytes),
+        origin: crate::nodes::origin(&row.text(7)?)?,
+        created_ms: Millis(row.int(8)?),
+    })
+}

@@ -1,0 +1,139 @@
+//! Nodes as they are, and the bytes of files.
+
+use std::ops::Range;
+
+use model::{Actor, Blob, BlobState, ByteStream, Node, NodeId, NodePath, Place, Right, Version};
+
+use crate::access::{self, FolderRef, Hold};
+use crate::{Hub, HubError};
+
+/// A node with what a person wants to know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// The node.
+    pub node: Node,
+    /// Its path from the root of its space.
+    pub path: NodePath,
+    /// Whether the person starred it.
+    pub is_starred: bool,
+}
+
+/// One content of a file, found and allowed, ready to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// The file.
+    pub node: Node,
+    /// The version of it.
+    pub version: Version,
+    blob: Blob,
+}
+
+impl Hub {
+    /// Finds a node.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn info(&self, actor: &Actor, id: NodeId) -> Result<Info, HubError> {
+        let mut tx = self.read().await?;
+        let found = access::node(&mut tx, actor, id, Right::View, Hold::No).await?;
+        let user = access::user(actor)?;
+        let is_starred = tx.stars(user, &[id]).await?.contains(&id);
+        let path = found.path();
+        Ok(Info { node: found.node, path, is_starred })
+    }
+
+    /// Finds a folder, the root of the actor's space among them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` (a file).
+    pub async fn folder_info(&self, actor: &Actor, folder: FolderRef) -> Result<Info, HubError> {
+        let mut tx = self.read().await?;
+        let found = access::folder(&mut tx, actor, folder, Right::View, Hold::No).await?;
+        let user = access::user(actor)?;
+        let id = found.node.id;
+        let is_starred = tx.stars(user, &[id]).await?.contains(&id);
+        let path = found.path();
+        Ok(Info { node: found.node, path, is_starred })
+    }
+
+    /// Finds the node at a path in the actor's space.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn resolve(&self, actor: &Actor, path: &NodePath) -> Result<Info, HubError> {
+        let mut tx = self.read().await?;
+        let mut at = access::folder(&mut tx, actor, FolderRef::Root, Right::View, Hold::No).await?.node.id;
+        for name in path.names() {
+            at = tx.child(at, name).await?.ok_or(HubError::NotFound("path"))?.id;
+        }
+        drop(tx);
+        self.info(actor, at).await
+    }
+
+    /// Finds the current content of a file, or the one of version `number`.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn open_file(
+        &self,
+        actor: &Actor,
+        id: NodeId,
+        number: Option<u64>,
+    ) -> Result<Download, HubError> {
+        let mut tx = self.read().await?;
+        let found = access::file(&mut tx, actor, id, Right::View, Hold::No).await?;
+        let version = match number {
+            None => found.node.version.clone(),
+            Some(number) => tx.version(id, number).await?,
+        };
+        let version = version.ok_or(HubError::NotFound("version"))?;
+        let blob = tx.blob(version.blob).await?.ok_or(HubError::Damaged)?;
+        Ok(Download { node: found.node, version, blob })
+    }
+
+    /// Reads bytes of a content. The version is fixed: an overwrite meanwhile changes nothing.
+    ///
+    /// # Errors
+    /// `Damaged` before the first byte when the stored length is wrong; later damage ends the stream.
+    pub async fn read_content(&self, download: &Download, range: Range<u64>) -> Result<ByteStream, HubError> {
+        let blob = &download.blob;
+        let outcome = match &blob.place {
+            Place::Inline => self.read_inline(blob, range).await,
+            Place::Store { store, key } => {
+                self.0.content.read(store, key, blob.size_bytes, range).await.map_err(HubError::from)
+            }
+        };
+        if let Err(HubError::Damaged) = &outcome {
+            self.report_damage(blob).await;
+        }
+        outcome
+    }
+
+    async fn read_inline(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream, HubError> {
+        let bytes = self.read().await?.inline(blob.id).await?.ok_or(HubError::Damaged)?;
+        if bytes.len() as u64 != blob.size_bytes {
+            return Err(HubError::Damaged);
+        }
+        let bytes = bytes::Bytes::from(bytes);
+        let (start, end) = (range.start.min(blob.size_bytes), range.end.min(blob.size_bytes));
+        let (start, end) = (usize::try_from(start).unwrap_or(0), usize::try_from(end).unwrap_or(0));
+        let part = bytes.slice(start..end.max(start));
+        Ok(Box::pin(futures_util::stream::once(async move { Ok(part) })))
+    }
+
+    /// Marks a blob as damaged, once, and tells the log, which names no file.
+    pub(crate) async fn report_damage(&self, blob: &Blob) {
+        tracing::error!(blob = %blob.id, "the stored bytes of a blob are damaged");
+        if blob.state == BlobState::Damaged {
+            return;
+        }
+        let marked = async {
+            let mut tx = self.write().await?;
+            tx.judge_blob(blob.id, BlobState::Damaged, self.now()).await?;
+            tx.commit().await
+        };
+        if let Err(error) = marked.await {
+            tracing::error!(%error, "the damage could not be written down");
+        }
+    }
+}

@@ -1,0 +1,512 @@
+//! Uploads: a body becomes a version, durably, or nothing happens.
+
+use catalog::{Announced, Entry, NewNode, Tx};
+use content::{Take, Taken};
+use model::{
+    Actor, Blob, BlobId, BlobState, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId, NodeKind,
+    NodeName, NodePath, OnConflict, Origin, Place, Right, Space, Version,
+};
+
+use crate::access::{self, Found, Hold};
+use crate::{FolderRef, Hub, HubError, folders, keys};
+
+/// Tries for a free name before giving up: `report (2).pdf` … `report (1000).pdf`.
+const NAME_TRIES: u32 = 1000;
+/// Versions that one upload prunes at the most; retention removes what a lowered limit leaves.
+const PRUNED_AT_ONCE: u32 = 20;
+
+/// Where an upload goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadPlace {
+    /// Into a folder, under a name.
+    In {
+        /// The folder.
+        folder: FolderRef,
+        /// The name.
+        name: NodeName,
+    },
+    /// To a path in the actor's space; missing folders are made.
+    Path(NodePath),
+    /// Over an existing file, whatever its name is by then.
+    Over(NodeId),
+}
+
+/// What the sender says about the body. What is not said is not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// Its length.
+    pub size_bytes: Option<u64>,
+    /// Its SHA-256.
+    pub digest: Option<Digest>,
+    /// Its MD5.
+    pub md5: Option<[u8; 16]>,
+}
+
+/// What to make of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Where it goes.
+    pub place: UploadPlace,
+    /// What to do when the name is taken.
+    pub on_conflict: OnConflict,
+    /// What must hold of the current file.
+    pub guard: Guard,
+    /// Its media type.
+    pub media_type: String,
+    /// The door it came through.
+    pub origin: Origin,
+    /// Whether a job answers for it.
+    pub is_tracked: bool,
+}
+
+/// A body that has arrived whole and durable, but is no file yet. Dropped, it is swept.
+pub struct Staged {
+    id: BlobId,
+    taken: Taken,
+    announced: Option<Announced>,
+}
+
+/// What an upload made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The file.
+    pub node: Node,
+    /// Whether it is new; otherwise it got a new version.
+    pub was_created: bool,
+    /// The job that answers for it.
+    pub job: Option<JobId>,
+}
+
+impl Hub {
+    /// Stores `body` as a file.
+    ///
+    /// Bytes are durable before rows are, and rows before the answer: a crash leaves at most bytes
+    /// that no file uses, which the sweep removes.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` (before a byte is read), `NameTaken`, `Stale`, `TooLarge`,
+    /// `QuotaExceeded`, `DigestMismatch`, `Body`.
+    pub async fn upload(
+        &self,
+        actor: &Actor,
+        upload: Upload,
+        expected: Expected,
+        body: ByteStream,
+    ) -> Result<Stored, HubError> {
+        let limit_bytes = self.admit(actor, &upload, expected).await?;
+        let staged = self.stage(limit_bytes, expected, body).await?;
+        self.finish_upload(actor, upload, staged).await
+    }
+
+    /// Checks before a byte is read that the upload can succeed, and says how long it may be.
+    ///
+    /// # Errors
+    /// As [`Hub::upload`].
+    pub async fn admit(&self, actor: &Actor, upload: &Upload, expected: Expected) -> Result<u64, HubError> {
+        let mut tx = self.read().await?;
+        let space = match &upload.place {
+            UploadPlace::In { folder, name } => {
+                let folder = access::folder(&mut tx, actor, *folder, Right::Edit, Hold::No).await?;
+                let current = access::child(&mut tx, &folder, name).await?;
+                check_guard(&upload.guard, current.as_ref())?;
+                check_conflict(upload.on_conflict, current.as_ref())?;
+                folder.space
+            }
+            UploadPlace::Over(file) => {
+                let file = access::file(&mut tx, actor, *file, Right::Edit, Hold::No).await?;
+                check_guard(&upload.guard, Some(&file.node))?;
+                file.space
+            }
+            UploadPlace::Path(_) => access::own_space(&mut tx, actor).await?,
+        };
+        let file_bytes = self.config().file_bytes;
+        let free_bytes = self.free_bytes(&mut tx, &space).await?;
+        match expected.size_bytes {
+            Some(size) if size > file_bytes => Err(HubError::TooLarge { limit_bytes: file_bytes }),
+            Some(size) if size > free_bytes => Err(HubError::QuotaExceeded { free_bytes }),
+            _ => Ok(file_bytes.min(free_bytes)),
+        }
+    }
+
+    /// Takes in a body of at most `limit_bytes` and makes it durable.
+    ///
+    /// # Errors
+    /// `TooLarge` or `QuotaExceeded`, `DigestMismatch`, `Body`, `Full`.
+    pub async fn stage(
+        &self,
+        limit_bytes: u64,
+        expected: Expected,
+        body: ByteStream,
+    ) -> Result<Staged, HubError> {
+        let inline_bytes = self.config().inline_bytes;
+        let is_small = expected.size_bytes.is_some_and(|size| size <= inline_bytes as u64);
+        let announced = is_small.then(|| self.0.catalog.announce());
+        let id = BlobId::new(self.now(), keys::random());
+        let take = Take { limit_bytes, inline_bytes, wants_md5: expected.md5.is_some(), ..Take::new(id) };
+        let taken = self.0.content.take(body, take).await.map_err(|error| match HubError::from(error) {
+            HubError::TooLarge { limit_bytes } if limit_bytes < self.config().file_bytes => {
+                HubError::QuotaExceeded { free_bytes: limit_bytes }
+            }
+            error => error,
+        })?;
+        let staged = Staged { id, taken, announced };
+        let wrong = if expected.size_bytes.is_some_and(|size| size != staged.taken.size_bytes()) {
+            Some("length")
+        } else if expected.digest.is_some_and(|digest| digest != staged.taken.digest()) {
+            Some("SHA-256")
+        } else if expected.md5.is_some() && expected.md5 != staged.taken.md5() {
+            Some("MD5")
+        } else {
+            None
+        };
+        match wrong {
+            Some(what) => {
+                self.discard(&staged.taken).await;
+                Err(HubError::DigestMismatch(what))
+            }
+            None => Ok(staged),
+        }
+    }
+
+    /// Gives up a staged body at once rather than leave it to the sweep.
+    pub async fn discard_staged(&self, staged: Staged) {
+        self.discard(&staged.taken).await;
+    }
+
+    /// Makes a staged body a file.
+    ///
+    /// # Errors
+    /// As [`Hub::upload`]; nothing is left of the body then.
+    pub async fn finish_upload(
+        &self,
+        actor: &Actor,
+        upload: Upload,
+        staged: Staged,
+    ) -> Result<Stored, HubError> {
+        let (hub, actor) = (self.clone(), actor.clone());
+        self.to_end(async move {
+            let outcome = hub.commit_upload(&actor, upload, &staged).await;
+            if let Err(HubError::Internal(_) | HubError::Unavailable(_)) = &outcome {
+                // Whether it was committed is not known: the sweep finds out.
+                return outcome.map(|(stored, _)| stored);
+            }
+            match outcome {
+                Ok((stored, is_kept)) => {
+                    if !is_kept {
+                        hub.discard(&staged.taken).await;
+                    }
+                    Ok(stored)
+                }
+                Err(error) => {
+                    hub.discard(&staged.taken).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Does the rows; answers also whether the staged bytes are in use.
+    async fn commit_upload(
+        &self,
+        actor: &Actor,
+        upload: Upload,
+        staged: &Staged,
+    ) -> Result<(Stored, bool), HubError> {
+        let now = self.now();
+        let mut tx = self.write().await?;
+        let target = self.target(&mut tx, actor, &upload, now).await?;
+        let size_bytes = staged.taken.size_bytes();
+        let free_bytes = self.free_bytes(&mut tx, &target.space).await?;
+        if size_bytes > free_bytes {
+            return Err(HubError::QuotaExceeded { free_bytes });
+        }
+        let (blob, is_kept) = self.settle_blob(&mut tx, staged, now).await?;
+        let write = Write {
+            blob,
+            size_bytes,
+            digest: staged.taken.digest(),
+            media_type: upload.media_type,
+            origin: upload.origin,
+        };
+        let (node, was_created) = match target.current {
+            Some(file) => (self.overwrite(&mut tx, actor, file, write, now).await?, false),
+            None => (create_file(&mut tx, actor, (&target.folder, target.name), write, now).await?, true),
+        };
+        let job = match upload.is_tracked {
+            true => Some(self.track_upload(&mut tx, actor, &node, now).await?),
+            false => None,
+        };
+        tx.commit().await?;
+        Ok((Stored { node, was_created, job }, is_kept))
+    }
+
+    /// Finds, and holds, where an upload goes.
+    async fn target(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        upload: &Upload,
+        now: Millis,
+    ) -> Result<Target, HubError> {
+        let (folder, name) = match &upload.place {
+            UploadPlace::Over(file) => {
+                let file = access::file(tx, actor, *file, Right::Edit, Hold::Yes).await?;
+                check_guard(&upload.guard, Some(&file.node))?;
+                let name = file.node.name.clone();
+                return Ok(Target { space: file.space.clone(), folder: file.clone(), name, current: Some(file.node) });
+            }
+            UploadPlace::In { folder, name } => {
+                (access::folder(tx, actor, *folder, Right::Edit, Hold::Yes).await?, name.clone())
+            }
+            UploadPlace::Path(path) => {
+                let (name, folders) = path
+                    .split_last()
+                    .ok_or_else(|| HubError::invalid("path", "a file needs a name"))?;
+                let root = access::folder(tx, actor, FolderRef::Root, Right::Edit, Hold::Yes).await?;
+                (folders::make_path(self, tx, actor, root, folders.names(), now).await?, name.clone())
+            }
+        };
+        let current = access::child(tx, &folder, &name).await?;
+        check_guard(&upload.guard, current.as_ref())?;
+        check_conflict(upload.on_conflict, current.as_ref())?;
+        let (name, current) = match (current, upload.on_conflict) {
+            (Some(_), OnConflict::KeepBoth) => (free_name(tx, folder.node.id, &name).await?, None),
+            (current, _) => (name, current),
+        };
+        folders::check_depth(&folder, 0)?;
+        Ok(Target { space: folder.space.clone(), folder, name, current })
+    }
+
+    /// Counts one use of the blob with these bytes: the one that is there, or the staged one.
+    async fn settle_blob(&self, tx: &mut Tx, staged: &Staged, now: Millis) -> Result<(BlobId, bool), HubError> {
+        let digest = staged.taken.digest();
+        if let Some(blob) = tx.use_blob(digest, now).await? {
+            if blob.state == BlobState::Good && self.is_still_there(&blob).await {
+                return Ok((blob.id, false));
+            }
+            // The old bytes are gone or damaged, and here they are again.
+            return Ok((blob.id, self.place_bytes(tx, blob.id, staged, now).await?));
+        }
+        let blob = Blob {
+            id: staged.id,
+            place: staged.place(),
+            size_bytes: staged.taken.size_bytes(),
+            digest,
+            refs: 1,
+            state: BlobState::Good,
+            proven_ms: now,
+        };
+        if !tx.create_blob(&blob, now).await? {
+            // Another node stored the same bytes a moment ago.
+            let blob = tx.use_blob(digest, now).await?.ok_or(HubError::Conflict("try again"))?;
+            return Ok((blob.id, false));
+        }
+        if let Taken::Inline { bytes, .. } = &staged.taken {
+            tx.put_inline(blob.id, bytes).await?;
+        }
+        Ok((blob.id, true))
+    }
+
+    async fn place_bytes(
+        &self,
+        tx: &mut Tx,
+        blob: BlobId,
+        staged: &Staged,
+        now: Millis,
+    ) -> Result<bool, HubError> {
+        if let Taken::Inline { bytes, .. } = &staged.taken {
+            tx.put_inline(blob, bytes).await?;
+        }
+        tx.mend_blob(blob, &staged.place(), now).await?;
+        Ok(true)
+    }
+
+    /// A cheap look that a stored blob has its length; small ones lie in the same database.
+    async fn is_still_there(&self, blob: &Blob) -> bool {
+        match &blob.place {
+            Place::Inline => true,
+            Place::Store { store, key } => {
+                matches!(self.0.content.measure(store, key).await, Ok(Some(size)) if size == blob.size_bytes)
+            }
+        }
+    }
+
+    async fn discard(&self, taken: &Taken) {
+        if let Taken::Stored { store, written } = taken
+            && let Err(error) = self.0.content.remove(store, &written.key).await
+        {
+            tracing::debug!(%error, "a leftover blob waits for the sweep");
+        }
+    }
+
+    /// Bytes that a space may still take.
+    pub(crate) async fn free_bytes(&self, tx: &mut Tx, space: &Space) -> Result<u64, HubError> {
+        let quota = match tx.user(space.owner).await?.and_then(|owner| owner.quota_bytes) {
+            Some(quota) => Some(quota),
+            None => self.config().quota_bytes,
+        };
+        Ok(quota.map_or(u64::MAX, |quota| quota.saturating_sub(space.used_bytes)))
+    }
+
+    /// Gives a file its next version and removes the oldest ones beyond the limit.
+    pub(crate) async fn overwrite(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        mut file: Node,
+        write: Write,
+        now: Millis,
+    ) -> Result<Node, HubError> {
+        let number = file.version.as_ref().map_or(1, |version| version.number + 1);
+        let version = write.version(actor, file.id, number, now);
+        tx.create_version(&version).await?;
+        tx.set_current(file.id, number, version.size_bytes, now).await?;
+        let mut grown_bytes = signed(version.size_bytes);
+        let keep = self.config().keep_versions;
+        if keep > 0 && number > u64::from(keep) {
+            for old in tx.versions_beyond(file.id, keep, PRUNED_AT_ONCE).await? {
+                grown_bytes -= signed(old.size_bytes);
+                tx.remove_version(old.node, old.number).await?;
+                tx.count_uses(old.blob, -1, now).await?;
+            }
+        }
+        file.version = Some(version);
+        file.modified_ms = now;
+        file.revision += 1;
+        let entry =
+            Entry { kind: ChangeKind::Content, node: &file, actor: actor.user(), at_ms: now, grown_bytes };
+        tx.record(entry).await?;
+        Ok(file)
+    }
+}
+
+struct Target {
+    space: Space,
+    folder: Found,
+    name: NodeName,
+    current: Option<Node>,
+}
+
+/// The content of a version to be made.
+pub(crate) struct Write {
+    pub blob: BlobId,
+    pub size_bytes: u64,
+    pub digest: Digest,
+    pub media_type: String,
+    pub origin: Origin,
+}
+
+impl Write {
+    fn version(self, actor: &Actor, node: NodeId, number: u64, now: Millis) -> Version {
+        Version {
+            node,
+            number,
+            blob: self.blob,
+            size_bytes: self.size_bytes,
+            digest: self.digest,
+            media_type: self.media_type,
+            author: actor.user(),
+            origin: self.origin,
+            created_ms: now,
+        }
+    }
+}
+
+impl Staged {
+    fn place(&self) -> Place {
+        match &self.taken {
+            Taken::Inline { .. } => Place::Inline,
+            Taken::Stored { store, written } => {
+                Place::Store { store: store.clone(), key: written.key.clone() }
+            }
+        }
+    }
+}
+
+/// Makes a file with its first version in a folder that is held, under a name that is free.
+pub(crate) async fn create_file(
+    tx: &mut Tx,
+    actor: &Actor,
+    (folder, name): (&Found, NodeName),
+    write: Write,
+    now: Millis,
+) -> Result<Node, HubError> {
+    let id = NodeId::new(now, keys::random());
+    let size_bytes = write.size_bytes;
+    let new = NewNode {
+        id,
+        space: folder.space.id,
+        parent: Some(folder.node.id),
+        name: &name,
+        kind: NodeKind::File,
+        size_bytes,
+        height: 0,
+        now,
+    };
+    if !tx.create_node(new).await? {
+        return Err(HubError::NameTaken(name.to_string()));
+    }
+    let version = write.version(actor, id, 1, now);
+    tx.create_version(&version).await?;
+    folders::raise(tx, &folder.way, 1).await?;
+    let node = Node {
+        id,
+        space: folder.space.id,
+        parent: Some(folder.node.id),
+        name,
+        kind: NodeKind::File,
+        version: Some(version),
+        revision: 1,
+        created_ms: now,
+        modified_ms: now,
+        trashed: None,
+    };
+    let entry = Entry {
+        kind: ChangeKind::Created,
+        node: &node,
+        actor: actor.user(),
+        at_ms: now,
+        grown_bytes: signed(size_bytes),
+    };
+    tx.record(entry).await?;
+    Ok(node)
+}
+
+/// Finds `report (2).pdf` or the next number that is free.
+pub(crate) async fn free_name(tx: &mut Tx, folder: NodeId, name: &NodeName) -> Result<NodeName, HubError> {
+    for n in 2..=NAME_TRIES {
+        let numbered = name.numbered(n);
+        if tx.child(folder, &numbered).await?.is_none() {
+            return Ok(numbered);
+        }
+    }
+    Err(HubError::NameTaken(name.to_string()))
+}
+
+fn check_guard(guard: &Guard, current: Option<&Node>) -> Result<(), HubError> {
+    let file = current.filter(|node| !node.is_folder());
+    let holds = match guard {
+        Guard::None => true,
+        Guard::Exists => file.is_some(),
+        Guard::Absent => current.is_none(),
+        Guard::Matches(tags) => file.is_some_and(|file| tags.contains(&file.etag())),
+    };
+    if holds { Ok(()) } else { Err(HubError::Stale) }
+}
+
+fn check_conflict(on_conflict: OnConflict, current: Option<&Node>) -> Result<(), HubError> {
+    match (on_conflict, current) {
+        (OnConflict::Fail, Some(node)) => Err(HubError::NameTaken(node.name.to_string())),
+        (OnConflict::NewVersion, Some(node)) if node.is_folder() => {
+            Err(HubError::NameTaken(node.name.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A size as a difference.
+pub(crate) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
