@@ -1,0 +1,71 @@
+//! Why bytes could not be stored or read.
+
+use std::io;
+
+use model::BodyError;
+
+/// Why bytes could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// The body is longer than the caller allows.
+    #[error("the body is longer than {limit_bytes} bytes")]
+    TooLarge {
+        /// What the caller allows.
+        limit_bytes: u64,
+    },
+    /// The store has no room left; nothing of the blob remains.
+    #[error("the store has no room left")]
+    Full,
+    /// The body ended early; nothing of the blob remains.
+    #[error("the body could not be received")]
+    Body(#[source] BodyError),
+    /// The store holds no blob of that key.
+    #[error("the store holds no such blob")]
+    Missing,
+    /// The store holds something else than what was stored.
+    #[error("the stored blob is damaged")]
+    Damaged(#[source] Damage),
+    /// No store of that name is configured.
+    #[error("no store named `{0}` is configured")]
+    UnknownStore(String),
+    /// The store does not answer as it should at the moment.
+    #[error("the store is not available")]
+    Unavailable(#[source] io::Error),
+    /// The store refuses, and will again until a person changes something.
+    #[error("the store could not be used")]
+    Io(#[source] io::Error),
+}
+
+/// What is wrong with a stored blob.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It has another length.
+    #[error("it holds {found_bytes} bytes instead of {expected_bytes}")]
+    Length {
+        /// What was stored.
+        expected_bytes: u64,
+        /// What is there.
+        found_bytes: u64,
+    },
+    /// Something that is not a plain file or folder stands in its place.
+    #[error("something else stands in its place")]
+    Replaced,
+    /// The device cannot read it.
+    #[error("the device cannot read it")]
+    Unreadable(#[source] io::Error),
+}
+
+impl ContentError {
+    /// Whether the same call may succeed later.
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            Self::Full | Self::Unavailable(_) => true,
+            Self::TooLarge { .. }
+            | Self::Body(_)
+            | Self::Missing
+            | Self::Damaged(_)
+            | Self::UnknownStore(_)
+            | Self::Io(_) => false,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Blobs as files in a folder of this machine.
+//!
+//! A blob of id `0190c2a4…` is the file `0190c2/0190c2a4…`: ids start with the time, so blobs that
+//! are written together share a folder, and one flush of that folder covers them all. Unfinished
+//! blobs have no name at all, or one below `tmp/` on a file system that knows no unnamed files.
+
+mod flush;
+mod listing;
+mod reader;
+mod root;
+mod temporary;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use model::{ByteStream, Millis};
+use rustix::fs::fstatvfs;
+use rustix::io::Errno;
+use tokio::task::spawn_blocking;
+
+use crate::{Abilities, Backend, BlobWriter, ContentError, Damage, Listed, NewBlob, StoreHealth};
+use flush::Flusher;
+use root::{Key, Root};
+use temporary::Temporary;
+
+/// Whether a blob is flushed before it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// File and folder are flushed: what was acknowledged survives a power loss.
+    #[default]
+    Full,
+    /// Nothing is flushed. For benchmarks only: a power loss takes what was acknowledged.
+    UnsafeNone,
+}
+
+/// Where and how the local store keeps its blobs.
+#[derive(Debug, Clone)]
+pub struct LocalOptions {
+    /// Its folder, which is made when it is missing.
+    pub folder: PathBuf,
+    /// Whether to flush.
+    pub durability: Durability,
+}
+
+/// Blobs as files in a folder of this machine. A clone is the same store.
+#[derive(Clone)]
+pub struct LocalStore {
+    root: Arc<Root>,
+    flusher: Arc<Flusher>,
+}
+
+impl LocalStore {
+    /// Opens the folder, makes it when it is missing, and finds out what its file system can do.
+    ///
+    /// # Errors
+    /// `Io` or `Unavailable` when the folder cannot be made or written; `Full`.
+    pub async fn open(options: LocalOptions) -> Result<Self, ContentError> {
+        let root = blocking(move || Root::open(&options.folder, options.durability)).await?;
+        Ok(Self::on(root))
+    }
+
+    fn on(root: Root) -> Self {
+        let root = Arc::new(root);
+        Self {
+            flusher: Arc::new(Flusher::new(Arc::clone(&root))),
+            root,
+        }
+    }
+
+    /// The folder that holds everything.
+    pub fn folder(&self) -> &Path {
+        &self.root.path
+    }
+
+    async fn with_root<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Root>) -> Result<T, ContentError> + Send + 'static,
+    ) -> Result<T, ContentError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || work(&root)).await
+    }
+}
+
+#[async_trait]
+impl Backend for LocalStore {
+    fn name(&self) -> &str {
+        "local"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            reads_ranges: true,
+            lists: true,
+            signs_urls: false,
+        }
+    }
+
+    async fn writer(&self, new: NewBlob) -> Result<Box<dyn BlobWriter>, ContentError> {
+        Ok(Box::new(writer::LocalWriter::new(self.clone(), new)))
+    }
+
+    async fn read(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<ByteStream, ContentError> {
+        let key = Key::parse(key).ok_or(ContentError::Missing)?;
+        let file = self.with_root(move |root| root.open_blob(&key)).await?;
+        reader::stream(file, size_bytes, range)
+    }
+
+    async fn measure(&self, key: &str) -> Result<Option<u64>, ContentError> {
+        let Some(key) = Key::parse(key) else {
+            return Ok(None);
+        };
+        let measured = self.with_root(move |root| root.open_blob(&key)?.length()).await;
+        match measured {
+            Ok(length_bytes) => Ok(Some(length_bytes)),
+            Err(ContentError::Missing) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), ContentError> {
+        let Some(key) = Key::parse(key) else { return Ok(()) };
+        self.with_root(move |root| root.remove_blob(&key)).await
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, ContentError> {
+        let after = after.map(str::to_owned);
+        self.with_root(move |root| listing::page(root, after.as_deref(), limit))
+            .await
+    }
+
+    async fn sweep_temporary(&self, older_than: Millis) -> Result<u64, ContentError> {
+        self.with_root(move |root| listing::sweep(root, older_than)).await
+    }
+
+    async fn check(&self) -> Result<StoreHealth, ContentError> {
+        self.with_root(probe).await
+    }
+}
+
+/// Measures one flush of a small file.
+fn probe(root: &Arc<Root>) -> Result<StoreHealth, ContentError> {
+    let temporary = Temporary::new(root, "probe")?;
+    temporary.append(&[0; 4096])?;
+    let started = Instant::now();
+    temporary.flush()?;
+    let flush = started.elapsed();
+    let room = fstatvfs(&root.dir).map_err(failure)?;
+    Ok(StoreHealth {
+        free_bytes: Some(room.f_bavail.saturating_mul(room.f_frsize)),
+        flush,
+    })
+}
+
+/// Runs what may wait for the disk where waiting harms no one.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ContentError> + Send + 'static,
+) -> Result<T, ContentError> {
+    spawn_blocking(work)
+        .await
+        .map_err(|stopped| ContentError::Unavailable(stopped.into()))?
+}
+
+/// Says what an error of the file system means to the caller.
+fn failure(error: impl Into<io::Error>) -> ContentError {
+    let error = error.into();
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOSPC | Errno::DQUOT) => ContentError::Full,
+        Some(Errno::NOENT) => ContentError::Missing,
+        // What `O_NOFOLLOW` and `O_DIRECTORY` answer to a link.
+        Some(Errno::LOOP | Errno::NOTDIR | Errno::ISDIR) => ContentError::Damaged(Damage::Replaced),
+        Some(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::EXIST | Errno::FBIG) => {
+            ContentError::Io(error)
+        }
+        _ => ContentError::Unavailable(error),
+    }
+}

@@ -1,0 +1,195 @@
+//! The folder of a store: every path is opened from it, step by step, and no link is followed.
+
+use std::fmt;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use model::{BlobId, Millis};
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat};
+use rustix::io::Errno;
+
+use super::temporary::knows_unnamed_files;
+use super::{Durability, failure};
+use crate::{ContentError, Damage};
+
+/// The folder of unfinished blobs that have a name.
+pub(super) const TEMPORARY: &str = "tmp";
+/// For the owner only, since the catalog alone says who may read what.
+pub(super) const FOLDER_MODE: Mode = Mode::RWXU;
+pub(super) const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+const FOLDER_DIGITS: usize = 6;
+const NAME_DIGITS: usize = 32;
+const OPEN_FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+/// Opening something that is not a file, such as a pipe, must not wait for its other end.
+const OPEN_BLOB: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// Where a blob is: `<first 6 digits>/<32 hexadecimal digits>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key(String);
+
+impl Key {
+    pub(super) fn of(id: BlobId) -> Self {
+        Self::from_number(u128::from_be_bytes(*id.as_bytes()))
+    }
+
+    pub(super) fn from_number(number: u128) -> Self {
+        let name = format!("{number:032x}");
+        Self(format!("{}/{name}", &name[..FOLDER_DIGITS]))
+    }
+
+    /// Accepts nothing but what `of` makes.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (folder, name) = text.split_once('/')?;
+        let number = number(name, NAME_DIGITS)?;
+        (name.get(..FOLDER_DIGITS) == Some(folder)).then(|| Self::from_number(number))
+    }
+
+    pub(super) fn folder(&self) -> &str {
+        &self.0[..FOLDER_DIGITS]
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.0[FOLDER_DIGITS + 1..]
+    }
+
+    pub(super) fn number(&self) -> u128 {
+        number(self.name(), NAME_DIGITS).expect("a key holds 32 hexadecimal digits")
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The number of a folder or file; `None` when the name is not one of ours.
+fn number(name: &str, digits: usize) -> Option<u128> {
+    let is_ours = name.len() == digits && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    is_ours.then(|| u128::from_str_radix(name, 16).ok()).flatten()
+}
+
+/// The number that a blob's file name stands for.
+pub(super) fn blob_number(name: &str) -> Option<u128> {
+    number(name, NAME_DIGITS)
+}
+
+/// The number that a folder's name stands for: the first 24 bits of the blobs in it.
+pub(super) fn folder_number(name: &str) -> Option<u32> {
+    number(name, FOLDER_DIGITS).and_then(|number| u32::try_from(number).ok())
+}
+
+/// The folder of a store.
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) dir: OwnedFd,
+    pub(super) temporary: OwnedFd,
+    pub(super) durability: Durability,
+    pub(super) has_unnamed_files: bool,
+}
+
+impl Root {
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, ContentError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE.bits())
+            .create(path)
+            .map_err(refusal)?;
+        let path = path.canonicalize().map_err(refusal)?;
+        let dir = OwnedFd::from(File::open(&path).map_err(refusal)?);
+        make_folder(&dir, TEMPORARY)?;
+        let temporary = openat(&dir, TEMPORARY, OPEN_FOLDER, Mode::empty()).map_err(failure)?;
+        if durability == Durability::Full {
+            // The folder itself must survive as well, and what it was put in may be new too.
+            for folder in path.ancestors().take(3) {
+                flush_folder_at(folder).map_err(refusal)?;
+            }
+        }
+        Ok(Self {
+            has_unnamed_files: knows_unnamed_files(&dir, &temporary),
+            path,
+            dir,
+            temporary,
+            durability,
+        })
+    }
+
+    pub(super) fn open_folder(&self, name: &str) -> Result<OwnedFd, ContentError> {
+        openat(&self.dir, name, OPEN_FOLDER, Mode::empty()).map_err(failure)
+    }
+
+    /// Opens the folder of new blobs, and makes it when it is missing.
+    pub(super) fn open_or_make_folder(&self, name: &str) -> Result<OwnedFd, ContentError> {
+        match self.open_folder(name) {
+            Err(ContentError::Missing) => {}
+            opened => return opened,
+        }
+        make_folder(&self.dir, name)?;
+        self.open_folder(name)
+    }
+
+    pub(super) fn open_blob(&self, key: &Key) -> Result<StoredFile, ContentError> {
+        let folder = self.open_folder(key.folder())?;
+        let file = openat(&folder, key.name(), OPEN_BLOB, Mode::empty()).map_err(failure)?;
+        Ok(StoredFile(File::from(file)))
+    }
+
+    pub(super) fn remove_blob(&self, key: &Key) -> Result<(), ContentError> {
+        let removed = self
+            .open_folder(key.folder())
+            .and_then(|folder| unlinkat(&folder, key.name(), AtFlags::empty()).map_err(failure));
+        match removed {
+            Err(ContentError::Missing) => Ok(()),
+            removed => removed,
+        }
+    }
+}
+
+/// What stands in a blob's place, which may be anything.
+pub(super) struct StoredFile(pub(super) File);
+
+impl StoredFile {
+    /// Returns how many bytes the file holds.
+    pub(super) fn length(&self) -> Result<u64, ContentError> {
+        let metadata = self.0.metadata().map_err(failure)?;
+        if !metadata.is_file() {
+            return Err(ContentError::Damaged(Damage::Replaced));
+        }
+        Ok(metadata.size())
+    }
+}
+
+/// The time of a change as the file system keeps it.
+pub(super) const fn millis(secs: i64, nanos: i64) -> Millis {
+    Millis(secs.saturating_mul(1000).saturating_add(nanos / 1_000_000))
+}
+
+fn make_folder(parent: &OwnedFd, name: &str) -> Result<(), ContentError> {
+    match mkdirat(parent, name, FOLDER_MODE) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+fn flush_folder_at(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// As [`failure`], for the store's own folder: that it is missing is not a blob that is missing.
+fn refusal(error: io::Error) -> ContentError {
+    match failure(error) {
+        ContentError::Missing => ContentError::Io(Errno::NOENT.into()),
+        ContentError::Damaged(_) => ContentError::Io(Errno::NOTDIR.into()),
+        other => other,
+    }
+}
