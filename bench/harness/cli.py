@@ -14,6 +14,9 @@ from .target import Target, Unavailable
 from .targets import ALL
 
 HERE = Path(__file__).resolve().parent.parent
+# ext4 passes over inodes that were freed within this time one by one, so whoever makes files just after
+# thousands were removed pays for it.
+FREED_INODES_SECS = 300
 # Stored contents above this are removed as soon as their target is done: they are few, and many GiB.
 LARGE_BYTES = 16 << 20
 
@@ -24,7 +27,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--targets", default=",".join(ALL), help=f"comma-separated, of: {', '.join(ALL)}")
     parser.add_argument("--phases", default=",".join(NAMES), help=f"comma-separated, of: {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that all works, measures little")
-    parser.add_argument("--quiet-secs", type=float, default=30, help="longest wait for a quiet machine before a phase")
+    parser.add_argument("--quiet-secs", type=float, default=10, help="longest wait for a quiet machine before a phase")
     parser.add_argument("--quiet-cores", type=float, default=0.3, help="what counts as quiet: cores in use by others")
     parser.add_argument("--out", type=Path, help="folder for the results (bench/results; the work folder with --quick)")
     parser.add_argument("--keep", action="store_true", help="keep the data of all runs in the work folder")
@@ -56,15 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     sizes = Sizes.quick() if options.quick else Sizes()
     bench = Bench(work, sizes, 0 if options.quick else options.quiet_secs, options.quiet_cores)
     targets, skipped = install(work, options.targets)
+    if not options.quick:
+        wait_for_freed_inodes(work)
     results: list[dict] = []
     for place in rounds(options, targets):
         results.append(run_one(bench, options, *place))
     written = write(options, work, describe(options, work, targets, skipped, results))
     print("\n" + written)
     if not options.keep:
-        # Last of all: ext4 passes over inodes that were freed minutes ago one by one, so removing
-        # thousands of files just before a run would slow down whoever makes files next.
         shutil.rmtree(work / "runs", ignore_errors=True)
+        (work / "removed").touch()
     return 1 if not results or any("error" in result for result in results) else 0
 
 
@@ -123,6 +127,15 @@ def run_one(bench: Bench, options: argparse.Namespace, run: int, kind: type[Targ
             remove_large(target.folder)
             machine.settle()
     return result
+
+
+def wait_for_freed_inodes(work: Path) -> None:
+    """Lets the removal at the end of an earlier run become history."""
+    mark = work / "removed"
+    left_secs = mark.stat().st_mtime + FREED_INODES_SECS - time.time() if mark.exists() else 0
+    if left_secs > 0:
+        print(f"waiting {left_secs:.0f} s: an earlier run has just removed its files", flush=True)
+        time.sleep(left_secs)
 
 
 def remove_large(folder: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from . import load
 from .postgres import Postgres, programs
-from .target import LISTED_BYTES, PASSWORD, USER, Listing, Target, Unavailable, output_of
+from .target import LISTED_BYTES, PASSWORD, USER, Listing, Target, Unavailable, output_of, plain_environment
 from .wire import Connection, json_request, request
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -113,8 +113,10 @@ class Cumuli(Target):
             raise RuntimeError(f"filling a folder failed: {sent.errors[0]}")
         return folder
 
-    def children_request(self, folder: str, limit: int = PAGE_ITEMS, cursor: str | None = None, more: str = "") -> bytes:
-        """One page of a folder."""
+    def children_request(
+        self, folder: str, limit: int = PAGE_ITEMS, cursor: str | None = None, more: str = ""
+    ) -> bytes:
+        """One page of a folder; `more` is further parameters of the query."""
         place = f"&cursor={quote(cursor, safe='')}" if cursor else ""
         return request("GET", f"/api/v1/folders/{folder}/children?limit={limit}{place}{more}", self.headers())
 
@@ -134,8 +136,9 @@ class Cumuli(Target):
     def fsck(self) -> dict[str, object]:
         """Runs `cumuli fsck` on a stopped server's data."""
         began = time.perf_counter()
-        environment = {"PATH": os.environ["PATH"]} | self.environment()
-        done = subprocess.run([str(binary()), "fsck"], env=environment, cwd=self.folder, capture_output=True, text=True, check=False)
+        environment = plain_environment(self.folder) | self.environment()
+        command = [str(binary()), "fsck"]
+        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False)
         said = (done.stdout + done.stderr).strip().splitlines()
         return {
             "is_clean": done.returncode == 0,

@@ -123,8 +123,10 @@ class Dufs(FileServer):
         return output_of(str(tools.cargo_tool(work, "dufs", cls.VERSION)), "--version")
 
     def command(self) -> list[str]:
-        program = str(self.tools / "cargo" / "bin" / "dufs")
-        return [program, "-b", "127.0.0.1", "-p", str(self.port), "-A", "-a", f"{LOGIN}:{PASSWORD}@/:rw", str(self.root)]
+        return [
+            str(self.tools / "cargo" / "bin" / "dufs"), "-b", "127.0.0.1", "-p", str(self.port), "-A",
+            "-a", f"{LOGIN}:{PASSWORD}@/:rw", str(self.root),
+        ]
 
     def list_request(self, folder: str) -> bytes:
         return request("GET", f"/{folder}/?json", self.headers())
@@ -281,8 +283,8 @@ class FastApi(Target):
         )
         with sqlite3.connect(self.root / "drive.db", timeout=60) as db:
             db.executemany(
-                "INSERT INTO storedfile (id, owner_id, folder_id, filename, mime_type, size, sha256, version, created_at)"
-                " VALUES (?, 1, ?, ?, 'text/plain', 100, ?, 1, ?)",
+                "INSERT INTO storedfile (id, owner_id, folder_id, filename, mime_type, size, sha256, version,"
+                " created_at) VALUES (?, 1, ?, ?, 'text/plain', 100, ?, 1, ?)",
                 rows,
             )
         db.close()

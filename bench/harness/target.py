@@ -53,6 +53,7 @@ class Target:
         self.root.mkdir()
         self.port = free_port()
         self._process: subprocess.Popen | None = None
+        self._started_at = 0.0
 
     # What each target says of itself.
 
@@ -123,6 +124,7 @@ class Target:
 
     def start(self) -> None:
         """Starts the process; does not wait until it answers."""
+        self._started_at = time.perf_counter()
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
@@ -130,14 +132,13 @@ class Target:
             )
 
     def wait_until_up(self, is_first: bool = False) -> float:
-        """Waits for the first good answer; returns the milliseconds since this was called."""
-        began = time.perf_counter()
-        while time.perf_counter() - began < START_LIMIT_SECS:
+        """Waits for the first good answer; returns the milliseconds since the start."""
+        while time.perf_counter() - self._started_at < START_LIMIT_SECS:
             try:
                 with Connection(self.port) as connection:
                     good = self.is_up(connection) if is_first else connection.send(self.probe()).is_success
                 if good:
-                    return (time.perf_counter() - began) * 1e3
+                    return (time.perf_counter() - self._started_at) * 1e3
             except OSError:
                 pass
             if self._process is not None and self._process.poll() is not None:
