@@ -39,6 +39,13 @@ impl Tx {
         })
     }
 
+    /// Takes one try back.
+    pub async fn take_back_try(&mut self, name: &str) -> Result<(), CatalogError> {
+        self.execute("UPDATE throttles SET count = count - 1 WHERE name = $1 AND count > 0", &[name.into()])
+            .await?;
+        Ok(())
+    }
+
     /// Reads the tries of the current window.
     pub async fn tries(&mut self, name: &str, window_secs: i64, now: Millis) -> Result<Tries, CatalogError> {
         let row = self

@@ -84,8 +84,7 @@ impl Tx {
         rows.iter().map(read).collect()
     }
 
-    /// Returns versions made before `before` that are not current, with their spaces, after `after`
-    /// in the order of their making.
+    /// Returns versions made before `before` that are not current, with their spaces, oldest first.
     pub async fn versions_before(
         &mut self,
         before: Millis,
@@ -96,7 +95,7 @@ impl Tx {
                 "SELECT v.node_id, v.number, v.blob_id, v.size_bytes, v.digest, v.media_type, v.author_id,
                      v.origin, v.created_ms, n.space_id
                  FROM versions v JOIN nodes n ON n.id = v.node_id
-                 WHERE v.created_ms < $1 AND n.version <> v.number
+                 WHERE v.created_ms < $1 AND n.version <> v.number AND n.detached = 0
                  ORDER BY v.created_ms
                  LIMIT $2",
                 &[before.0.into(), i64::from(limit).into()],

@@ -43,7 +43,12 @@ impl Found {
 
     /// Names from the root down to this node.
     pub fn path(&self) -> NodePath {
-        self.way.iter().rev().skip(1).map(|step| step.name.clone()).collect()
+        self.way
+            .iter()
+            .rev()
+            .skip(1)
+            .map(|step| step.name.clone())
+            .collect()
     }
 }
 
@@ -63,7 +68,12 @@ pub(crate) async fn node(
         return Err(HubError::NotFound("node"));
     }
     demand(held, right)?;
-    Ok(Found { node, space, way, right: held })
+    Ok(Found {
+        node,
+        space,
+        way,
+        right: held,
+    })
 }
 
 /// Finds a folder in a tree.
@@ -78,10 +88,12 @@ pub(crate) async fn folder(
         FolderRef::Id(id) => id,
         FolderRef::Root => own_space(tx, actor).await?.root,
     };
-    let found = node(tx, actor, id, right, hold).await.map_err(|error| match error {
-        HubError::NotFound(_) => HubError::NotFound("folder"),
-        error => error,
-    })?;
+    let found = node(tx, actor, id, right, hold)
+        .await
+        .map_err(|error| match error {
+            HubError::NotFound(_) => HubError::NotFound("folder"),
+            error => error,
+        })?;
     if !found.node.is_folder() {
         return Err(HubError::Conflict("this is a file; a folder is needed here"));
     }
@@ -96,10 +108,12 @@ pub(crate) async fn file(
     right: Right,
     hold: Hold,
 ) -> Result<Found, HubError> {
-    let found = node(tx, actor, id, right, hold).await.map_err(|error| match error {
-        HubError::NotFound(_) => HubError::NotFound("file"),
-        error => error,
-    })?;
+    let found = node(tx, actor, id, right, hold)
+        .await
+        .map_err(|error| match error {
+            HubError::NotFound(_) => HubError::NotFound("file"),
+            error => error,
+        })?;
     if found.node.is_folder() {
         return Err(HubError::NotFound("file"));
     }
@@ -107,11 +121,7 @@ pub(crate) async fn file(
 }
 
 /// Finds the top of a deleted tree. Only its owner sees it.
-pub(crate) async fn trashed(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: NodeId,
-) -> Result<(Node, Space), HubError> {
+pub(crate) async fn trashed(tx: &mut Tx, actor: &Actor, id: NodeId) -> Result<(Node, Space), HubError> {
     let (node, space, held) = visible(tx, actor, id, Hold::Yes).await?;
     demand(held, Right::Own)?;
     if node.trashed.is_none() {
@@ -134,7 +144,9 @@ pub(crate) async fn own_space(tx: &mut Tx, actor: &Actor) -> Result<Space, HubEr
 /// The person behind the request.
 pub(crate) async fn own_user(tx: &mut Tx, actor: &Actor) -> Result<User, HubError> {
     let id = user(actor)?;
-    tx.user(id).await?.ok_or(HubError::Unauthenticated("this account is gone"))
+    tx.user(id)
+        .await?
+        .ok_or(HubError::Unauthenticated("this account is gone"))
 }
 
 /// The id of the person behind the request.
@@ -145,7 +157,11 @@ pub(crate) fn user(actor: &Actor) -> Result<UserId, HubError> {
 /// Refuses everyone but administrators signed in as themselves, and the server itself.
 pub(crate) fn admin(actor: &Actor) -> Result<(), HubError> {
     match actor {
-        Actor::User { role: model::Role::Admin, .. } | Actor::Worker => Ok(()),
+        Actor::User {
+            role: model::Role::Admin,
+            ..
+        }
+        | Actor::Worker => Ok(()),
         Actor::User { .. } | Actor::App { .. } => {
             Err(HubError::Forbidden("only an administrator may do this"))
         }

@@ -58,7 +58,11 @@ impl Hub {
         changes.truncate(limit as usize);
         let seq = changes.last().map_or(seq, |change| change.seq);
         let next = self.change_cursor(actor, space.id, seq)?;
-        Ok(JournalPage { changes, next, has_more })
+        Ok(JournalPage {
+            changes,
+            next,
+            has_more,
+        })
     }
 
     /// Follows the journal of the actor's space after `cursor`, or from now on.
@@ -74,7 +78,13 @@ impl Hub {
             Some(cursor) => self.open_place(actor, space.id, cursor)?,
             None => space.head,
         };
-        Ok(Feed { hub: self.clone(), actor: actor.clone(), space: space.id, seq, watcher })
+        Ok(Feed {
+            hub: self.clone(),
+            actor: actor.clone(),
+            space: space.id,
+            seq,
+            watcher,
+        })
     }
 
     /// The cursor right after entry `seq` of a space.
@@ -90,7 +100,10 @@ impl Hub {
         let scope = format!("changes {}", access::user(actor)?);
         let place: Place = cursors::open(self.keys(), &scope, cursor)?;
         if place.space != space {
-            return Err(HubError::invalid("cursor", "this cursor does not belong to this list; start without one"));
+            return Err(HubError::invalid(
+                "cursor",
+                "this cursor does not belong to this list; start without one",
+            ));
         }
         Ok(place.seq)
     }

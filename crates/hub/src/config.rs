@@ -23,7 +23,10 @@ pub struct PasswordCost {
 impl Default for PasswordCost {
     /// The least that the OWASP password storage cheat sheet allows.
     fn default() -> Self {
-        Self { memory_kib: 19_456, passes: 2 }
+        Self {
+            memory_kib: 19_456,
+            passes: 2,
+        }
     }
 }
 

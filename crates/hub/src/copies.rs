@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 
 use catalog::{Entry, NewNode, Tx};
 use model::{
-    Actor, ChangeKind, Node, NodeId, NodeKind, NodeName, NodePath, OnConflict, Origin, Right, SpaceId, Version,
+    Actor, ChangeKind, Node, NodeId, NodeKind, NodeName, NodePath, OnConflict, Origin, Right, SpaceId,
+    Version,
 };
 
 use crate::access::{self, FolderRef, Found, Hold};
@@ -134,14 +135,28 @@ impl Hub {
             (Some(_), OnConflict::KeepBoth) => uploads::free_name(&mut tx, folder.node.id, &wanted).await?,
             (Some(_), _) => return Err(HubError::NameTaken(wanted.to_string())),
         };
-        let built = tx.built_node(top.id).await?.ok_or(HubError::Conflict("the copy was given up; try again"))?;
+        let built = tx
+            .built_node(top.id)
+            .await?
+            .ok_or(HubError::Conflict("the copy was given up; try again"))?;
         tx.place_node(&built, folder.node.id, &name, now).await?;
         tx.raise_height(top.id, height).await?;
         folders::raise(&mut tx, &folder.way, height + 1).await?;
-        let path: NodePath = folder.path().names().iter().cloned().chain([name.clone()]).collect();
+        let path: NodePath = folder
+            .path()
+            .names()
+            .iter()
+            .cloned()
+            .chain([name.clone()])
+            .collect();
         let node = crate::nodes::placed(built, folder.node.id, name, now);
-        let entry =
-            Entry { kind: ChangeKind::Moved, node: &node, actor: actor.user(), at_ms: now, grown_bytes: 0 };
+        let entry = Entry {
+            kind: ChangeKind::Moved,
+            node: &node,
+            actor: actor.user(),
+            at_ms: now,
+            grown_bytes: 0,
+        };
         tx.record(entry).await?;
         tx.commit().await?;
         Ok((node, path))
@@ -173,7 +188,11 @@ impl Hub {
             name: &source.name,
             kind: source.kind,
             size_bytes: source.size_bytes(),
-            height: if source.is_folder() { tx.height(source.id).await? } else { 0 },
+            height: if source.is_folder() {
+                tx.height(source.id).await?
+            } else {
+                0
+            },
             now,
         };
         if !tx.create_node(new).await? {
@@ -203,9 +222,18 @@ impl Hub {
             modified_ms: now,
             trashed: None,
         };
-        let grown_bytes = if node.kind == NodeKind::File { signed(node.size_bytes()) } else { 0 };
-        let entry =
-            Entry { kind: ChangeKind::Created, node: &node, actor: actor.user(), at_ms: now, grown_bytes };
+        let grown_bytes = if node.kind == NodeKind::File {
+            signed(node.size_bytes())
+        } else {
+            0
+        };
+        let entry = Entry {
+            kind: ChangeKind::Created,
+            node: &node,
+            actor: actor.user(),
+            at_ms: now,
+            grown_bytes,
+        };
         tx.record(entry).await?;
         Ok(id)
     }

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::keys::Keys;
 use crate::HubError;
+use crate::keys::Keys;
 
 /// Bytes of the tag that a cursor carries.
 const TAG: usize = 16;
@@ -25,7 +25,12 @@ pub(crate) fn seal(keys: &Keys, scope: &str, place: &impl Serialize) -> String {
 /// # Errors
 /// `Invalid` if it was changed or belongs to another listing or person.
 pub(crate) fn open<T: DeserializeOwned>(keys: &Keys, scope: &str, cursor: &str) -> Result<T, HubError> {
-    let wrong = || HubError::invalid("cursor", "this cursor does not belong to this list; start without one");
+    let wrong = || {
+        HubError::invalid(
+            "cursor",
+            "this cursor does not belong to this list; start without one",
+        )
+    };
     if cursor.len() > 4096 {
         return Err(wrong());
     }

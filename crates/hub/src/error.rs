@@ -87,7 +87,10 @@ pub enum HubError {
 impl HubError {
     /// A wrong field and what is wrong with it.
     pub fn invalid(field: &'static str, problem: impl ToString) -> Self {
-        Self::Invalid { field, problem: problem.to_string() }
+        Self::Invalid {
+            field,
+            problem: problem.to_string(),
+        }
     }
 }
 

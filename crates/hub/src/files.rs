@@ -39,7 +39,11 @@ impl Hub {
         let user = access::user(actor)?;
         let is_starred = tx.stars(user, &[id]).await?.contains(&id);
         let path = found.path();
-        Ok(Info { node: found.node, path, is_starred })
+        Ok(Info {
+            node: found.node,
+            path,
+            is_starred,
+        })
     }
 
     /// Finds a folder, the root of the actor's space among them.
@@ -53,7 +57,11 @@ impl Hub {
         let id = found.node.id;
         let is_starred = tx.stars(user, &[id]).await?.contains(&id);
         let path = found.path();
-        Ok(Info { node: found.node, path, is_starred })
+        Ok(Info {
+            node: found.node,
+            path,
+            is_starred,
+        })
     }
 
     /// Finds the node at a path in the actor's space.
@@ -62,7 +70,10 @@ impl Hub {
     /// `NotFound`.
     pub async fn resolve(&self, actor: &Actor, path: &NodePath) -> Result<Info, HubError> {
         let mut tx = self.read().await?;
-        let mut at = access::folder(&mut tx, actor, FolderRef::Root, Right::View, Hold::No).await?.node.id;
+        let mut at = access::folder(&mut tx, actor, FolderRef::Root, Right::View, Hold::No)
+            .await?
+            .node
+            .id;
         for name in path.names() {
             at = tx.child(at, name).await?.ok_or(HubError::NotFound("path"))?.id;
         }
@@ -88,7 +99,11 @@ impl Hub {
         };
         let version = version.ok_or(HubError::NotFound("version"))?;
         let blob = tx.blob(version.blob).await?.ok_or(HubError::Damaged)?;
-        Ok(Download { node: found.node, version, blob })
+        Ok(Download {
+            node: found.node,
+            version,
+            blob,
+        })
     }
 
     /// Reads bytes of a content. The version is fixed: an overwrite meanwhile changes nothing.
@@ -99,9 +114,12 @@ impl Hub {
         let blob = &download.blob;
         let outcome = match &blob.place {
             Place::Inline => self.read_inline(blob, range).await,
-            Place::Store { store, key } => {
-                self.0.content.read(store, key, blob.size_bytes, range).await.map_err(HubError::from)
-            }
+            Place::Store { store, key } => self
+                .0
+                .content
+                .read(store, key, blob.size_bytes, range)
+                .await
+                .map_err(HubError::from),
         };
         if let Err(HubError::Damaged) = &outcome {
             self.report_damage(blob).await;
@@ -110,15 +128,30 @@ impl Hub {
     }
 
     async fn read_inline(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream, HubError> {
-        let bytes = self.read().await?.inline(blob.id).await?.ok_or(HubError::Damaged)?;
+        let bytes = self
+            .read()
+            .await?
+            .inline(blob.id)
+            .await?
+            .ok_or(HubError::Damaged)?;
         if bytes.len() as u64 != blob.size_bytes {
             return Err(HubError::Damaged);
         }
         let bytes = bytes::Bytes::from(bytes);
         let (start, end) = (range.start.min(blob.size_bytes), range.end.min(blob.size_bytes));
-        let (start, end) = (usize::try_from(start).unwrap_or(0), usize::try_from(end).unwrap_or(0));
+        let (start, end) = (
+            usize::try_from(start).unwrap_or(0),
+            usize::try_from(end).unwrap_or(0),
+        );
         let part = bytes.slice(start..end.max(start));
         Ok(Box::pin(futures_util::stream::once(async move { Ok(part) })))
+    }
+
+    /// Returns the stored length of a blob; `None` when it is not there.
+    pub(crate) async fn measure(&self, store: &str, key: &str) -> Result<Option<u64>, HubError> {
+        let unknown = || content::ContentError::UnknownStore(store.to_owned());
+        let backend = self.0.content.backend(store).ok_or_else(unknown)?;
+        Ok(backend.measure(key).await?)
     }
 
     /// Marks a blob as damaged, once, and tells the log, which names no file.
@@ -130,7 +163,7 @@ impl Hub {
         let marked = async {
             let mut tx = self.write().await?;
             tx.judge_blob(blob.id, BlobState::Damaged, self.now()).await?;
-            tx.commit().await
+            tx.commit().await.map_err(HubError::from)
         };
         if let Err(error) = marked.await {
             tracing::error!(%error, "the damage could not be written down");

@@ -33,7 +33,11 @@ impl Hub {
             let now = hub.now();
             let mut tx = hub.write().await?;
             let made = match new {
-                NewFolder::In { folder, name, on_conflict } => {
+                NewFolder::In {
+                    folder,
+                    name,
+                    on_conflict,
+                } => {
                     let folder = access::folder(&mut tx, &actor, folder, Right::Edit, Hold::Yes).await?;
                     let is_taken = access::child(&mut tx, &folder, &name).await?.is_some();
                     let name = match (is_taken, on_conflict) {
@@ -46,7 +50,8 @@ impl Hub {
                     make(&hub, &mut tx, &actor, folder, name, now).await?
                 }
                 NewFolder::Path(path) => {
-                    let root = access::folder(&mut tx, &actor, FolderRef::Root, Right::Edit, Hold::Yes).await?;
+                    let root =
+                        access::folder(&mut tx, &actor, FolderRef::Root, Right::Edit, Hold::Yes).await?;
                     make_path(&hub, &mut tx, &actor, root, path.names(), now).await?
                 }
             };
@@ -115,8 +120,13 @@ async fn make(
         modified_ms: now,
         trashed: None,
     };
-    let entry =
-        Entry { kind: ChangeKind::Created, node: &node, actor: actor.user(), at_ms: now, grown_bytes: 0 };
+    let entry = Entry {
+        kind: ChangeKind::Created,
+        node: &node,
+        actor: actor.user(),
+        at_ms: now,
+        grown_bytes: 0,
+    };
     tx.record(entry).await?;
     Ok(below(folder, node, 0))
 }
@@ -133,14 +143,22 @@ fn below(folder: Found, node: Node, height: u32) -> Found {
     };
     let mut way = vec![step];
     way.extend(folder.way);
-    Found { node, space: folder.space, way, right: folder.right }
+    Found {
+        node,
+        space: folder.space,
+        way,
+        right: folder.right,
+    }
 }
 
 /// Refuses a node with `height` levels below it in a folder where the lowest would be too deep.
 pub(crate) fn check_depth(folder: &Found, height: u32) -> Result<(), HubError> {
     let deepest = folder.depth() + 1 + height as usize;
     if deepest > limits::DEPTH {
-        let problem = format!("folders may be nested {} levels deep, this would be {deepest}", limits::DEPTH);
+        let problem = format!(
+            "folders may be nested {} levels deep, this would be {deepest}",
+            limits::DEPTH
+        );
         return Err(HubError::invalid("folder", problem));
     }
     Ok(())

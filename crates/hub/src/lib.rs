@@ -52,7 +52,7 @@ pub use files::{Download, Info};
 pub use folders::NewFolder;
 pub use fsck::{FsckReport, Verify};
 pub use health::{Check, CheckState};
-pub use jobs::{JobOutcome, Lease};
+pub use jobs::{JobOutcome, JobPage, JobRow, Keep, Lease};
 pub use keys::Keys;
 pub use listings::{Listed, ListingPage, Part};
 pub use nodes::NodeChange;
@@ -61,6 +61,7 @@ pub use search::Search;
 pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens};
 pub use upkeep::Upkept;
 pub use uploads::{Expected, Staged, Stored, Upload, UploadPlace};
+pub use versions::VersionPage;
 
 /// Every operation of Cumuli. Cheap to clone.
 #[derive(Clone)]
@@ -104,12 +105,22 @@ impl Hub {
     /// # Errors
     /// When the catalog does not answer.
     pub async fn open(parts: HubParts) -> Result<Self, HubError> {
-        let HubParts { catalog, content, clock, keys, config, tasks } = parts;
+        let HubParts {
+            catalog,
+            content,
+            clock,
+            keys,
+            config,
+            tasks,
+        } = parts;
         let mut tx = catalog.write().await?;
         let instance = match tx.meta(INSTANCE).await? {
             Some(instance) => instance,
             None => {
-                let fresh: String = keys::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+                let fresh: String = keys::random::<16>()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
                 tx.put_meta(INSTANCE, &fresh).await?;
                 fresh
             }
@@ -117,7 +128,17 @@ impl Hub {
         tx.commit().await?;
         let hashing = Semaphore::new(config.hashing_at_once);
         let jobs = Notify::new();
-        Ok(Self(Arc::new(Parts { catalog, content, clock, keys, instance, config, hashing, jobs, tasks })))
+        Ok(Self(Arc::new(Parts {
+            catalog,
+            content,
+            clock,
+            keys,
+            instance,
+            config,
+            hashing,
+            jobs,
+            tasks,
+        })))
     }
 
     /// The limits and modes that it runs under.

@@ -54,7 +54,12 @@ impl MarkPlace {
             MarkValue::Text(text) => (Some(text.clone()), None),
             MarkValue::Number(number) => (None, Some(*number)),
         };
-        Self { kind: kind.map(|kind| u8::from(kind == NodeKind::File)), text, number, row: mark.row_no }
+        Self {
+            kind: kind.map(|kind| u8::from(kind == NodeKind::File)),
+            text,
+            number,
+            row: mark.row_no,
+        }
     }
 
     pub(crate) fn mark(self) -> Mark {
@@ -62,7 +67,10 @@ impl MarkPlace {
             (Some(text), _) => MarkValue::Text(text),
             (None, number) => MarkValue::Number(number.unwrap_or(0)),
         };
-        Mark { value, row_no: self.row }
+        Mark {
+            value,
+            row_no: self.row,
+        }
     }
 }
 
@@ -81,7 +89,10 @@ impl Hub {
         part: Part,
     ) -> Result<ListingPage, HubError> {
         let mut tx = self.read().await?;
-        let folder = access::folder(&mut tx, actor, folder, Right::View, Hold::No).await?.node.id;
+        let folder = access::folder(&mut tx, actor, folder, Right::View, Hold::No)
+            .await?
+            .node
+            .id;
         let user = access::user(actor)?;
         let scope = format!("children {user} {folder} {kind:?} {sort:?}");
         let mut place = match &part.cursor {
@@ -91,12 +102,19 @@ impl Hub {
         let mut rows: Vec<(Node, Mark)> = Vec::new();
         for each in [NodeKind::Folder, NodeKind::File] {
             let is_wanted = kind.is_none_or(|kind| kind == each);
-            let is_done = place.as_ref().is_some_and(|place| place.kind == Some(1)) && each == NodeKind::Folder;
+            let is_done =
+                place.as_ref().is_some_and(|place| place.kind == Some(1)) && each == NodeKind::Folder;
             if !is_wanted || is_done {
                 continue;
             }
-            let is_here = place.as_ref().is_some_and(|place| place.kind == Some(u8::from(each == NodeKind::File)));
-            let after = if is_here { place.take().map(MarkPlace::mark) } else { None };
+            let is_here = place
+                .as_ref()
+                .is_some_and(|place| place.kind == Some(u8::from(each == NodeKind::File)));
+            let after = if is_here {
+                place.take().map(MarkPlace::mark)
+            } else {
+                None
+            };
             // One more than asked for tells whether there is a next page.
             let missing = part.limit + 1 - u32::try_from(rows.len()).unwrap_or(0);
             if missing > 0 {
@@ -105,11 +123,15 @@ impl Hub {
         }
         let has_more = rows.len() > part.limit as usize;
         rows.truncate(part.limit as usize);
-        let next = rows.last().filter(|_| has_more).map(|(node, mark)| {
-            cursors::seal(self.keys(), &scope, &MarkPlace::new(Some(node.kind), mark))
-        });
+        let next = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|(node, mark)| cursors::seal(self.keys(), &scope, &MarkPlace::new(Some(node.kind), mark)));
         let nodes = rows.into_iter().map(|(node, _)| (node, None)).collect();
-        Ok(ListingPage { items: with_stars(&mut tx, user, nodes).await?, next })
+        Ok(ListingPage {
+            items: with_stars(&mut tx, user, nodes).await?,
+            next,
+        })
     }
 
     /// Lists the files of the actor's space, the newest content first, with their paths.
@@ -129,7 +151,9 @@ impl Hub {
         let mut found: Vec<(Node, Option<NodePath>)> = Vec::new();
         let mut next = None;
         'scan: loop {
-            let rows = tx.files_by_time(space.id, (after.as_ref(), SCAN_ROWS.min(part.limit + 1 + offset))).await?;
+            let rows = tx
+                .files_by_time(space.id, (after.as_ref(), SCAN_ROWS.min(part.limit + 1 + offset)))
+                .await?;
             let Some((_, last)) = rows.last() else { break };
             let last = last.clone();
             let is_last = rows.len() < SCAN_ROWS.min(part.limit + 1 + offset) as usize;
@@ -150,7 +174,10 @@ impl Hub {
             }
             after = Some(last);
         }
-        Ok(ListingPage { items: with_stars(&mut tx, user, found).await?, next })
+        Ok(ListingPage {
+            items: with_stars(&mut tx, user, found).await?,
+            next,
+        })
     }
 
     /// Lists what the actor starred, the latest star first, with paths.
@@ -177,7 +204,11 @@ impl Hub {
                     return Ok(ListingPage { items, next });
                 }
                 after = Some((at_ms, node.id));
-                items.push(Listed { node, is_starred: true, path: Some(path) });
+                items.push(Listed {
+                    node,
+                    is_starred: true,
+                    path: Some(path),
+                });
             }
             if is_last {
                 return Ok(ListingPage { items, next: None });
@@ -192,12 +223,20 @@ pub(crate) async fn live<M>(
     space: &Space,
     rows: Vec<(Node, M)>,
 ) -> Result<Vec<((Node, NodePath), M)>, HubError> {
-    let folders: Vec<NodeId> =
-        rows.iter().filter(|(node, _)| node.space == space.id).filter_map(|(node, _)| node.parent).collect();
+    let folders: Vec<NodeId> = rows
+        .iter()
+        .filter(|(node, _)| node.space == space.id)
+        .filter_map(|(node, _)| node.parent)
+        .collect();
     let places = tx.whereabouts(&folders, space.root).await?;
     let located = rows.into_iter().filter_map(|(node, mark)| {
-        let Whereabouts::Live(above) = places.get(&node.parent?)? else { return None };
-        let names = above.iter().map(|(_, name)| name.clone()).chain([node.name.clone()]);
+        let Whereabouts::Live(above) = places.get(&node.parent?)? else {
+            return None;
+        };
+        let names = above
+            .iter()
+            .map(|(_, name)| name.clone())
+            .chain([node.name.clone()]);
         let path: NodePath = names.collect();
         Some(((node, path), mark))
     });
@@ -214,7 +253,11 @@ pub(crate) async fn with_stars(
     let stars = tx.stars(user, &ids).await?;
     let listed = nodes.into_iter().map(|(node, path)| {
         let is_starred = stars.contains(&node.id);
-        Listed { node, is_starred, path }
+        Listed {
+            node,
+            is_starred,
+            path,
+        }
     });
     Ok(listed.collect())
 }

@@ -58,15 +58,26 @@ impl Hub {
                 Some(other) => return Err(HubError::NameTaken(other.name.to_string())),
                 None => name,
             };
-            let path: NodePath = folder.path().names().iter().cloned().chain([name.clone()]).collect();
+            let path: NodePath = folder
+                .path()
+                .names()
+                .iter()
+                .cloned()
+                .chain([name.clone()])
+                .collect();
             if name == found.node.name && folder.node.id == parent {
                 return Ok((found.node, path));
             }
             tx.place_node(&found.node, folder.node.id, &name, now).await?;
             folders::raise(&mut tx, &folder.way, height + 1).await?;
             let node = placed(found.node, folder.node.id, name, now);
-            let entry =
-                Entry { kind: ChangeKind::Moved, node: &node, actor: actor.user(), at_ms: now, grown_bytes: 0 };
+            let entry = Entry {
+                kind: ChangeKind::Moved,
+                node: &node,
+                actor: actor.user(),
+                at_ms: now,
+                grown_bytes: 0,
+            };
             tx.record(entry).await?;
             tx.commit().await?;
             Ok((node, path))
@@ -97,8 +108,13 @@ impl Hub {
             node.parent = None;
             node.trashed = Some(Trashed { at_ms: now, from });
             node.revision += 1;
-            let entry =
-                Entry { kind: ChangeKind::Trashed, node: &node, actor: actor.user(), at_ms: now, grown_bytes: 0 };
+            let entry = Entry {
+                kind: ChangeKind::Trashed,
+                node: &node,
+                actor: actor.user(),
+                at_ms: now,
+                grown_bytes: 0,
+            };
             tx.record(entry).await?;
             tx.commit().await?;
             Ok(())
@@ -140,7 +156,9 @@ pub(crate) fn placed(mut node: Node, folder: NodeId, name: NodeName, now: model:
 /// Refuses a move that would make a ring or leave the space.
 fn check_move(found: &Found, folder: &Found) -> Result<(), HubError> {
     if folder.space.id != found.space.id {
-        return Err(HubError::Conflict("a node cannot be moved to another space; copy it"));
+        return Err(HubError::Conflict(
+            "a node cannot be moved to another space; copy it",
+        ));
     }
     if folder.way.iter().any(|step| step.id == found.node.id) {
         return Err(HubError::Conflict("a folder cannot be moved into itself"));

@@ -27,7 +27,12 @@ impl Hub {
     pub fn providers(&self) -> Vec<Provider> {
         let given = &self.config().provider_settings;
         let rows = connectors::KINDS.iter();
-        rows.map(|kind| Provider { name: kind.name, title: kind.title, missing: kind.missing(given) }).collect()
+        rows.map(|kind| Provider {
+            name: kind.name,
+            title: kind.title,
+            missing: kind.missing(given),
+        })
+        .collect()
     }
 
     /// Refuses unless a provider can be linked. This version links none, so it always refuses, and
@@ -38,15 +43,27 @@ impl Hub {
     pub fn require_provider(&self, name: &str) -> Result<(), HubError> {
         let kind = connectors::kind(name).ok_or(HubError::NotFound("provider"))?;
         let missing = kind.missing(&self.config().provider_settings);
-        let missing = if missing.is_empty() { "a version that links it".to_owned() } else { missing.join(", ") };
-        Err(HubError::NotConfigured { title: kind.title, missing })
+        let missing = if missing.is_empty() {
+            "a version that links it".to_owned()
+        } else {
+            missing.join(", ")
+        };
+        Err(HubError::NotConfigured {
+            title: kind.title,
+            missing,
+        })
     }
 
     /// Tells whether a user has linked a provider. Another person's status does not exist.
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn connection_status(&self, actor: &Actor, user: UserId, name: &str) -> Result<ConnectionStatus, HubError> {
+    pub fn connection_status(
+        &self,
+        actor: &Actor,
+        user: UserId,
+        name: &str,
+    ) -> Result<ConnectionStatus, HubError> {
         connectors::kind(name).ok_or(HubError::NotFound("provider"))?;
         if access::user(actor)? != user {
             return Err(HubError::NotFound("user"));

@@ -52,7 +52,12 @@ impl Hub {
             None => None,
         };
         let folder = match search.folder {
-            Some(folder) => Some(access::folder(&mut tx, actor, folder, Right::View, Hold::No).await?.node.id),
+            Some(folder) => Some(
+                access::folder(&mut tx, actor, folder, Right::View, Hold::No)
+                    .await?
+                    .node
+                    .id,
+            ),
             None => None,
         };
         let folder = folder.filter(|folder| *folder != space.root);
@@ -70,12 +75,20 @@ impl Hub {
             None => None,
         };
         let (hits, next) = match small {
-            Some(folders) => search_folders(&mut tx, &space, &folders, &criteria, (before, part.limit)).await?,
+            Some(folders) => {
+                search_folders(&mut tx, &space, &folders, &criteria, (before, part.limit)).await?
+            }
             None => search_space(&mut tx, &space, folder, &criteria, (before, part.limit)).await?,
         };
         let next = next.map(|row_no| cursors::seal(self.keys(), &scope, &row_no));
-        let nodes = hits.into_iter().map(|((node, path), _)| (node, Some(path))).collect();
-        Ok(ListingPage { items: listings::with_stars(&mut tx, user, nodes).await?, next })
+        let nodes = hits
+            .into_iter()
+            .map(|((node, path), _)| (node, Some(path)))
+            .collect();
+        Ok(ListingPage {
+            items: listings::with_stars(&mut tx, user, nodes).await?,
+            next,
+        })
     }
 }
 
@@ -86,7 +99,9 @@ async fn small_tree(tx: &mut Tx, folder: NodeId) -> Result<Option<Vec<NodeId>>, 
     while looked < folders.len() {
         let end = folders.len().min(looked + catalog::CHUNK);
         let room = SMALL_FOLDERS + 1 - folders.len();
-        let below = tx.folders_in(&folders[looked..end], u32::try_from(room).unwrap_or(0)).await?;
+        let below = tx
+            .folders_in(&folders[looked..end], u32::try_from(room).unwrap_or(0))
+            .await?;
         looked = end;
         folders.extend(below);
         if folders.len() > SMALL_FOLDERS {
@@ -149,7 +164,9 @@ async fn located(
     folder: Option<NodeId>,
     rows: Vec<(Node, i64)>,
 ) -> Result<Hits, HubError> {
-    let Some(folder) = folder else { return listings::live(tx, space, rows).await };
+    let Some(folder) = folder else {
+        return listings::live(tx, space, rows).await;
+    };
     let parents: Vec<NodeId> = rows.iter().filter_map(|(node, _)| node.parent).collect();
     let places = tx.whereabouts(&parents, space.root).await?;
     let below = rows.into_iter().filter(|(node, _)| {

@@ -49,7 +49,10 @@ pub(crate) fn access(keys: &Keys, instance: &str, access: Access, now: Millis, l
         iat: issued,
         exp: issued + i64::from(lifetime_secs),
     };
-    let header = Header { typ: Some(ACCESS_TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
+    let header = Header {
+        typ: Some(ACCESS_TYPE.to_owned()),
+        ..Header::new(Algorithm::HS256)
+    };
     jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(keys.access()))
         .expect("claims of ours can be written as JSON")
 }
@@ -71,9 +74,13 @@ pub(crate) fn check_access(keys: &Keys, instance: &str, token: &str, now: Millis
     let skew = i64::try_from(SKEW_SECS).ok()?;
     let now_secs = now.0.div_euclid(1000);
     let claims = data.claims;
-    let is_current = claims.exp.saturating_add(skew) > now_secs && claims.iat.saturating_sub(skew) <= now_secs;
+    let is_current =
+        claims.exp.saturating_add(skew) > now_secs && claims.iat.saturating_sub(skew) <= now_secs;
     let is_access = data.header.typ.as_deref() == Some(ACCESS_TYPE);
-    (is_current && is_access).then_some(Access { user: claims.sub, session: claims.sid })
+    (is_current && is_access).then_some(Access {
+        user: claims.sub,
+        session: claims.sid,
+    })
 }
 
 /// A session's id and a number, sealed: a refresh token (the number is its generation) or a

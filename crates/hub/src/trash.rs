@@ -30,19 +30,33 @@ impl Hub {
         rows.truncate(part.limit as usize);
         let last = rows.last().filter(|_| has_more);
         let next = last.map(|(_, mark)| cursors::seal(self.keys(), &scope, &MarkPlace::new(None, mark)));
-        let from: Vec<NodeId> = rows.iter().filter_map(|(node, _)| Some(node.trashed?.from)).collect();
+        let from: Vec<NodeId> = rows
+            .iter()
+            .filter_map(|(node, _)| Some(node.trashed?.from))
+            .collect();
         let places = tx.whereabouts(&from, space.root).await?;
         let items = rows.into_iter().map(|(node, _)| {
             // The path that it would be restored to, while its folder is still there.
             let path = node.trashed.and_then(|trashed| match places.get(&trashed.from)? {
-                catalog::Whereabouts::Live(above) => {
-                    Some(above.iter().map(|(_, name)| name.clone()).chain([node.name.clone()]).collect())
-                }
+                catalog::Whereabouts::Live(above) => Some(
+                    above
+                        .iter()
+                        .map(|(_, name)| name.clone())
+                        .chain([node.name.clone()])
+                        .collect(),
+                ),
                 catalog::Whereabouts::Hidden => None,
             });
-            Listed { node, is_starred: false, path }
+            Listed {
+                node,
+                is_starred: false,
+                path,
+            }
         });
-        Ok(ListingPage { items: items.collect(), next })
+        Ok(ListingPage {
+            items: items.collect(),
+            next,
+        })
     }
 
     /// Puts a deleted node back: into `folder`, or where it was, or into the root when that is gone.
@@ -87,10 +101,21 @@ impl Hub {
             };
             tx.place_node(&node, folder.node.id, &name, now).await?;
             folders::raise(&mut tx, &folder.way, height + 1).await?;
-            let path: NodePath = folder.path().names().iter().cloned().chain([name.clone()]).collect();
+            let path: NodePath = folder
+                .path()
+                .names()
+                .iter()
+                .cloned()
+                .chain([name.clone()])
+                .collect();
             let node = crate::nodes::placed(node, folder.node.id, name, now);
-            let entry =
-                Entry { kind: ChangeKind::Restored, node: &node, actor: actor.user(), at_ms: now, grown_bytes: 0 };
+            let entry = Entry {
+                kind: ChangeKind::Restored,
+                node: &node,
+                actor: actor.user(),
+                at_ms: now,
+                grown_bytes: 0,
+            };
             tx.record(entry).await?;
             tx.commit().await?;
             Ok((node, path))
@@ -134,9 +159,9 @@ impl Hub {
                 tx.lock_space(space.id).await?;
                 let rows = tx.trash(space.id, (None, EMPTIED_AT_ONCE)).await?;
                 let count = rows.len();
-                let old = rows.into_iter().filter(|(node, _)| {
-                    node.trashed.is_some_and(|trashed| trashed.at_ms <= started)
-                });
+                let old = rows
+                    .into_iter()
+                    .filter(|(node, _)| node.trashed.is_some_and(|trashed| trashed.at_ms <= started));
                 let before = purged;
                 for (node, _) in old {
                     purge_node(&hub, &mut tx, actor.user(), node, hub.now()).await?;
@@ -170,6 +195,13 @@ pub(crate) async fn purge_node(
     }
     node.parent = None;
     node.trashed = None;
-    tx.record(Entry { kind: ChangeKind::Purged, node: &node, actor, at_ms: now, grown_bytes }).await?;
+    tx.record(Entry {
+        kind: ChangeKind::Purged,
+        node: &node,
+        actor,
+        at_ms: now,
+        grown_bytes,
+    })
+    .await?;
     Ok(())
 }

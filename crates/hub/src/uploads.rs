@@ -1,10 +1,10 @@
 //! Uploads: a body becomes a version, durably, or nothing happens.
 
 use catalog::{Announced, Entry, NewNode, Tx};
-use content::{Take, Taken};
+use content::{Pace, Take, Taken};
 use model::{
-    Actor, Blob, BlobId, BlobState, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId, NodeKind,
-    NodeName, NodePath, OnConflict, Origin, Place, Right, Space, Version,
+    Actor, Blob, BlobId, BlobState, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId,
+    NodeKind, NodeName, NodePath, OnConflict, Origin, Place, Right, Space, Version,
 };
 
 use crate::access::{self, Found, Hold};
@@ -122,7 +122,9 @@ impl Hub {
         let file_bytes = self.config().file_bytes;
         let free_bytes = self.free_bytes(&mut tx, &space).await?;
         match expected.size_bytes {
-            Some(size) if size > file_bytes => Err(HubError::TooLarge { limit_bytes: file_bytes }),
+            Some(size) if size > file_bytes => Err(HubError::TooLarge {
+                limit_bytes: file_bytes,
+            }),
             Some(size) if size > free_bytes => Err(HubError::QuotaExceeded { free_bytes }),
             _ => Ok(file_bytes.min(free_bytes)),
         }
@@ -139,22 +141,43 @@ impl Hub {
         body: ByteStream,
     ) -> Result<Staged, HubError> {
         let inline_bytes = self.config().inline_bytes;
-        let is_small = expected.size_bytes.is_some_and(|size| size <= inline_bytes as u64);
+        let is_small = expected
+            .size_bytes
+            .is_some_and(|size| size <= inline_bytes as u64);
         let announced = is_small.then(|| self.0.catalog.announce());
         let id = BlobId::new(self.now(), keys::random());
-        let take = Take { limit_bytes, inline_bytes, wants_md5: expected.md5.is_some(), ..Take::new(id) };
-        let taken = self.0.content.take(body, take).await.map_err(|error| match HubError::from(error) {
-            HubError::TooLarge { limit_bytes } if limit_bytes < self.config().file_bytes => {
-                HubError::QuotaExceeded { free_bytes: limit_bytes }
-            }
-            error => error,
-        })?;
+        let take = Take {
+            id,
+            limit_bytes,
+            inline_bytes,
+            wants_md5: expected.md5.is_some(),
+            pace: Pace::default(),
+        };
+        let taken = self
+            .0
+            .content
+            .take(body, take)
+            .await
+            .map_err(|error| match HubError::from(error) {
+                HubError::TooLarge { limit_bytes } if limit_bytes < self.config().file_bytes => {
+                    HubError::QuotaExceeded {
+                        free_bytes: limit_bytes,
+                    }
+                }
+                error => error,
+            })?;
         let staged = Staged { id, taken, announced };
-        let wrong = if expected.size_bytes.is_some_and(|size| size != staged.taken.size_bytes()) {
+        let wrong = if expected
+            .size_bytes
+            .is_some_and(|size| size != staged.taken.size_bytes())
+        {
             Some("length")
-        } else if expected.digest.is_some_and(|digest| digest != staged.taken.digest()) {
+        } else if expected
+            .digest
+            .is_some_and(|digest| digest != staged.taken.digest())
+        {
             Some("SHA-256")
-        } else if expected.md5.is_some() && expected.md5 != staged.taken.md5() {
+        } else if expected.md5.is_some() && expected.md5 != md5_of(&staged.taken) {
             Some("MD5")
         } else {
             None
@@ -181,11 +204,11 @@ impl Hub {
         &self,
         actor: &Actor,
         upload: Upload,
-        staged: Staged,
+        mut staged: Staged,
     ) -> Result<Stored, HubError> {
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
-            let outcome = hub.commit_upload(&actor, upload, &staged).await;
+            let outcome = hub.commit_upload(&actor, upload, &mut staged).await;
             if let Err(HubError::Internal(_) | HubError::Unavailable(_)) = &outcome {
                 // Whether it was committed is not known: the sweep finds out.
                 return outcome.map(|(stored, _)| stored);
@@ -211,10 +234,13 @@ impl Hub {
         &self,
         actor: &Actor,
         upload: Upload,
-        staged: &Staged,
+        staged: &mut Staged,
     ) -> Result<(Stored, bool), HubError> {
         let now = self.now();
-        let mut tx = self.write().await?;
+        let mut tx = match staged.announced.take() {
+            Some(announced) => announced.write().await?,
+            None => self.write().await?,
+        };
         let target = self.target(&mut tx, actor, &upload, now).await?;
         let size_bytes = staged.taken.size_bytes();
         let free_bytes = self.free_bytes(&mut tx, &target.space).await?;
@@ -231,14 +257,24 @@ impl Hub {
         };
         let (node, was_created) = match target.current {
             Some(file) => (self.overwrite(&mut tx, actor, file, write, now).await?, false),
-            None => (create_file(&mut tx, actor, (&target.folder, target.name), write, now).await?, true),
+            None => (
+                create_file(&mut tx, actor, (&target.folder, target.name), write, now).await?,
+                true,
+            ),
         };
         let job = match upload.is_tracked {
             true => Some(self.track_upload(&mut tx, actor, &node, now).await?),
             false => None,
         };
         tx.commit().await?;
-        Ok((Stored { node, was_created, job }, is_kept))
+        Ok((
+            Stored {
+                node,
+                was_created,
+                job,
+            },
+            is_kept,
+        ))
     }
 
     /// Finds, and holds, where an upload goes.
@@ -254,17 +290,26 @@ impl Hub {
                 let file = access::file(tx, actor, *file, Right::Edit, Hold::Yes).await?;
                 check_guard(&upload.guard, Some(&file.node))?;
                 let name = file.node.name.clone();
-                return Ok(Target { space: file.space.clone(), folder: file.clone(), name, current: Some(file.node) });
+                return Ok(Target {
+                    space: file.space.clone(),
+                    folder: file.clone(),
+                    name,
+                    current: Some(file.node),
+                });
             }
-            UploadPlace::In { folder, name } => {
-                (access::folder(tx, actor, *folder, Right::Edit, Hold::Yes).await?, name.clone())
-            }
+            UploadPlace::In { folder, name } => (
+                access::folder(tx, actor, *folder, Right::Edit, Hold::Yes).await?,
+                name.clone(),
+            ),
             UploadPlace::Path(path) => {
                 let (name, folders) = path
                     .split_last()
                     .ok_or_else(|| HubError::invalid("path", "a file needs a name"))?;
                 let root = access::folder(tx, actor, FolderRef::Root, Right::Edit, Hold::Yes).await?;
-                (folders::make_path(self, tx, actor, root, folders.names(), now).await?, name.clone())
+                (
+                    folders::make_path(self, tx, actor, root, folders.names(), now).await?,
+                    name.clone(),
+                )
             }
         };
         let current = access::child(tx, &folder, &name).await?;
@@ -275,11 +320,21 @@ impl Hub {
             (current, _) => (name, current),
         };
         folders::check_depth(&folder, 0)?;
-        Ok(Target { space: folder.space.clone(), folder, name, current })
+        Ok(Target {
+            space: folder.space.clone(),
+            folder,
+            name,
+            current,
+        })
     }
 
     /// Counts one use of the blob with these bytes: the one that is there, or the staged one.
-    async fn settle_blob(&self, tx: &mut Tx, staged: &Staged, now: Millis) -> Result<(BlobId, bool), HubError> {
+    async fn settle_blob(
+        &self,
+        tx: &mut Tx,
+        staged: &Staged,
+        now: Millis,
+    ) -> Result<(BlobId, bool), HubError> {
         let digest = staged.taken.digest();
         if let Some(blob) = tx.use_blob(digest, now).await? {
             if blob.state == BlobState::Good && self.is_still_there(&blob).await {
@@ -299,7 +354,10 @@ impl Hub {
         };
         if !tx.create_blob(&blob, now).await? {
             // Another node stored the same bytes a moment ago.
-            let blob = tx.use_blob(digest, now).await?.ok_or(HubError::Conflict("try again"))?;
+            let blob = tx
+                .use_blob(digest, now)
+                .await?
+                .ok_or(HubError::Conflict("try again"))?;
             return Ok((blob.id, false));
         }
         if let Taken::Inline { bytes, .. } = &staged.taken {
@@ -327,7 +385,7 @@ impl Hub {
         match &blob.place {
             Place::Inline => true,
             Place::Store { store, key } => {
-                matches!(self.0.content.measure(store, key).await, Ok(Some(size)) if size == blob.size_bytes)
+                matches!(self.measure(store, key).await, Ok(Some(size)) if size == blob.size_bytes)
             }
         }
     }
@@ -374,8 +432,13 @@ impl Hub {
         file.version = Some(version);
         file.modified_ms = now;
         file.revision += 1;
-        let entry =
-            Entry { kind: ChangeKind::Content, node: &file, actor: actor.user(), at_ms: now, grown_bytes };
+        let entry = Entry {
+            kind: ChangeKind::Content,
+            node: &file,
+            actor: actor.user(),
+            at_ms: now,
+            grown_bytes,
+        };
         tx.record(entry).await?;
         Ok(file)
     }
@@ -417,9 +480,10 @@ impl Staged {
     fn place(&self) -> Place {
         match &self.taken {
             Taken::Inline { .. } => Place::Inline,
-            Taken::Stored { store, written } => {
-                Place::Store { store: store.clone(), key: written.key.clone() }
-            }
+            Taken::Stored { store, written } => Place::Store {
+                store: store.clone(),
+                key: written.key.clone(),
+            },
         }
     }
 }
@@ -505,8 +569,14 @@ fn check_conflict(on_conflict: OnConflict, current: Option<&Node>) -> Result<(),
     }
 }
 
+const fn md5_of(taken: &Taken) -> Option<[u8; 16]> {
+    match taken {
+        Taken::Inline { md5, .. } => *md5,
+        Taken::Stored { written, .. } => written.md5,
+    }
+}
+
 /// A size as a difference.
 pub(crate) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
-

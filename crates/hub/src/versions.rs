@@ -41,8 +41,16 @@ impl Hub {
             let now = hub.now();
             let mut tx = hub.write().await?;
             let found = access::file(&mut tx, &actor, id, Right::Edit, Hold::Yes).await?;
-            let old = tx.version(id, number).await?.ok_or(HubError::NotFound("version"))?;
-            if found.node.version.as_ref().is_some_and(|current| current.number == number) {
+            let old = tx
+                .version(id, number)
+                .await?
+                .ok_or(HubError::NotFound("version"))?;
+            if found
+                .node
+                .version
+                .as_ref()
+                .is_some_and(|current| current.number == number)
+            {
                 return Ok(found.node);
             }
             let free_bytes = hub.free_bytes(&mut tx, &found.space).await?;
@@ -74,9 +82,19 @@ impl Hub {
             let now = hub.now();
             let mut tx = hub.write().await?;
             let found = access::file(&mut tx, &actor, id, Right::Own, Hold::Yes).await?;
-            let version = tx.version(id, number).await?.ok_or(HubError::NotFound("version"))?;
-            if found.node.version.as_ref().is_some_and(|current| current.number == number) {
-                return Err(HubError::Conflict("this is the current version; delete the file instead"));
+            let version = tx
+                .version(id, number)
+                .await?
+                .ok_or(HubError::NotFound("version"))?;
+            if found
+                .node
+                .version
+                .as_ref()
+                .is_some_and(|current| current.number == number)
+            {
+                return Err(HubError::Conflict(
+                    "this is the current version; delete the file instead",
+                ));
             }
             tx.remove_version(id, number).await?;
             tx.count_uses(version.blob, -1, now).await?;

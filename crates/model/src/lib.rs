@@ -31,7 +31,7 @@ pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
 pub use ids::{AppPasswordId, BlobId, IdError, InviteId, JobId, NodeId, SessionId, SpaceId, UserId};
 pub use job::{Job, JobKind, JobState, Progress};
-pub use name::{NameError, NodeName, fold};
+pub use name::{NameError, NodeName, compose, fold};
 pub use node::{Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Space, Trashed, Version};
 pub use page::{Order, Page, Sort, SortKey};
 pub use path::{NodePath, PathError};

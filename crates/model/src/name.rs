@@ -132,3 +132,8 @@ impl Serialize for NodeName {
         serializer.serialize_str(&self.0)
     }
 }
+
+/// The composed form (NFC) of a text, so that two spellings of one character are one.
+pub fn compose(text: &str) -> String {
+    text.nfc().collect()
+}
