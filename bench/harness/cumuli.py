@@ -168,7 +168,6 @@ class CumuliPostgres(Cumuli):
     def __init__(self, work: Path) -> None:
         super().__init__(work)
         self.postgres = Postgres(self.folder / "postgres")
-        self.postgres.start()
 
     @classmethod
     def install(cls, work: Path) -> None:
@@ -181,6 +180,12 @@ class CumuliPostgres(Cumuli):
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {"DATABASE_URL": self.postgres.url}
+
+    def start(self) -> None:
+        """The database first, unless it runs; it stays up when Cumuli stops."""
+        if not self.postgres.pids():
+            self.postgres.start()
+        super().start()
 
     def pids(self) -> list[int]:
         return super().pids() + self.postgres.pids()

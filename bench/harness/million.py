@@ -6,7 +6,7 @@ import uuid
 from typing import Callable
 from urllib.parse import quote
 
-from . import machine, seed
+from . import machine, seed, tools
 from .cumuli import Cumuli, CumuliPostgres
 from .machine import Meter
 from .phases import Bench, first_start
@@ -70,7 +70,7 @@ def million(bench: Bench, target: Cumuli) -> dict[str, object]:
     if isinstance(target, CumuliPostgres):
         plan = seed.into_postgres(target.postgres, owner, bench.sizes.million)
     else:
-        plan = seed.into_sqlite(target.data, owner, bench.sizes.million)
+        plan = seed.into_sqlite(tools.sqlite(bench.work), target.data, owner, bench.sizes.million)
     seed_secs = round(time.perf_counter() - began, 1)
     machine.settle()
     bench.wait()

@@ -269,7 +269,7 @@ def document(report: Figures) -> str:
     if options["is_quick"]:
         parts.append("**A quick run: it shows that the harness works; its figures mean little.**")
     parts += ["## All targets", overview(summary)]
-    if any(name in summary for name in OUR_NAMES):
+    if any(pick(summary, f"{name}.small") for name in OUR_NAMES):
         parts += ["## Small uploads and their limits", small_uploads(summary)]
     if million(summary):
         parts += ["## A million nodes", million(summary)]

@@ -7,11 +7,11 @@ that all files share, with its uses counted. `cumuli fsck` has to find nothing w
 
 import hashlib
 import random
-import sqlite3
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Callable, Iterator
 
 from .postgres import Postgres
@@ -199,9 +199,9 @@ TABLES = (
 )
 
 
-def into_sqlite(data: Path, owner: Owner, count: int) -> Plan:
+def into_sqlite(sqlite: ModuleType, data: Path, owner: Owner, count: int) -> Plan:
     """Fills the space in the SQLite database below `data`."""
-    db = sqlite3.connect(_sqlite_file(data), isolation_level=None)
+    db = sqlite.connect(_sqlite_file(data), isolation_level=None)
     # Nothing here has to survive a crash, and a journal of a gigabyte would only be copied back.
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
         db.execute(f"PRAGMA {pragma}")

@@ -159,7 +159,7 @@ class Target:
         self._process = None
 
     def close(self) -> None:
-        """Stops everything that belongs to the target."""
+        """Stops everything that belongs to the target; harmless when nothing runs."""
         self.stop()
 
     def pids(self) -> list[int]:

@@ -1,8 +1,11 @@
 """Peers that are installed for the benchmark alone, below its work folder."""
 
+import importlib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from .target import Unavailable
 
@@ -19,6 +22,17 @@ def python_tool(work: Path, name: str) -> Path:
         _run([str(venv / "bin" / "pip"), "install", "--quiet", "-r", str(REQUIREMENTS)])
         stamp.write_text(wanted)
     return venv / "bin" / name
+
+
+def sqlite(work: Path) -> ModuleType:
+    """A `sqlite3` module that can write the server's full-text index, which wants SQLite 3.43 at least."""
+    if sqlite3.sqlite_version_info >= (3, 43):
+        return sqlite3
+    venv = python_tool(work, "python").parent.parent
+    packages = next((venv / "lib").glob("python*/site-packages"))
+    if str(packages) not in sys.path:
+        sys.path.append(str(packages))
+    return importlib.import_module("pysqlite3.dbapi2")
 
 
 def cargo_tool(work: Path, name: str, version: str) -> Path:
