@@ -6,6 +6,7 @@ mod changes;
 mod db;
 mod error;
 mod fsck;
+mod jobs;
 mod listings;
 mod migrate;
 mod nodes;
@@ -18,9 +19,13 @@ mod url;
 mod users;
 mod versions;
 
+#[cfg(test)]
+mod tests;
+
 pub use changes::Entry;
 pub use db::{Announced, Catalog, Durability, EVERY_SPACE, Engine, Options, Stats, Tx};
 pub use error::{CatalogError, OpenError};
+pub use jobs::{JobMark, Lease, NewJob};
 pub use listings::{CHUNK, Mark, MarkValue, Whereabouts};
 pub use migrate::Migrated;
 pub use nodes::{NewNode, Step};

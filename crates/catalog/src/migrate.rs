@@ -189,7 +189,7 @@ async fn write_down(tx: &mut Tx, migration: &Migration) -> Result<(), CatalogErr
 
 impl Migration {
     /// The statements in the words of `engine`.
-    fn text(&self, engine: Engine) -> String {
+    pub(crate) fn text(&self, engine: Engine) -> String {
         let (text, words) = match engine {
             Engine::Sqlite => (
                 self.sqlite,

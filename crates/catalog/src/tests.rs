@@ -1,0 +1,9 @@
+//! Every test runs on SQLite, and on PostgreSQL when `CUMULI_TEST_POSTGRES` names a server.
+
+mod database;
+mod groups;
+mod jobs;
+mod migrations;
+mod transactions;
+mod urls;
+mod values;
