@@ -1,0 +1,190 @@
+// The only place that talks to the server.
+
+/** What went wrong, in a sentence for a person. `status` 0: the server could not be reached. */
+export class ApiError extends Error {
+  constructor(status, problem, retrySeconds = 0) {
+    super(problem?.detail || problem?.title || `The server answered with status ${status}.`);
+    this.status = status;
+    /** Field name to what is wrong with it. */
+    this.fields = Object.fromEntries((problem?.errors ?? []).map((error) => [error.field, error.detail]));
+    this.retrySeconds = retrySeconds;
+  }
+}
+
+/** Fires `signed-out` when a session has ended, and `unreachable` or `reachable` when the line changes. */
+export const line = new EventTarget();
+let isReachable = true;
+
+function setReachable(now) {
+  if (now !== isReachable) line.dispatchEvent(new Event(now ? "reachable" : "unreachable"));
+  isReachable = now;
+}
+
+function unreachable() {
+  setReachable(false);
+  return new ApiError(0, { detail: "The server cannot be reached. Check your connection and try again." });
+}
+
+function errorFrom(status, text, headers) {
+  let problem = null;
+  try {
+    problem = JSON.parse(text);
+  } catch {
+    // Not ours: a proxy on the way answered. Its status says enough.
+  }
+  return new ApiError(status, problem, Number(headers.get("Retry-After")) || 0);
+}
+
+function address(path, query) {
+  const entries = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries)}`;
+}
+
+async function send(method, path, { json, query, headers = {}, credentials = "same-origin" } = {}) {
+  const init = { method, credentials, headers: { Accept: "application/json", ...headers } };
+  if (json !== undefined) {
+    init.headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(json);
+  }
+  let reply;
+  try {
+    reply = await fetch(address(path, query), init);
+  } catch {
+    throw unreachable();
+  }
+  setReachable(true);
+  if (reply.ok) return reply;
+  if (reply.status === 401 && path.startsWith("/api/")) line.dispatchEvent(new Event("signed-out"));
+  throw errorFrom(reply.status, await reply.text(), reply.headers);
+}
+
+async function data(method, path, options) {
+  const reply = await send(method, path, options);
+  return reply.status === 204 ? null : reply.json();
+}
+
+const get = (path, query) => data("GET", path, { query });
+const post = (path, json) => data("POST", path, { json });
+const patch = (path, json) => data("PATCH", path, { json });
+const put = (path) => data("PUT", path);
+const remove = (path) => data("DELETE", path);
+const v1 = (...parts) => `/api/v1/${parts.map(encodeURIComponent).join("/")}`;
+
+// Accounts
+
+export const signUp = () => get("/auth/signup");
+export const signIn = (email, password) => post("/auth/session", { email, password });
+export const signOut = () => remove("/auth/session");
+export const signOutEverywhere = () => post("/auth/logout-everywhere");
+export const changePassword = (current_password, new_password) => post("/auth/password", { current_password, new_password });
+
+/** Makes an account and signs in. The tokens of the reply are given back: the page lives on its cookie. */
+export async function register(account) {
+  const { access_token } = await post("/auth/register", account);
+  await data("POST", "/auth/logout", { headers: { Authorization: `Bearer ${access_token}` }, credentials: "omit" }).catch(() => null);
+  return signIn(account.email, account.password);
+}
+
+/** The signed-in person, or null. */
+export async function me() {
+  try {
+    return await get("/api/v1/me");
+  } catch (error) {
+    if (error.status === 401) return null;
+    throw error;
+  }
+}
+
+export const renameMe = (full_name) => patch("/api/v1/me", { full_name });
+export const sessions = async () => (await get("/api/v1/sessions")).sessions;
+export const endSession = (id) => remove(v1("sessions", id));
+export const appPasswords = async () => (await get("/api/v1/app-passwords")).app_passwords;
+export const createAppPassword = (label) => post("/api/v1/app-passwords", { label });
+export const removeAppPassword = (id) => remove(v1("app-passwords", id));
+
+// Nodes
+
+export const node = (id) => get(v1("nodes", id));
+export const resolve = (path) => get("/api/v1/resolve", { path });
+export const children = (id, query) => get(v1("folders", id, "children"), query);
+export const createFolder = (parent_id, name) => post("/api/v1/folders", { parent_id, name });
+export const createFolders = (path) => post("/api/v1/folders", { path });
+export const rename = (id, name) => patch(v1("nodes", id), { name, on_conflict: "fail" });
+export const move = (id, parent_id, on_conflict) => patch(v1("nodes", id), { parent_id, on_conflict });
+export const copy = (id, parent_id) => post(v1("nodes", id, "copy"), { parent_id, on_conflict: "keep_both" });
+export const trash = (id) => remove(v1("nodes", id));
+export const star = (id) => put(v1("nodes", id, "star"));
+export const unstar = (id) => remove(v1("nodes", id, "star"));
+export const starred = (query) => get("/api/v1/starred", query);
+export const recent = (query) => get("/api/v1/recent", query);
+export const search = (query) => get("/api/v1/search", query);
+
+// Versions and contents
+
+export const versions = async (id) => (await get(v1("files", id, "versions"))).versions;
+export const restoreVersion = (id, number) => post(v1("files", id, "versions", number, "restore"));
+export const removeVersion = (id, number) => remove(v1("files", id, "versions", number));
+export const contentUrl = (id) => v1("files", id, "content");
+/** The address of a file shown in the page; the tag keeps an old picture from standing for a new one. */
+export const inlineUrl = (file) => address(contentUrl(file.id), { inline: true, v: file.version });
+export const versionUrl = (id, number) => v1("files", id, "versions", number, "content");
+
+/** The first `limit` bytes of a file. */
+export async function head(file, limit) {
+  const headers = { Accept: "*/*", ...(file.size > limit ? { Range: `bytes=0-${limit - 1}` } : {}) };
+  return (await send("GET", inlineUrl(file), { headers })).arrayBuffer();
+}
+
+// Trash
+
+export const trashed = (query) => get("/api/v1/trash", query);
+export const restore = (id, to = {}) => post(v1("trash", id, "restore"), to);
+export const purge = (id) => remove(v1("trash", id));
+export const emptyTrash = () => remove("/api/v1/trash");
+
+// Administration
+
+export const users = (query) => get("/api/v1/admin/users", query);
+export const createUser = (user) => post("/api/v1/admin/users", user);
+export const updateUser = (id, fields) => patch(v1("admin", "users", id), fields);
+export const createInvite = () => post("/api/v1/admin/invites", {});
+export const jobs = (query) => get("/api/v1/jobs", query);
+export const cancelJob = (id) => post(v1("jobs", id, "cancel"));
+export const retryJob = (id) => post(v1("jobs", id, "retry"));
+
+/** Where a file goes: into a folder by its id, or below a path whose missing folders are made. */
+export function uploadUrl({ folderId, path, name }, on_conflict) {
+  if (path === undefined) return address(v1("folders", folderId, "files", name), { on_conflict });
+  return address(`/api/v1/paths/${path.split("/").filter(Boolean).map(encodeURIComponent).join("/")}`, { on_conflict });
+}
+
+/** Sends `file`, telling `onProgress(bytes)`; gives `{ status, node }`. `signal` calls it off. */
+export function upload(url, file, onProgress, signal) {
+  return new Promise((done, fail) => {
+    // Not fetch: it cannot tell how much has been sent.
+    const request = new XMLHttpRequest();
+    request.open("PUT", url);
+    if (!file.type) request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = (event) => onProgress(event.loaded);
+    request.onerror = () => fail(unreachable());
+    request.onabort = () => fail(new ApiError(-1, { detail: "Cancelled." }));
+    request.onload = () => {
+      setReachable(true);
+      const { status, responseText } = request;
+      if (status >= 200 && status < 300) return done({ status, node: JSON.parse(responseText) });
+      if (status === 401) line.dispatchEvent(new Event("signed-out"));
+      return fail(errorFrom(status, responseText, { get: (name) => request.getResponseHeader(name) }));
+    };
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/** Whether the server answers; tells `line` when that is news. */
+export async function knock() {
+  await send("GET", "/health").catch(() => null);
+  return isReachable;
+}
+
+/** The live journal from now on. The caller listens for `change` and closes it. */
+export const events = () => new EventSource("/api/v1/events");

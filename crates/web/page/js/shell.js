@@ -1,0 +1,130 @@
+// What surrounds every view: head line, navigation, quota, the place for details, the line about the connection.
+
+import * as api from "./api.js";
+import { h, icon, isTyping, logo } from "./dom.js";
+import * as format from "./format.js";
+import { openMenu } from "./menu.js";
+import { go, here, to } from "./route.js";
+import { session } from "./session.js";
+import { openAccount } from "./views/account.js";
+import { render as renderUploads } from "./views/uploads.js";
+
+const TYPING_MS = 250;
+const KNOCK_MS = 4000;
+
+/** Fills `root`; `places` are the rows of the navigation. Gives `{ main, side, follow, close }`. */
+export function buildShell(root, { places, onSignedOut }) {
+  const main = h("main", { id: "main", tabindex: "-1" });
+  const side = h("aside.details", { "aria-label": "Details", hidden: true });
+  const tray = h("div.tray");
+  const search = searchBox(main);
+  const nav = h("nav.places", { "aria-label": "Places" }, h("ul", {}, places.map(placeRow)), quota());
+  root.replaceChildren(
+    h("button.skip", { type: "button", onclick: () => main.focus() }, "Skip to the files"), banner(),
+    h("header.top", {}, h("a.brand", { href: "#/folder/root", "aria-label": "Cumuli, to your files" }, logo(34), h("span.wordmark", {}, "Cumuli")), search.element, accountButton(onSignedOut)),
+    nav, main, side, tray);
+  renderUploads(tray);
+  return { main, side, follow: () => { markPlace(nav); search.follow(); }, close: search.close };
+}
+
+function placeRow({ view, label, glyph, id = "" }) {
+  return h("li", {}, h("a.place", { href: to(view, id), "data-view": view }, icon(glyph), h("span", {}, label)));
+}
+
+function markPlace(nav) {
+  const { view } = here();
+  for (const link of nav.querySelectorAll("a[data-view]")) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function quota() {
+  const bar = h("meter", { min: 0, max: 1, "aria-label": "Space used" });
+  const text = h("p");
+  const box = h("div.quota", {}, bar, text);
+  const show = () => {
+    const { used_bytes: used, quota_bytes: limit } = session.me;
+    bar.hidden = !limit;
+    if (limit) Object.assign(bar, { max: limit, high: limit * 0.9, low: limit * 0.75, optimum: 0, value: used });
+    text.textContent = limit ? `${format.size(used)} of ${format.size(limit)} used` : `${format.size(used)} used`;
+    text.title = format.exactSize(used);
+  };
+  session.addEventListener("me", () => session.me && show());
+  show();
+  return box;
+}
+
+function searchBox(main) {
+  const input = h("input", { type: "search", placeholder: "Search", "aria-label": "Search files and folders", autocomplete: "off", spellcheck: "false", maxlength: "500", enterkeyhint: "search", "aria-keyshortcuts": "/" });
+  let timer = 0;
+  const run = () => {
+    clearTimeout(timer);
+    const q = input.value.trim();
+    const { view, query } = here();
+    if (q) go(to("search", "", { q, type: view === "search" ? query.get("type") : "" }), { replace: view === "search" });
+    else if (view === "search") go("#/folder/root");
+  };
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(run, TYPING_MS); });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { input.value = ""; run(); input.blur(); }
+    if (event.key === "ArrowDown") { event.preventDefault(); main.querySelector("tbody tr")?.focus(); }
+  });
+  const onKey = (event) => {
+    if (event.key !== "/" || isTyping(event) || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    input.select();
+  };
+  addEventListener("keydown", onKey);
+  const form = h("form.search", { role: "search", onsubmit: (event) => { event.preventDefault(); run(); } }, icon("search"), input, h("kbd", { "aria-hidden": "true" }, "/"));
+  return {
+    element: form,
+    follow: () => {
+      const { view, query } = here();
+      if (document.activeElement !== input) input.value = view === "search" ? query.get("q") ?? "" : "";
+    },
+    close: () => removeEventListener("keydown", onKey),
+  };
+}
+
+function accountButton(onSignedOut) {
+  const initials = h("span.avatar", { "aria-hidden": "true" });
+  const show = () => { initials.textContent = initialsOf(session.me.full_name || session.me.email); };
+  session.addEventListener("me", () => session.me && show());
+  show();
+  const signOut = () => api.signOut().catch(() => null).then(onSignedOut);
+  const entries = () => [
+    { heading: session.me.email },
+    { label: "Account", icon: "person", run: () => openAccount(onSignedOut) },
+    ...(session.me.role === "admin" ? [{ label: "Users", icon: "users", run: () => go("#/users") }, { label: "Jobs", icon: "jobs", run: () => go("#/jobs") }] : []),
+    { label: "API documents", icon: "book", run: () => window.open("/docs", "_blank", "noopener") },
+    "-",
+    { label: "Sign out", icon: "out", run: signOut },
+  ];
+  return h("button.account-button", { type: "button", "aria-label": "Account", "aria-haspopup": "menu", title: session.me.email, onclick: (event) => openMenu(event.currentTarget, entries()) }, initials);
+}
+
+function initialsOf(name) {
+  const words = name.split("@")[0].split(/[\s._-]+/).filter(Boolean);
+  return words.slice(0, 2).map((word) => [...word][0].toUpperCase()).join("") || "?";
+}
+
+function banner() {
+  const text = h("span");
+  const bar = h("div.offline", { role: "alert", hidden: true }, icon("alert"), text);
+  let timer = 0;
+  const isGone = () => { api.knock(); };
+  api.line.addEventListener("unreachable", () => {
+    text.textContent = navigator.onLine ? "The server does not answer. Trying again…" : "You are offline. Changes can be made when the connection is back.";
+    bar.hidden = false;
+    clearInterval(timer);
+    timer = setInterval(isGone, KNOCK_MS);
+  });
+  api.line.addEventListener("reachable", () => {
+    bar.hidden = true;
+    clearInterval(timer);
+    session.dispatchEvent(new Event("caught-up"));
+  });
+  for (const name of ["offline", "online"]) addEventListener(name, isGone);
+  return bar;
+}

@@ -1,0 +1,123 @@
+// One file beside the list: what it looks like, what is known of it, its versions.
+
+import * as actions from "../actions.js";
+import * as api from "../api.js";
+import { bdi, h, icon, iconButton, notice } from "../dom.js";
+import { confirm } from "../dialogs.js";
+import * as format from "../format.js";
+import { folderPath, placeName } from "../list.js";
+import { go, toPath, withFile } from "../route.js";
+import { session } from "../session.js";
+import { toast, toastError } from "../toast.js";
+
+const TEXT_BYTES = 256 * 1024;
+const ORIGINS = { api: "API", web: "this page", restore: "restored", copy: "copied", webdav: "WebDAV" };
+
+/** Shows the node `params.id` in `root`. */
+export function render(root, params) {
+  const title = h("h2", {}, "Details");
+  const body = h("div.details-body", { "aria-busy": "true" });
+  const leave = () => go(withFile(null));
+  const state = { turn: 0, etag: null };
+  root.replaceChildren(h("header.details-head", {}, title, iconButton("Close details", "close", leave)), body);
+  const onKey = (event) => { if (event.key === "Escape" && root.contains(event.target)) leave(); };
+  root.addEventListener("keydown", onKey);
+
+  async function load() {
+    const turn = state.turn += 1;
+    try {
+      const node = await api.node(params.id);
+      const versions = node.kind === "file" ? await api.versions(node.id) : [];
+      if (turn !== state.turn) return;
+      title.replaceChildren(bdi(node.name || "My files"));
+      // A picture that did not change must not flicker, nor a song stop.
+      if (state.etag !== node.etag) state.picture = previewOf(node);
+      state.etag = node.etag;
+      body.replaceChildren(state.picture, buttons(node), facts(node), ...(node.kind === "file" ? [versionsOf(node, versions)] : []));
+    } catch (error) {
+      if (turn === state.turn) body.replaceChildren(notice("alert", error.status === 404 ? "This file is not here any more" : "It could not be loaded", error.status === 404 ? null : error.message));
+    }
+    body.setAttribute("aria-busy", "false");
+  }
+
+  const onChange = ({ detail }) => { if (!detail || detail.node_id === params.id) load(); };
+  session.addEventListener("change", onChange);
+  session.addEventListener("caught-up", onChange);
+  load();
+  return {
+    close: () => {
+      state.turn += 1;
+      root.removeEventListener("keydown", onKey);
+      session.removeEventListener("change", onChange);
+      session.removeEventListener("caught-up", onChange);
+    },
+  };
+}
+
+function previewOf(node) {
+  const kind = node.size > 0 ? format.preview(node) : null;
+  const big = () => h("div.preview.plain", {}, h("span", { class: `tile kind-${format.glyph(node)}` }, icon(format.glyph(node))));
+  if (kind === "text") return textOf(node);
+  if (kind === null) return big();
+  const source = api.inlineUrl(node);
+  const element = kind === "image" ? h("img", { src: source, alt: `Preview of ${node.name}` }) : h(kind, { src: source, controls: true, preload: "metadata", "aria-label": node.name });
+  const holder = h("div", { class: `preview ${kind}` }, element);
+  element.addEventListener("error", () => holder.replaceWith(big()));
+  return holder;
+}
+
+function textOf(node) {
+  const text = h("pre", { tabindex: "0", "aria-label": `Text of ${node.name}` }, "…");
+  const holder = h("div.preview.text", {}, text);
+  api.head(node, TEXT_BYTES).then((bytes) => {
+    const isBinary = new Uint8Array(bytes).includes(0);
+    text.textContent = isBinary ? "This file is not text." : new TextDecoder().decode(bytes);
+    if (!isBinary && node.size > TEXT_BYTES) holder.append(h("p.hint", {}, `The first ${format.size(TEXT_BYTES)} of ${format.size(node.size)}.`));
+  }, (error) => { text.textContent = error.message; });
+  return holder;
+}
+
+function buttons(node) {
+  const isFile = node.kind === "file";
+  return h("div.details-actions", {},
+    isFile && h("a.button.primary", { href: api.contentUrl(node.id), download: node.name }, icon("download"), "Download"),
+    h("span.grow"),
+    iconButton("Rename", "pencil", () => actions.rename(node)),
+    iconButton("Move", "move", () => actions.move([node])),
+    iconButton(node.starred ? "Remove star" : "Add star", "star", () => actions.toggleStar([node]), { "aria-pressed": String(Boolean(node.starred)), class: `icon-button star ${node.starred ? "on" : ""}` }),
+    iconButton("Delete", "trash", async () => { await actions.trash([node]); go(withFile(null)); }));
+}
+
+function facts(node) {
+  const isFile = node.kind === "file";
+  const place = node.path ? folderPath(node.path) : null;
+  const rows = [
+    isFile && ["Size", h("span", { title: format.exactSize(node.size) }, format.size(node.size))],
+    isFile && ["Type", node.mime_type ?? "unknown"],
+    place && ["Folder", h("a", { href: place === "/" ? "#/folder/root" : toPath(place) }, bdi(placeName(place)))],
+    ["Modified", format.time(node.updated_at)],
+    ["Created", format.time(node.created_at)],
+    node.sha256 && ["SHA-256", h("code.digest", { title: node.sha256 }, node.sha256)],
+  ].filter(Boolean);
+  return h("dl.facts", {}, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+}
+
+function versionsOf(node, versions) {
+  return h("section.versions", { "aria-labelledby": "versions-title" }, h("h3", { id: "versions-title" }, `Versions (${versions.length})`),
+    h("ol", {}, versions.map((version) => versionRow(node, version))));
+}
+
+function versionRow(node, version) {
+  const { number } = version;
+  const act = (work, text) => work.then(() => { toast(text); session.dispatchEvent(new Event("caught-up")); }, toastError);
+  const drop = async () => {
+    const isSure = await confirm({ title: `Delete version ${number}?`, text: "Its content is deleted for good. The other versions stay.", action: "Delete version", isDanger: true });
+    if (isSure) act(api.removeVersion(node.id, number), `Version ${number} deleted.`);
+  };
+  return h("li.version", {},
+    h("div.version-text", {}, h("strong", {}, `Version ${number}`), version.current && h("span.badge", {}, "current"),
+      h("span.subline", {}, format.time(version.created_at), " · ", format.size(version.size), version.origin && ` · ${ORIGINS[version.origin] ?? version.origin}`)),
+    h("a.icon-button", { href: api.versionUrl(node.id, number), download: node.name, "aria-label": `Download version ${number}`, title: "Download" }, icon("download")),
+    !version.current && iconButton(`Restore version ${number}`, "restore", () => act(api.restoreVersion(node.id, number), `Version ${number} is current again.`)),
+    !version.current && iconButton(`Delete version ${number}`, "trash", drop));
+}

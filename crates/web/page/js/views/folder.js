@@ -1,0 +1,136 @@
+// The content of one folder.
+
+import { newFolder } from "../actions.js";
+import * as api from "../api.js";
+import { bdi, button, h, icon, isTyping, notice } from "../dom.js";
+import { chooseFiles, chosen, dropZone } from "../drop.js";
+import { frame } from "../frame.js";
+import { openMenu } from "../menu.js";
+import { go, to, toPath } from "../route.js";
+import { session } from "../session.js";
+import { toast, toastError } from "../toast.js";
+import { uploads } from "../uploads.js";
+
+const SORT_KEY = "cumuli.sort";
+const FIRST = { name: "asc", modified: "desc", size: "desc" };
+let leftId = null;
+
+function storedSort() {
+  const [field, order] = (localStorage.getItem(SORT_KEY) ?? "").split(" ");
+  return field in FIRST && ["asc", "desc"].includes(order) ? { field, order } : { field: "name", order: "asc" };
+}
+
+/** Shows the folder `params.id`. */
+export function render(root, params) {
+  const state = { folder: null };
+  const trail = h("nav.crumbs", { "aria-label": "Path" });
+  const veil = h("div.drop-veil", { hidden: true }, h("div", {}, icon("upload", "big"), h("p", {}, "Drop files or folders to upload them here")));
+  const take = (entries) => state.folder && uploads.add(entries, state.folder);
+  const page = frame(root, {
+    heading: trail,
+    tools: tools(state, take),
+    label: "Files",
+    columns: ["modified", "size"],
+    sort: storedSort(),
+    load: ({ cursor, limit }) => api.children(params.id, { sort: page.list.sort.field, order: page.list.sort.order, limit, cursor }),
+    onSort: (field) => sortBy(page.list, field),
+    empty: () => empty(take),
+    concerns: (change) => [params.id, state.folder?.id].includes(change.parent_id),
+  });
+  root.append(veil);
+
+  const show = async () => {
+    state.folder = tidy(await api.node(params.id));
+    trail.replaceChildren(...crumbs(state.folder));
+    params.setTitle(state.folder.name || "My files");
+  };
+  // A folder on the way here may have got another name.
+  const onChange = ({ detail }) => { if (detail?.node_kind === "folder" && detail.kind !== "created") show().catch(() => null); };
+  session.addEventListener("change", onChange);
+  const closeZone = dropZone(root, veil, (drop) => drop.then((found) => upload(found, state.folder), toastError));
+  const onPaste = (event) => { if (!isTyping(event) && event.clipboardData.files.length > 0) take(chosen(event.clipboardData.files)); };
+  const onKey = (event) => { if (!isTyping(event)) keys(event, state); };
+  addEventListener("paste", onPaste);
+  addEventListener("keydown", onKey);
+  const shown = show().catch(() => null);
+  page.load(leftId);
+
+  return {
+    whenFolder: shown,
+    close: () => {
+      leftId = state.folder?.id ?? null;
+      session.removeEventListener("change", onChange);
+      removeEventListener("paste", onPaste);
+      removeEventListener("keydown", onKey);
+      closeZone();
+      page.close();
+    },
+  };
+}
+
+/** A root has the path "" here, so that paths can be joined. */
+function tidy(folder) {
+  return { ...folder, path: folder.path === "/" ? "" : folder.path ?? "" };
+}
+
+function sortBy(list, field) {
+  const { field: now, order } = list.sort;
+  const sort = { field, order: field !== now ? FIRST[field] : order === "asc" ? "desc" : "asc" };
+  localStorage.setItem(SORT_KEY, `${sort.field} ${sort.order}`);
+  list.resort(sort);
+  list.element.querySelector("[aria-sort$=ending] button")?.focus();
+}
+
+function keys(event, state) {
+  const isUp = event.key === "Backspace" || (event.altKey && event.key === "ArrowUp");
+  if (isUp && state.folder?.parent_id) go(to("folder", state.folder.parent_id));
+  else return;
+  event.preventDefault();
+}
+
+function crumbs(folder) {
+  const names = folder.path.split("/").filter(Boolean);
+  const parts = [["My files", "#/folder/root"], ...names.map((name, i) => [name, toPath(names.slice(0, i + 1).join("/"))])];
+  return [h("ol", {}, parts.map(([name, href], i) => h("li", {}, i > 0 && icon("right"),
+    i === parts.length - 1 ? h("h1.crumb", { "aria-current": "page" }, bdi(name)) : h("a.crumb", { href }, bdi(name)))))];
+}
+
+function tools(state, take) {
+  const make = async () => {
+    const folder = state.folder && await newFolder(state.folder.id);
+    if (folder?.id) toast(`Folder “${folder.name}” created.`, { action: { label: "Open", run: () => go(to("folder", folder.id)) } });
+  };
+  return [
+    button("New folder", "plus", make),
+    h("div.split", {}, button("Upload", "upload", () => chooseFiles("files", take), "primary"),
+      h("button.button.primary", { type: "button", "aria-label": "More ways to upload", "aria-haspopup": "menu", onclick: (event) => openMenu(event.currentTarget, uploadMenu(take)) }, icon("down"))),
+  ];
+}
+
+function uploadMenu(take) {
+  const choice = (value, label) => ({ label, checked: uploads.onConflict() === value, run: () => uploads.setOnConflict(value) });
+  return [
+    { label: "Upload files", icon: "file", run: () => chooseFiles("files", take) },
+    { label: "Upload a folder", icon: "folder", run: () => chooseFiles("folder", take) },
+    "-",
+    { heading: "When a name is taken" },
+    choice("new_version", "Add a new version"),
+    choice("keep_both", "Keep both files"),
+    choice("fail", "Skip the file"),
+  ];
+}
+
+async function upload({ files, emptyFolders, isCut }, folder) {
+  if (!folder) return;
+  if (files.length > 0) uploads.add(files, folder);
+  if (isCut) toast("That is too much at once: only the first 50,000 files are uploaded.", { isError: true });
+  for (const path of emptyFolders) {
+    await api.createFolders(`${folder.path}/${path}`).catch((error) => { if (error.status !== 409) toastError(error, `Folder “${path}”`); });
+  }
+  if (emptyFolders.length > 0) session.dispatchEvent(new Event("caught-up"));
+}
+
+function empty(take) {
+  return notice("folder", "This folder is empty", "Drop files or whole folders here, or choose them.",
+    button("Upload files", "upload", () => chooseFiles("files", take), "primary"));
+}
