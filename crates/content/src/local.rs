@@ -23,12 +23,16 @@ use async_trait::async_trait;
 use model::{ByteStream, Millis};
 use rustix::fs::fstatvfs;
 use rustix::io::Errno;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::{Abilities, Backend, BlobWriter, ContentError, Damage, Listed, NewBlob, StoreHealth};
 use flush::Flusher;
 use root::{Key, Root};
 use temporary::Temporary;
+
+/// Uploads that may be flushed at the same time; more gain nothing.
+const FINISHING: usize = 64;
 
 /// Whether a blob is flushed before it is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +58,8 @@ pub struct LocalOptions {
 pub struct LocalStore {
     root: Arc<Root>,
     flusher: Arc<Flusher>,
+    /// A device that hangs must not take every thread that others need.
+    finishing: Arc<Semaphore>,
 }
 
 impl LocalStore {
@@ -71,6 +77,7 @@ impl LocalStore {
         Self {
             flusher: Arc::new(Flusher::new(Arc::clone(&root))),
             root,
+            finishing: Arc::new(Semaphore::new(FINISHING)),
         }
     }
 

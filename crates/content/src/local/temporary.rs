@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, OFlags, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::failure;
@@ -52,19 +52,52 @@ impl Temporary {
         push_out(&self.file, from, to);
     }
 
-    /// Makes the bytes durable. After an error they are lost, whatever a further flush says: the
-    /// kernel reports a failed write once and then counts the page as clean.
+    /// Makes the bytes durable, without a place.
     pub(super) fn flush(&self) -> Result<(), ContentError> {
         self.file.sync_data().map_err(failure)
     }
 
     /// Gives the file its place as a blob. A place that is taken stays as it is.
-    pub(super) fn place(self, folder: BorrowedFd<'_>, key: &Key) -> Result<(), ContentError> {
+    pub(super) fn place(self, folder: OwnedFd, key: Key) -> Result<Placed, ContentError> {
         match &self.name {
-            None => link_unnamed(self.file.as_fd(), folder, key.name()),
-            Some(name) => rename_fresh(name, folder, key.name()),
+            None => link_unnamed(self.file.as_fd(), folder.as_fd(), key.name()),
+            Some(name) => rename_fresh(name, folder.as_fd(), key.name()),
         }
-        .map_err(failure)
+        .map_err(failure)?;
+        Ok(Placed {
+            file: self.file,
+            folder,
+            key,
+        })
+    }
+}
+
+/// A file that has its place as a blob but may not be durable yet.
+pub(super) struct Placed {
+    pub(super) key: Key,
+    file: File,
+    /// Opened before the file got its place, so that it learns of any error since.
+    folder: OwnedFd,
+}
+
+impl Placed {
+    /// Makes the bytes and the file's count of names durable. After an error they are lost,
+    /// whatever a further flush says: the kernel reports a failed write once and then counts the
+    /// page as clean.
+    pub(super) fn flush(&self) -> Result<(), ContentError> {
+        self.file.sync_all().map_err(failure)
+    }
+
+    /// Makes the entries of its folder durable, its own among them.
+    pub(super) fn flush_folder(&self) -> Result<(), Errno> {
+        fsync(&self.folder)
+    }
+
+    /// Takes the place away again.
+    pub(super) fn withdraw(self) {
+        if let Err(error) = unlinkat(&self.folder, self.key.name(), AtFlags::empty()) {
+            tracing::warn!(%error, "a blob that was given up could not be removed");
+        }
     }
 }
 

@@ -104,6 +104,7 @@ impl BlobWriter for LocalWriter {
     async fn finish(mut self: Box<Self>) -> Result<Written, ContentError> {
         let sink = self.sink().await?;
         let rest = std::mem::take(&mut self.filling);
+        let permit = Arc::clone(&self.store.finishing).acquire_owned().await;
         let flusher = Arc::clone(&self.store.flusher);
         let key = self.key.clone();
         let (done, settled) = oneshot::channel();
@@ -118,6 +119,7 @@ impl BlobWriter for LocalWriter {
                 // An error here reaches the caller unless it has gone.
                 Err(error) => drop(done.send(Err(error))),
             }
+            drop(permit);
         });
         settled
             .await
@@ -129,7 +131,9 @@ impl Drop for LocalWriter {
     /// Closing a large unnamed file frees all of its blocks, which takes a while.
     fn drop(&mut self) {
         let turn = std::mem::replace(&mut self.turn, Turn::Over);
-        if let Ok(runtime) = Handle::try_current() {
+        if !matches!(turn, Turn::Over)
+            && let Ok(runtime) = Handle::try_current()
+        {
             runtime.spawn_blocking(move || drop(turn));
         }
     }
