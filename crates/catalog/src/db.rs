@@ -11,6 +11,7 @@ mod value;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::SpaceId;
 use tokio::sync::broadcast;
@@ -58,6 +59,8 @@ pub struct Options {
     pub durability: Durability,
     /// Connections at the most: readers on SQLite, all but one on PostgreSQL.
     pub connections: usize,
+    /// How long a transaction waits for one of them to be free.
+    pub patience: Duration,
 }
 
 impl Options {
@@ -67,6 +70,7 @@ impl Options {
             url,
             durability: Durability::Full,
             connections: 16,
+            patience: Duration::from_secs(5),
         }
     }
 }
@@ -97,18 +101,10 @@ impl Catalog {
     /// A sentence that says what is wrong with the database or its address.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let (changes, _) = broadcast::channel(NEWS);
-        let connections = options.connections.max(1);
         let backing = match options.url.address() {
-            Address::Sqlite(path) => Backing::Sqlite(Sqlite::open(
-                path,
-                options.durability,
-                connections,
-                changes.clone(),
-            )?),
+            Address::Sqlite(path) => Backing::Sqlite(Sqlite::open(path, &options, changes.clone())?),
             Address::Postgres(server) => {
-                let postgres =
-                    Postgres::open(server, options.durability, connections, changes.clone()).await?;
-                Backing::Postgres(postgres)
+                Backing::Postgres(Postgres::open(server, &options, changes.clone()).await?)
             }
         };
         Ok(Self { backing, changes })
@@ -117,7 +113,7 @@ impl Catalog {
     /// Begins a read-only transaction: all its statements see one state. On SQLite it never waits for the writer.
     ///
     /// # Errors
-    /// `Unavailable` when no connection is free for five seconds, or the server is gone.
+    /// `Unavailable` when no connection is free in time, or the server is gone.
     pub async fn read(&self) -> Result<Tx, CatalogError> {
         let inner = match &self.backing {
             Backing::Sqlite(sqlite) => Inner::SqliteRead(sqlite.read().await?),
@@ -132,7 +128,7 @@ impl Catalog {
     /// Begins a transaction that may write: on SQLite the only one, on PostgreSQL one of many.
     ///
     /// # Errors
-    /// `Unavailable` when no connection is free for five seconds, another process writes for so long, or the
+    /// `Unavailable` when no connection is free in time, another process writes for so long, or the
     /// server is gone.
     pub async fn write(&self) -> Result<Tx, CatalogError> {
         let inner = match &self.backing {

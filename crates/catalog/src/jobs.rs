@@ -271,14 +271,21 @@ impl Tx {
             .first(
                 "UPDATE jobs SET
                      state = CASE WHEN cancel_asked = 1 THEN 'cancelled'
-                                  WHEN $5 IS NULL OR attempts >= max_attempts THEN 'failed' ELSE 'pending' END,
-                     finished_ms = CASE WHEN cancel_asked = 1 OR $5 IS NULL OR attempts >= max_attempts
-                                        THEN CAST($4 AS BIGINT) END,
-                     run_at_ms = CASE WHEN $5 IS NULL THEN run_at_ms ELSE $5 END,
+                                  WHEN CAST($5 AS BIGINT) IS NULL OR attempts >= max_attempts THEN 'failed'
+                                  ELSE 'pending' END,
+                     finished_ms = CASE WHEN cancel_asked = 1 OR attempts >= max_attempts
+                                             OR CAST($5 AS BIGINT) IS NULL THEN CAST($4 AS BIGINT) END,
+                     run_at_ms = COALESCE(CAST($5 AS BIGINT), run_at_ms),
                      error = $3, leased_until_ms = NULL, leased_by = NULL
                  WHERE id = $1 AND attempts = $2 AND state = 'running'
                  RETURNING state",
-                &[lease.job.into(), i64::from(lease.attempt).into(), error.into(), now.into(), retry_at.into()],
+                &[
+                    lease.job.into(),
+                    i64::from(lease.attempt).into(),
+                    error.into(),
+                    now.into(),
+                    retry_at.into(),
+                ],
             )
             .await?;
         row.map(|row| read_state(&row, 0)).transpose()

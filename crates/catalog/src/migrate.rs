@@ -220,7 +220,7 @@ impl Migration {
 }
 
 /// Splits a migration into its statements: one ends with a `;` at the end of a line that is not indented.
-fn statements(text: &str) -> Vec<String> {
+pub(crate) fn statements(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut statement = String::new();
     for line in text

@@ -4,6 +4,7 @@ mod database;
 mod groups;
 mod jobs;
 mod migrations;
+mod nodes_apart;
 mod transactions;
 mod urls;
 mod values;

@@ -17,9 +17,9 @@ use self::listener::Listener;
 use super::stats::Counters;
 use super::{Row, Value};
 use crate::url::Server;
-use crate::{CatalogError, Durability, OpenError};
+use crate::{CatalogError, Durability, OpenError, Options};
 
-/// How long a transaction waits for a free connection, and a connection for the server's answer.
+/// How long a new connection may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every connection is told first. A statement or a silent transaction may take a minute at the most, a
@@ -42,12 +42,11 @@ impl Postgres {
     /// Connects to `server` and asks whether it is one that the catalog can trust.
     pub(super) async fn open(
         server: &Server,
-        durability: Durability,
-        connections: usize,
+        options: &Options,
         changes: broadcast::Sender<SpaceId>,
     ) -> Result<Arc<Self>, OpenError> {
         let tls = tls::connector(server)?;
-        let session = format!("{SESSION} {}", synchronous_commit(durability));
+        let session = format!("{SESSION} {}", synchronous_commit(options.durability));
         let manager = Manager::from_config(
             server.config.clone(),
             tls.clone(),
@@ -56,9 +55,9 @@ impl Postgres {
             },
         );
         let pool = Pool::builder(manager)
-            .max_size(connections)
+            .max_size(options.connections.max(1))
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
+            .wait_timeout(Some(options.patience))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
             .post_create(Hook::async_fn(move |client, _| {
@@ -71,7 +70,7 @@ impl Postgres {
             .get()
             .await
             .map_err(|error| unreachable_server(server, error))?;
-        prove(&client, durability).await?;
+        prove(&client, options.durability).await?;
         drop(client);
         let listener = Listener::start(server.config.clone(), tls, changes.clone());
         Ok(Arc::new(Self {

@@ -21,7 +21,7 @@ use self::log::Log;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::stats::Counters;
-use crate::{CatalogError, Durability, OpenError};
+use crate::{CatalogError, Durability, OpenError, Options};
 
 pub(super) use self::connection::{define, execute, query};
 pub(super) use self::readers::ReadTx;
@@ -49,10 +49,10 @@ impl Sqlite {
     /// Opens the file at `path`, made if it is missing.
     pub(super) fn open(
         path: &Path,
-        durability: Durability,
-        readers: usize,
+        options: &Options,
         changes: broadcast::Sender<SpaceId>,
     ) -> Result<Arc<Self>, OpenError> {
+        let durability = options.durability;
         connection::create_file(path)?;
         let connection = connection::open(path, Use::Write, durability).map_err(|error| {
             OpenError::because(
@@ -72,7 +72,7 @@ impl Sqlite {
         Ok(Arc::new(Self {
             committer: Committer::start(&core, Arc::clone(&log))?,
             core,
-            readers: Arc::new(Readers::new(path.to_owned(), readers)),
+            readers: Arc::new(Readers::new(path.to_owned(), options)),
             log,
         }))
     }

@@ -33,11 +33,6 @@ impl Value {
     pub fn id(bytes: &[u8; 16]) -> Self {
         Self::Bytes(bytes.to_vec())
     }
-
-    /// A count or size; those beyond what a column holds become the largest that it does.
-    pub fn count(number: u64) -> Self {
-        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
-    }
 }
 
 macro_rules! value_from {
@@ -151,19 +146,6 @@ impl Row {
         }
     }
 
-    /// The count or size in column `i`, which cannot be negative.
-    pub fn count(&self, i: usize) -> Result<u64, CatalogError> {
-        self.opt_count(i)?.ok_or_else(|| missing(i))
-    }
-
-    /// The count or size in column `i`, if there is one.
-    pub fn opt_count(&self, i: usize) -> Result<Option<u64>, CatalogError> {
-        let number = self.opt_int(i)?;
-        number
-            .map(|n| u64::try_from(n).map_err(|_| unlike(i, "a count")))
-            .transpose()
-    }
-
     /// The text in column `i`.
     pub fn text(&self, i: usize) -> Result<String, CatalogError> {
         self.opt_text(i)?.ok_or_else(|| missing(i))
@@ -201,19 +183,6 @@ impl Row {
         let slice = self.opt_slice(i)?;
         slice
             .map(|bytes| bytes.try_into().map_err(|_| unlike(i, "16 bytes")))
-            .transpose()
-    }
-
-    /// The SHA-256 in column `i`.
-    pub fn digest(&self, i: usize) -> Result<Digest, CatalogError> {
-        self.opt_digest(i)?.ok_or_else(|| missing(i))
-    }
-
-    /// The SHA-256 in column `i`, if there is one.
-    pub fn opt_digest(&self, i: usize) -> Result<Option<Digest>, CatalogError> {
-        let slice = self.opt_slice(i)?;
-        slice
-            .map(|bytes| bytes.try_into().map(Digest).map_err(|_| unlike(i, "32 bytes")))
             .transpose()
     }
 

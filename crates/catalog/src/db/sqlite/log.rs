@@ -18,7 +18,7 @@ const CHECKPOINT_PAGES: i64 = 1000;
 const TRUNCATE_PAGES: i64 = 16 * 1024;
 
 /// Pages by which the log grows between two tries to empty it, while a reader holds on to it.
-const TRUNCATE_STEP: i64 = 4 * 1024;
+const TRUNCATE_STEP: i64 = 1024;
 
 /// Keeps the log short.
 pub(super) struct Log {

@@ -8,30 +8,30 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::{self, Use};
-use crate::{CatalogError, Durability};
-
-/// How long a read waits for a free connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::{CatalogError, Durability, Options};
 
 /// The pool of readers. It opens a connection when none is idle, up to its limit.
 pub(super) struct Readers {
     path: PathBuf,
+    patience: Duration,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, limit: usize) -> Self {
+    pub(super) fn new(path: PathBuf, options: &Options) -> Self {
+        let permits = Arc::new(Semaphore::new(options.connections.max(1)));
         Self {
             path,
-            permits: Arc::new(Semaphore::new(limit)),
-            idle: Mutex::new(Vec::new()),
+            patience: options.patience,
+            permits,
+            idle: Mutex::default(),
         }
     }
 
     /// Begins a read transaction. Its snapshot is taken by its first statement.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<ReadTx, CatalogError> {
-        let permit = tokio::time::timeout(PATIENCE, self.permits.clone().acquire_owned()).await;
+        let permit = tokio::time::timeout(self.patience, self.permits.clone().acquire_owned()).await;
         let permit = match permit {
             Ok(Ok(permit)) => permit,
             Ok(Err(closed)) => return Err(CatalogError::Unavailable(closed.into())),

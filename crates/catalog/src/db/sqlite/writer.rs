@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks whether that process is done.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// SQLite ends a transaction by itself after some faults of the disk and the memory.
+const GIVEN_UP: &str = "SQLite gave the transaction up";
+
 /// What became of a group.
 pub(super) type Outcome = Result<(), GroupError>;
 
@@ -201,6 +204,9 @@ impl WriteTx {
 
     /// Joins the open group, lets the next transaction run and sees to it that the group is flushed.
     fn join(&mut self) -> Result<oneshot::Receiver<Outcome>, CatalogError> {
+        if self.connection().is_autocommit() {
+            return Err(CatalogError::Unavailable(GIVEN_UP.into()));
+        }
         if self.has_savepoint {
             connection::steer(self.connection(), "RELEASE member").map_err(connection::translate)?;
         }
@@ -238,8 +244,7 @@ impl WriteTx {
     fn roll_back(&self, writer: &mut Writer) {
         let core = &self.sqlite.core;
         if writer.connection.is_autocommit() {
-            let text = "SQLite gave the transaction up after a fault of the disk or the memory";
-            return writer.fail(GroupError::Unavailable(text.into()), core);
+            return writer.fail(GroupError::Unavailable(GIVEN_UP.into()), core);
         }
         if !self.has_savepoint {
             // The first of its group, so nobody else is in it.
