@@ -11,7 +11,7 @@ import { toast, toastError } from "./toast.js";
 const PARALLEL = 4;
 
 // The journal will tell as well; this does not wait for it.
-const changed = () => session.dispatchEvent(new Event("caught-up"));
+const changed = () => session.dispatchEvent(new Event("acted"));
 
 const called = (nodes) => (nodes.length === 1 ? `“${nodes[0].name}”` : format.items(nodes.length));
 

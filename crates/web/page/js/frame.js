@@ -36,9 +36,11 @@ export function frame(root, { heading, tools = [], concerns = () => true, ...opt
   });
   root.replaceChildren(head, list.element);
 
-  const onChange = (event) => { if (!event.detail || list.rows.has(event.detail.node_id) || concerns(event.detail)) list.refreshSoon(); };
+  const onChange = (event) => { if (!event.detail || list.rows.has(event.detail.node_id) || concerns(event.detail)) list.refresh("soon"); };
+  const onActed = () => list.refresh("now");
   session.addEventListener("change", onChange);
   session.addEventListener("caught-up", onChange);
+  session.addEventListener("acted", onActed);
   const onKey = (event) => {
     if (isTyping(event) || event.target.closest("tbody")) return;
     if (event.key === "ArrowDown" && event.target === document.body) list.focus();
@@ -60,6 +62,7 @@ export function frame(root, { heading, tools = [], concerns = () => true, ...opt
     close: () => {
       session.removeEventListener("change", onChange);
       session.removeEventListener("caught-up", onChange);
+      session.removeEventListener("acted", onActed);
       removeEventListener("keydown", onKey);
       list.close();
     },

@@ -21,7 +21,7 @@ function sizeOf(node) {
 }
 
 /** The path of the folder that a node with a path is in. */
-export const folderPath = (path) => path.slice(0, path.lastIndexOf("/")) || "/";
+export const folderPath = (path) => path.slice(0, Math.max(0, path.lastIndexOf("/"))) || "/";
 
 /** What a folder's path is called. */
 export const placeName = (path) => (path === "/" ? "My files" : path);
@@ -95,10 +95,11 @@ export class NodeList {
     return this.fill(PAGE_ITEMS, "fresh");
   }
 
-  /** Loads again what is shown, soon; several calls become one. */
-  refreshSoon() {
-    if (this.timer) return;
-    const wait = Math.max(120, CALM_MS - (performance.now() - (this.refreshedAt ?? -CALM_MS)));
+  /** Loads again what is shown: at once, or soon, when several calls become one. */
+  refresh(when) {
+    if (this.timer && when === "soon") return;
+    clearTimeout(this.timer);
+    const wait = when === "now" ? 0 : Math.max(120, CALM_MS - (performance.now() - (this.refreshedAt ?? -CALM_MS)));
     this.timer = setTimeout(() => {
       this.timer = 0;
       this.refreshedAt = performance.now();

@@ -4,8 +4,9 @@ import * as api from "./api.js";
 
 const REST_MS = 15_000;
 const CALM_MS = 1500;
+const KNOCK_MS = 5000;
 
-/** Fires `me` when the account's figures changed, `change` (detail: a journal entry) and `caught-up` after a gap. */
+/** Fires `me` when the account's figures changed, `change` (detail: a journal entry) `caught-up` after a gap and `acted` when the person did something here. */
 export const session = new EventTarget();
 /** The account, or null. */
 session.me = null;
@@ -27,7 +28,7 @@ function refreshMe() {
   }, CALM_MS);
 }
 
-session.addEventListener("caught-up", refreshMe);
+for (const name of ["caught-up", "acted"]) session.addEventListener(name, refreshMe);
 
 let stream = null;
 let rest = 0;
@@ -48,9 +49,14 @@ function listen() {
     // A browser gives up for good when the answer was an error; knock until the server is back.
     if (stream?.readyState === EventSource.CLOSED) {
       stop();
-      setTimeout(() => document.visibilityState === "visible" && listen(), 5000);
+      setTimeout(ask, KNOCK_MS);
     }
   });
+}
+
+// A session that ended is told by this question as well.
+function ask() {
+  if (session.me && document.visibilityState === "visible") session.load().then(listen, () => setTimeout(ask, KNOCK_MS));
 }
 
 function stop() {

@@ -17,14 +17,16 @@ export function buildShell(root, { places, onSignedOut }) {
   const main = h("main", { id: "main", tabindex: "-1" });
   const side = h("aside.details", { "aria-label": "Details", hidden: true });
   const tray = h("div.tray");
-  const search = searchBox(main);
-  const nav = h("nav.places", { "aria-label": "Places" }, h("ul", {}, places.map(placeRow)), quota());
+  const ending = new AbortController();
+  const until = { signal: ending.signal };
+  const search = searchBox(main, until);
+  const nav = h("nav.places", { "aria-label": "Places" }, h("ul", {}, places.map(placeRow)), quota(until));
   root.replaceChildren(
-    h("button.skip", { type: "button", onclick: () => main.focus() }, "Skip to the files"), banner(),
-    h("header.top", {}, h("a.brand", { href: "#/folder/root", "aria-label": "Cumuli, to your files" }, logo(34), h("span.wordmark", {}, "Cumuli")), search.element, accountButton(onSignedOut)),
+    h("button.skip", { type: "button", onclick: () => main.focus() }, "Skip to the files"), banner(until),
+    h("header.top", {}, h("a.brand", { href: "#/folder/root", "aria-label": "Cumuli, to your files" }, logo(34), h("span.wordmark", {}, "Cumuli")), search.element, accountButton(onSignedOut, until)),
     nav, main, side, tray);
-  renderUploads(tray);
-  return { main, side, follow: () => { markPlace(nav); search.follow(); }, close: search.close };
+  renderUploads(tray, until);
+  return { main, side, follow: () => { markPlace(nav); search.follow(); }, close: () => ending.abort() };
 }
 
 function placeRow({ view, label, glyph, id = "" }) {
@@ -39,7 +41,7 @@ function markPlace(nav) {
   }
 }
 
-function quota() {
+function quota(until) {
   const bar = h("meter", { min: 0, max: 1, "aria-label": "Space used" });
   const text = h("p");
   const box = h("div.quota", {}, bar, text);
@@ -50,12 +52,12 @@ function quota() {
     text.textContent = limit ? `${format.size(used)} of ${format.size(limit)} used` : `${format.size(used)} used`;
     text.title = format.exactSize(used);
   };
-  session.addEventListener("me", () => session.me && show());
+  session.addEventListener("me", show, until);
   show();
   return box;
 }
 
-function searchBox(main) {
+function searchBox(main, until) {
   const input = h("input", { type: "search", placeholder: "Search", "aria-label": "Search files and folders", autocomplete: "off", spellcheck: "false", maxlength: "500", enterkeyhint: "search", "aria-keyshortcuts": "/" });
   let timer = 0;
   const run = () => {
@@ -75,7 +77,7 @@ function searchBox(main) {
     event.preventDefault();
     input.select();
   };
-  addEventListener("keydown", onKey);
+  addEventListener("keydown", onKey, until);
   const form = h("form.search", { role: "search", onsubmit: (event) => { event.preventDefault(); run(); } }, icon("search"), input, h("kbd", { "aria-hidden": "true" }, "/"));
   return {
     element: form,
@@ -83,14 +85,13 @@ function searchBox(main) {
       const { view, query } = here();
       if (document.activeElement !== input) input.value = view === "search" ? query.get("q") ?? "" : "";
     },
-    close: () => removeEventListener("keydown", onKey),
   };
 }
 
-function accountButton(onSignedOut) {
+function accountButton(onSignedOut, until) {
   const initials = h("span.avatar", { "aria-hidden": "true" });
   const show = () => { initials.textContent = initialsOf(session.me.full_name || session.me.email); };
-  session.addEventListener("me", () => session.me && show());
+  session.addEventListener("me", show, until);
   show();
   const signOut = () => api.signOut().catch(() => null).then(onSignedOut);
   const entries = () => [
@@ -109,22 +110,23 @@ function initialsOf(name) {
   return words.slice(0, 2).map((word) => [...word][0].toUpperCase()).join("") || "?";
 }
 
-function banner() {
+function banner(until) {
   const text = h("span");
   const bar = h("div.offline", { role: "alert", hidden: true }, icon("alert"), text);
   let timer = 0;
-  const isGone = () => { api.knock(); };
+  const look = () => { api.knock(); };
   api.line.addEventListener("unreachable", () => {
     text.textContent = navigator.onLine ? "The server does not answer. Trying again…" : "You are offline. Changes can be made when the connection is back.";
     bar.hidden = false;
     clearInterval(timer);
-    timer = setInterval(isGone, KNOCK_MS);
-  });
+    timer = setInterval(look, KNOCK_MS);
+  }, until);
   api.line.addEventListener("reachable", () => {
     bar.hidden = true;
     clearInterval(timer);
     session.dispatchEvent(new Event("caught-up"));
-  });
-  for (const name of ["offline", "online"]) addEventListener(name, isGone);
+  }, until);
+  until.signal.addEventListener("abort", () => clearInterval(timer));
+  for (const name of ["offline", "online"]) addEventListener(name, look, until);
   return bar;
 }

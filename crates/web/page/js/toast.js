@@ -4,25 +4,22 @@ import { h, icon, iconButton, isTyping } from "./dom.js";
 
 const SHOWN_MS = 4000;
 const OFFERED_MS = 9000;
-let area = null;
+// There from the start: what is put into a new live region is not read out.
+const area = h("div.toasts", { role: "status", "aria-live": "polite" });
 let offer = null;
 
-function ensureArea() {
-  if (area) return;
-  area = h("div.toasts", { role: "status", "aria-live": "polite" });
-  document.body.append(area);
-  addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.key !== "z" || isTyping(event) || !offer) return;
-    event.preventDefault();
-    offer();
-  });
-}
+document.body.append(area);
+addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key !== "z" || isTyping(event) || !offer) return;
+  event.preventDefault();
+  offer();
+});
 
 /** Shows `text`; `action` is `{ label, run }`. */
 export function toast(text, { action, isError = false } = {}) {
-  ensureArea();
   // A message behind an open dialog would not be seen.
-  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  const home = document.querySelector("dialog[open]") ?? document.body;
+  if (area.parentElement !== home) home.append(area);
   let timer = 0;
   const run = action && (() => { close(); action.run(); });
   const card = h("div.toast", { class: `toast ${isError ? "error" : ""}` },

@@ -32,6 +32,8 @@ function tell() {
 /** Adds `{ file, path }` entries for a folder `{ id, path }`; `path` is where in it, "" for itself. */
 uploads.add = (entries, folder) => {
   const onConflict = uploads.onConflict();
+  // A new start: what ended well before is no longer of interest.
+  if (sendingCount === 0) uploads.items = inState("failed");
   for (const { file, path } of entries) {
     enqueue({
       file, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", onConflict,

@@ -42,14 +42,14 @@ export function render(root, params) {
 
   const onChange = ({ detail }) => { if (!detail || detail.node_id === params.id) load(); };
   session.addEventListener("change", onChange);
-  session.addEventListener("caught-up", onChange);
+  for (const name of ["caught-up", "acted"]) session.addEventListener(name, onChange);
   load();
   return {
     close: () => {
       state.turn += 1;
       root.removeEventListener("keydown", onKey);
       session.removeEventListener("change", onChange);
-      session.removeEventListener("caught-up", onChange);
+      for (const name of ["caught-up", "acted"]) session.removeEventListener(name, onChange);
     },
   };
 }
@@ -109,7 +109,7 @@ function versionsOf(node, versions) {
 
 function versionRow(node, version) {
   const { number } = version;
-  const act = (work, text) => work.then(() => { toast(text); session.dispatchEvent(new Event("caught-up")); }, toastError);
+  const act = (work, text) => work.then(() => { toast(text); session.dispatchEvent(new Event("acted")); }, toastError);
   const drop = async () => {
     const isSure = await confirm({ title: `Delete version ${number}?`, text: "Its content is deleted for good. The other versions stay.", action: "Delete version", isDanger: true });
     if (isSure) act(api.removeVersion(node.id, number), `Version ${number} deleted.`);

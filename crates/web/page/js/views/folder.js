@@ -52,11 +52,11 @@ export function render(root, params) {
   const onKey = (event) => { if (!isTyping(event)) keys(event, state); };
   addEventListener("paste", onPaste);
   addEventListener("keydown", onKey);
-  const shown = show().catch(() => null);
+  // The list says that the folder is gone; nothing can be put into it then.
+  show().catch(() => { root.querySelector(".tools").hidden = true; });
   page.load(leftId);
 
   return {
-    whenFolder: shown,
     close: () => {
       leftId = state.folder?.id ?? null;
       session.removeEventListener("change", onChange);
@@ -127,7 +127,7 @@ async function upload({ files, emptyFolders, isCut }, folder) {
   for (const path of emptyFolders) {
     await api.createFolders(`${folder.path}/${path}`).catch((error) => { if (error.status !== 409) toastError(error, `Folder “${path}”`); });
   }
-  if (emptyFolders.length > 0) session.dispatchEvent(new Event("caught-up"));
+  if (emptyFolders.length > 0) session.dispatchEvent(new Event("acted"));
 }
 
 function empty(take) {

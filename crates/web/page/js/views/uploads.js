@@ -8,14 +8,14 @@ import { uploads } from "../uploads.js";
 const LIMIT_ROWS = 60;
 const ORDER = ["sending", "failed", "waiting", "skipped", "cancelled", "done"];
 
-/** Keeps `root` showing the queue while there is one. */
-export function render(root) {
+/** Keeps `root` showing the queue while there is one; `until` holds the signal that ends it. */
+export function render(root, until) {
   const title = h("h2", { id: "uploads-title" });
   const bar = h("progress", { max: 1, value: 0, "aria-labelledby": "uploads-title" });
   const list = h("ul.upload-list");
   const said = h("p.hidden-text", { role: "status" });
   const fold = iconButton("Show or hide the list", "down", () => setFolded(!panel.classList.contains("folded")), { "aria-expanded": "true" });
-  const retry = h("button.link", { type: "button", onclick: uploads.retryAll }, "Retry failed");
+  const retry = h("button.link", { type: "button", "aria-label": "Retry failed", onclick: uploads.retryAll }, "Retry");
   const stop = h("button.link", { type: "button", onclick: uploads.cancelAll }, "Cancel all");
   const close = iconButton("Close", "close", uploads.clear);
   const panel = h("section.uploads", { "aria-labelledby": "uploads-title", hidden: true },
@@ -42,8 +42,9 @@ export function render(root) {
     if (uploads.items.length === 0) rows.clear();
   }
 
-  uploads.addEventListener("progress", show);
-  uploads.addEventListener("settled", () => { said.textContent = heading(uploads.figures(), false); });
+  uploads.addEventListener("progress", show, until);
+  uploads.addEventListener("settled", () => { said.textContent = heading(uploads.figures(), false); }, until);
+  show();
 }
 
 function heading(figures, isBusy) {
