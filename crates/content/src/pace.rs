@@ -67,11 +67,8 @@ impl Paced {
     }
 
     fn end_window(&mut self) -> Result<(), BodyError> {
-        let least = self
-            .pace
-            .min_bytes_per_sec
-            .saturating_mul(self.pace.window.as_secs());
-        if self.window_bytes < least {
+        let window_ms = self.pace.window.as_millis();
+        if u128::from(self.window_bytes) * 1000 < u128::from(self.pace.min_bytes_per_sec) * window_ms {
             return Err(BodyError::TooSlow);
         }
         self.waited = Duration::ZERO;
