@@ -148,7 +148,8 @@ export const users = (query) => get("/api/v1/admin/users", query);
 export const createUser = (user) => post("/api/v1/admin/users", user);
 export const updateUser = (id, fields) => patch(v1("admin", "users", id), fields);
 export const createInvite = () => post("/api/v1/admin/invites", {});
-export const jobs = (query) => get("/api/v1/jobs", query);
+/** Jobs of everybody: an administrator's view. */
+export const jobs = (query) => get("/api/v1/jobs", { all: true, ...query });
 export const cancelJob = (id) => post(v1("jobs", id, "cancel"));
 export const retryJob = (id) => post(v1("jobs", id, "retry"));
 

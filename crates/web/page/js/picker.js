@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { bdi, button, h, icon } from "./dom.js";
 import { askName, openDialog } from "./dialogs.js";
+import { session } from "./session.js";
 
 const PAGE_ITEMS = 200;
 
@@ -16,7 +17,7 @@ export function pickFolder({ title, text, action, startId, without }) {
     const choose = h("button.button.primary", { type: "button", onclick: () => close(state.folder) }, action);
 
     async function show(id) {
-      const folder = await api.node(id);
+      const folder = await api.node(session.folderId(id));
       const { items, next_cursor } = await api.children(folder.id, { kind: "folder", limit: PAGE_ITEMS });
       state.folder = { id: folder.id, name: folder.name || "My files" };
       trail.replaceChildren(...crumbs(folder, open));

@@ -11,6 +11,9 @@ export const session = new EventTarget();
 /** The account, or null. */
 session.me = null;
 
+/** The id of a folder that an address may call `root`. */
+session.folderId = (id) => (id === "root" ? session.me.root_id : id);
+
 /** Asks who is signed in. */
 session.load = async () => {
   session.me = await api.me();

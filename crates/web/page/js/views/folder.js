@@ -23,6 +23,7 @@ function storedSort() {
 /** Shows the folder `params.id`. */
 export function render(root, params) {
   const state = { folder: null };
+  const id = session.folderId(params.id);
   const trail = h("nav.crumbs", { "aria-label": "Path" });
   const veil = h("div.drop-veil", { hidden: true }, h("div", {}, icon("upload", "big"), h("p", {}, "Drop files or folders to upload them here")));
   const take = (entries) => state.folder && uploads.add(entries, state.folder);
@@ -32,15 +33,15 @@ export function render(root, params) {
     label: "Files",
     columns: ["modified", "size"],
     sort: storedSort(),
-    load: ({ cursor, limit }) => api.children(params.id, { sort: page.list.sort.field, order: page.list.sort.order, limit, cursor }),
+    load: ({ cursor, limit }) => api.children(id, { sort: page.list.sort.field, order: page.list.sort.order, limit, cursor }),
     onSort: (field) => sortBy(page.list, field),
     empty: () => empty(take),
-    concerns: (change) => [params.id, state.folder?.id].includes(change.parent_id),
+    concerns: (change) => change.parent_id === id,
   });
   root.append(veil);
 
   const show = async () => {
-    state.folder = tidy(await api.node(params.id));
+    state.folder = tidy(await api.node(id));
     trail.replaceChildren(...crumbs(state.folder));
     params.setTitle(state.folder.name || "My files");
   };
@@ -58,7 +59,7 @@ export function render(root, params) {
 
   return {
     close: () => {
-      leftId = state.folder?.id ?? null;
+      leftId = id;
       session.removeEventListener("change", onChange);
       removeEventListener("paste", onPaste);
       removeEventListener("keydown", onKey);
