@@ -1,0 +1,251 @@
+//! Opens everything that the settings point at, in the order in which it depends on one another.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use catalog::{Catalog, DatabaseUrl, Engine, Migrated};
+use content::{Content, LocalOptions, LocalStore};
+use hub::{Config, Hub, HubParts, Keys, SignupMode};
+use model::{Actor, Clock, Millis};
+use tokio_util::task::TaskTracker;
+
+use crate::data_folder::{DataFolder, DataLock};
+use crate::settings::{Loaded, Secret, Settings, Signup, Store};
+
+/// Connections to the database: readers of SQLite, or all to PostgreSQL.
+const CONNECTIONS: usize = 16;
+/// How often a server without accounts looks whether there is one.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// An installation, ready for operations.
+pub struct Opened {
+    /// Every operation.
+    pub hub: Hub,
+    /// The writes that run to their end. Close it and wait for it before the process ends.
+    pub tasks: TaskTracker,
+    /// What was done to bring the database up to date.
+    pub migrated: Migrated,
+    /// The code that makes the first account from another machine, while there is no account.
+    pub setup_code: Option<SetupCode>,
+    /// Which database it is.
+    pub engine: Engine,
+    /// Hold the installation for one server.
+    locks: Vec<DataLock>,
+}
+
+/// The code that makes the first account from another machine.
+pub struct SetupCode {
+    /// The code.
+    pub code: Secret,
+    folder: DataFolder,
+}
+
+impl SetupCode {
+    /// Waits until there is an account, whoever makes it, and then removes the code's file.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub async fn remove_when_used(self, hub: Hub) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            // A database that does not answer now is asked again.
+            if hub
+                .users(&Actor::Worker, "", 1)
+                .await
+                .is_ok_and(|users| !users.is_empty())
+            {
+                return self.folder.remove_setup_code();
+            }
+        }
+    }
+}
+
+/// What the installation is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// One command, perhaps beside a running server.
+    Command,
+    /// A server.
+    Serving,
+}
+
+impl Opened {
+    /// Opens an installation for one command, perhaps beside a running server.
+    ///
+    /// # Errors
+    /// When a part does not open, in a sentence that says which.
+    pub async fn open(loaded: &Loaded) -> anyhow::Result<Self> {
+        Self::open_for(loaded, Purpose::Command).await
+    }
+
+    /// Opens an installation for a server, and holds it.
+    ///
+    /// # Errors
+    /// As [`Opened::open`], or when another server holds it.
+    pub async fn open_to_serve(loaded: &Loaded) -> anyhow::Result<Self> {
+        Self::open_for(loaded, Purpose::Serving).await
+    }
+
+    async fn open_for(loaded: &Loaded, purpose: Purpose) -> anyhow::Result<Self> {
+        let settings = &loaded.settings;
+        let folder = DataFolder::open(&settings.data)?;
+        let url = settings
+            .database()
+            .unwrap_or_else(|| DatabaseUrl::sqlite(folder.database()));
+        let engine = url.engine();
+        let locks = match purpose {
+            Purpose::Serving if engine == Engine::Sqlite => lock(&folder, &url)?,
+            Purpose::Serving | Purpose::Command => Vec::new(),
+        };
+        let catalog = open_catalog(settings, url).await?;
+        let migrated = catalog.migrate().await?;
+        let has_users = catalog.read().await?.has_users().await?;
+        let setup_code = match purpose {
+            Purpose::Serving if has_users => {
+                folder.remove_setup_code()?;
+                None
+            }
+            Purpose::Serving => Some(folder.setup_code()?),
+            Purpose::Command => None,
+        };
+        let content = Content::new(Arc::new(open_store(settings, &folder).await?));
+        let tasks = TaskTracker::new();
+        let mut config = config(loaded);
+        config.setup_code_digest = setup_code.as_ref().map(|code| sha256(code.expose()));
+        let hub = Hub::open(HubParts {
+            catalog,
+            content,
+            clock: clock(),
+            keys: keys(settings, &folder)?,
+            config,
+            tasks: tasks.clone(),
+        })
+        .await?;
+        Ok(Self {
+            hub,
+            tasks,
+            migrated,
+            setup_code: setup_code.map(|code| SetupCode { code, folder }),
+            engine,
+            locks,
+        })
+    }
+
+    /// What was done to bring the database up to date, in a sentence.
+    pub fn migrated_sentence(&self) -> String {
+        let Migrated { from, to } = self.migrated;
+        if from == to {
+            format!("the database is up to date (version {to})")
+        } else {
+            format!("the database went from version {from} to {to}")
+        }
+    }
+
+    /// Lets the writes that run come to their end, then lets go of the installation.
+    pub async fn close(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        drop(self.hub);
+        drop(self.locks);
+    }
+}
+
+/// The time of this machine.
+pub fn clock() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// A database file elsewhere is held too: two folders of contents with one database, or one folder
+/// with two databases, would each sweep what the other stored.
+fn lock(folder: &DataFolder, url: &DatabaseUrl) -> anyhow::Result<Vec<DataLock>> {
+    let mut locks = vec![folder.lock()?];
+    if let Some(path) = url.path() {
+        let home = path.parent().filter(|home| !home.as_os_str().is_empty());
+        let home = fs::canonicalize(home.unwrap_or(Path::new(".")))
+            .with_context(|| format!("the folder of the database {} cannot be opened", path.display()))?;
+        if home != folder.path() {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(".lock");
+            locks.push(DataLock::take(&home.join(name))?);
+        }
+    }
+    Ok(locks)
+}
+
+async fn open_catalog(settings: &Settings, url: DatabaseUrl) -> anyhow::Result<Catalog> {
+    let durability = if settings.unsafe_no_flush {
+        catalog::Durability::UnsafeNone
+    } else {
+        catalog::Durability::Full
+    };
+    let options = catalog::Options {
+        url,
+        durability,
+        connections: CONNECTIONS,
+    };
+    Ok(Catalog::open(options).await?)
+}
+
+async fn open_store(settings: &Settings, folder: &DataFolder) -> anyhow::Result<LocalStore> {
+    let durability = if settings.unsafe_no_flush {
+        content::Durability::UnsafeNone
+    } else {
+        content::Durability::Full
+    };
+    let path = settings.content_folder(folder.path());
+    let options = LocalOptions {
+        folder: path.clone(),
+        durability,
+    };
+    let store = match settings.storage_backend {
+        Store::Local => LocalStore::open(options).await,
+    };
+    store.with_context(|| format!("the folder for contents {} cannot be used", path.display()))
+}
+
+fn keys(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keys> {
+    let secret = match &settings.secret_key {
+        Some(secret) => secret.clone(),
+        None => folder.secret("secret")?,
+    };
+    Ok(Keys::derive(secret.expose().as_bytes()))
+}
+
+fn config(loaded: &Loaded) -> Config {
+    let settings = &loaded.settings;
+    let secs = |span: Duration| span.as_secs();
+    Config {
+        signup: match settings.signup_mode() {
+            Signup::Open => SignupMode::Open,
+            Signup::Invite => SignupMode::Invite,
+            Signup::Closed => SignupMode::Closed,
+        },
+        access_secs: settings.access_token_expire_minutes * 60,
+        session_secs: u32::try_from(secs(settings.refresh_token_expire)).unwrap_or(u32::MAX),
+        hashing_at_once: std::thread::available_parallelism().map_or(1, usize::from),
+        file_bytes: settings.max_file_bytes,
+        quota_bytes: settings.default_quota_bytes,
+        inline_bytes: settings.inline_bytes,
+        keep_versions: settings.keep_versions,
+        keep_versions_secs: settings.keep_versions_for.map(secs),
+        keep_trash_secs: settings.keep_trash_for.map(secs),
+        sweep_grace_secs: secs(settings.sweep_grace),
+        scrub_secs: settings.scrub_every.map(secs),
+        provider_settings: loaded.clouds(),
+        ..Config::default()
+    }
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
+}

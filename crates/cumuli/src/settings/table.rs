@@ -1,0 +1,319 @@
+//! The one table of settings. A setting is one entry here: its documents, its flag and its key in
+//! `cumuli.toml` are printed from the entry.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use catalog::DatabaseUrl;
+use web::Network;
+
+use super::kinds::{self, Kind, LogFormat, Secrecy, Signup, Stage, Store};
+use super::secret::Secret;
+use super::values::Values;
+
+/// What one setting is, for the documents, the flags and the checks.
+pub struct Row {
+    /// Its name in the environment.
+    pub name: &'static str,
+    /// The heading under which the documents list it.
+    pub group: &'static str,
+    /// What it does, in one or two sentences.
+    pub doc: &'static [&'static str],
+    /// What holds when it is not given.
+    pub fallback: Fallback,
+    /// A text that is right.
+    pub example: &'static str,
+    /// What its text is, in a few words.
+    pub form: &'static str,
+    /// Whether its text may be shown.
+    pub secrecy: Secrecy,
+    /// Whether this version only checks it and keeps it for a later one.
+    pub is_for_later: bool,
+    /// Says what is wrong with a text.
+    pub check: fn(&str) -> Result<(), String>,
+}
+
+/// What holds when a setting is not given.
+#[derive(Debug, Clone, Copy)]
+pub enum Fallback {
+    /// This text, as if it had been given.
+    Text(&'static str),
+    /// Nothing; the words say what that means.
+    Unset(&'static str),
+}
+
+impl Row {
+    /// Its key in `cumuli.toml`, such as `listen` for `CUMULI_LISTEN`.
+    pub fn key(&self) -> String {
+        let name = self.name.strip_prefix("CUMULI_").unwrap_or(self.name);
+        name.to_ascii_lowercase()
+    }
+
+    /// Its flag without the dashes, such as `public-url`; none for a secret, which everybody on
+    /// the machine could read in the list of processes.
+    pub fn flag(&self) -> Option<String> {
+        let key = self.key().replace('_', "-");
+        match self.secrecy {
+            Secrecy::Shown | Secrecy::Masked => Some(key),
+            Secrecy::Hidden => Some(format!("{key}-file")),
+        }
+    }
+
+    /// Its default for a person: the text, or words.
+    pub fn default_words(&self) -> &'static str {
+        match self.fallback {
+            Fallback::Text("") => "none",
+            Fallback::Text(text) | Fallback::Unset(text) => text,
+        }
+    }
+
+    /// What it does, in one line.
+    pub fn sentence(&self) -> String {
+        let lines: Vec<&str> = self.doc.iter().map(|line| line.trim()).collect();
+        lines.join(" ")
+    }
+}
+
+/// The setting of this name.
+pub fn row(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
+}
+
+macro_rules! fallback {
+    (default $text:literal) => {
+        Fallback::Text($text)
+    };
+    (unset $words:literal) => {
+        Fallback::Unset($words)
+    };
+}
+
+macro_rules! read {
+    ($values:ident, $name:literal, $kind:expr, default $text:literal) => {
+        $values.read_or($name, &$kind, $text)
+    };
+    ($values:ident, $name:literal, $kind:expr, unset $words:literal) => {
+        $values.read($name, &$kind)
+    };
+}
+
+const fn row_of<T>(
+    (name, group, doc): (&'static str, &'static str, &'static [&'static str]),
+    (fallback, example): (Fallback, &'static str),
+    kind: &Kind<T>,
+    check: fn(&str) -> Result<(), String>,
+    is_for_later: bool,
+) -> Row {
+    Row {
+        name,
+        group,
+        doc,
+        fallback,
+        example,
+        form: kind.form,
+        secrecy: kind.secrecy,
+        is_for_later,
+        check,
+    }
+}
+
+macro_rules! settings {
+    (
+        $($group:literal {$(
+            $(#[doc = $doc:literal])+
+            $field:ident: $type:ty = $name:literal, $kind:expr, $when:ident $text:literal, $example:literal;
+        )*})*
+        later {$(
+            $(#[doc = $later_doc:literal])+
+            $later_name:literal, $later_kind:expr, $later_text:literal, $later_example:literal;
+        )*}
+    ) => {
+        /// All settings, checked. See [`TABLE`] for what each means when it is not given.
+        #[derive(Debug)]
+        pub struct Settings {$($(
+            $(#[doc = $doc])+
+            pub $field: $type,
+        )*)*}
+
+        /// Every setting, in the order of the documents.
+        pub static TABLE: &[Row] = &[
+            $($(row_of(
+                ($name, $group, &[$($doc),+]),
+                (fallback!($when $text), $example),
+                &$kind,
+                |text| ($kind.parse)(text).map(drop),
+                false,
+            ),)*)*
+            $(row_of(
+                ($later_name, "Clouds", &[$($later_doc),+]),
+                (Fallback::Unset($later_text), $later_example),
+                &$later_kind,
+                |text| ($later_kind.parse)(text).map(drop),
+                true,
+            ),)*
+        ];
+
+        impl Settings {
+            /// Reads every setting; `values` notes what is wrong. `None` if anything was.
+            pub(super) fn read(values: &mut Values) -> Option<Self> {
+                values.check_later();
+                $($(let $field = read!(values, $name, $kind, $when $text);)*)*
+                Some(Self {$($($field: $field?,)*)*})
+            }
+        }
+    };
+}
+
+settings! {
+    "Server" {
+        /// The address and port to listen on. `127.0.0.1` is this machine alone, `0.0.0.0` every
+        /// network; port `0` takes a free one.
+        listen: SocketAddr = "CUMULI_LISTEN", kinds::ADDRESS, default "127.0.0.1:8000", "0.0.0.0:8000";
+        /// The address that people type, with its scheme. Links are made from it.
+        public_url: Option<String> = "CUMULI_PUBLIC_URL", kinds::ORIGIN,
+            unset "the address of each request", "https://drive.example.org";
+        /// What the server is for. `production` closes sign-up to invitations, writes logs as JSON
+        /// and refuses secrets from examples.
+        env: Stage = "ENV", kinds::STAGE, default "development", "production";
+        /// Networks of reverse proxies whose `X-Forwarded-*` headers are believed.
+        trusted_proxies: Vec<Network> = "CUMULI_TRUSTED_PROXIES", kinds::NETWORKS,
+            default "", "127.0.0.1, 10.0.0.0/8";
+        /// Web pages of other origins that may call the API from a browser; `*` allows any.
+        cors_origins: Vec<String> = "CORS_ORIGINS", kinds::ORIGINS,
+            default "", "http://localhost:3000,https://app.example.org";
+        /// Connections at a time; further ones are told to come back.
+        max_connections: u32 = "CUMULI_MAX_CONNECTIONS", kinds::CONNECTIONS, default "16384", "4096";
+        /// Connections at a time from one address (IPv6: one /64). Trusted proxies have no limit.
+        max_connections_per_address: u32 = "CUMULI_MAX_CONNECTIONS_PER_ADDRESS", kinds::CONNECTIONS,
+            default "256", "64";
+        /// How long a shutdown waits for running requests before it cuts them.
+        drain_timeout: Duration = "CUMULI_DRAIN_TIMEOUT", kinds::DRAIN, default "30s", "2m";
+        /// Serves the page from this folder rather than from the program, for work on the page.
+        page_dir: Option<PathBuf> = "CUMULI_PAGE_DIR", kinds::FOLDER,
+            unset "the page in the program", ".";
+    }
+    "Storage" {
+        /// The folder with everything that is kept: database, contents and generated secrets.
+        data: PathBuf = "CUMULI_DATA", kinds::PATH, default "./cumuli-data", "/var/lib/cumuli";
+        /// The database. SQLite needs nothing else; PostgreSQL serves many nodes at once.
+        database_url: Option<DatabaseUrl> = "DATABASE_URL", kinds::DATABASE,
+            unset "SQLite in the data folder", "postgresql://cumuli:password@db.example.org/cumuli";
+        /// Host of the PostgreSQL server, if `DATABASE_URL` is not given.
+        db_host: Option<String> = "CUMULI_DB_HOST", kinds::TEXT, unset "none", "db.example.org";
+        /// Port of the PostgreSQL server at `CUMULI_DB_HOST`.
+        db_port: u16 = "CUMULI_DB_PORT", kinds::PORT, default "5432", "5432";
+        /// User at the PostgreSQL server at `CUMULI_DB_HOST`.
+        db_user: String = "CUMULI_DB_USER", kinds::TEXT, default "cumuli", "cumuli";
+        /// Password of `CUMULI_DB_USER`.
+        db_password: Option<Secret> = "CUMULI_DB_PASSWORD", kinds::GIVEN_SECRET, unset "none", "correct horse";
+        /// Database at the PostgreSQL server at `CUMULI_DB_HOST`.
+        db_database: String = "CUMULI_DB_DATABASE", kinds::TEXT, default "cumuli", "cumuli";
+        /// Where contents are stored. This version knows the local disk.
+        storage_backend: Store = "STORAGE_BACKEND", kinds::STORE, default "local", "local";
+        /// The folder for contents.
+        upload_folder: Option<PathBuf> = "UPLOAD_FOLDER", kinds::PATH,
+            unset "`content` in the data folder", "/srv/cumuli/content";
+        /// Contents up to this size are kept in the database, where storing them costs one flush.
+        inline_bytes: usize = "CUMULI_INLINE_BYTES", kinds::INLINE, default "16KiB", "64KiB";
+        /// The largest file.
+        max_file_bytes: u64 = "CUMULI_MAX_FILE_BYTES", kinds::BYTES, default "1TiB", "10GiB";
+        /// How much a user may store who has no quota of their own.
+        default_quota_bytes: Option<u64> = "CUMULI_DEFAULT_QUOTA_BYTES", kinds::BYTES_OR_NONE,
+            default "none", "50GiB";
+        /// How many versions of a file are kept; `0` keeps all.
+        keep_versions: u32 = "CUMULI_KEEP_VERSIONS", kinds::COUNT, default "100", "10";
+        /// How long a version is kept after a newer one took its place.
+        keep_versions_for: Option<Duration> = "CUMULI_KEEP_VERSIONS_FOR", kinds::DURATION_OR_FOREVER,
+            default "forever", "90d";
+        /// How long deleted files and folders wait in the trash.
+        keep_trash_for: Option<Duration> = "CUMULI_KEEP_TRASH_FOR", kinds::DURATION_OR_FOREVER,
+            default "30d", "7d";
+        /// How long leftovers of interrupted work are left alone; longer than any upload takes.
+        sweep_grace: Duration = "CUMULI_SWEEP_GRACE", kinds::DURATION, default "24h", "48h";
+        /// How often each stored content is read back and compared with its digest.
+        scrub_every: Option<Duration> = "CUMULI_SCRUB_EVERY", kinds::DURATION_OR_FOREVER,
+            default "7d", "30d";
+        /// Background jobs at a time on this node; `0` leaves them to other nodes.
+        workers: u32 = "CUMULI_WORKERS", kinds::WORKERS, default "2", "4";
+        /// UNSAFE: acknowledges what is not on the disk yet, so that a power cut loses it. For
+        /// benchmarks only; refused in production.
+        unsafe_no_flush: bool = "CUMULI_UNSAFE_NO_FLUSH", kinds::BOOL, default "false", "false";
+    }
+    "Accounts" {
+        /// Who may register: anybody, who has an invitation, or nobody.
+        signup: Option<Signup> = "CUMULI_SIGNUP", kinds::SIGNUP,
+            unset "`open`; `invite` when `ENV=production`", "invite";
+        /// The secret that access tokens are signed with.
+        secret_key: Option<Secret> = "SECRET_KEY", kinds::LONG_SECRET,
+            unset "generated into the data folder", "3vq0Zx9mLr7cT2bYw8nKf4hPj6sGd1aU";
+        /// Minutes until an access token has to be renewed.
+        access_token_expire_minutes: u32 = "ACCESS_TOKEN_EXPIRE_MINUTES", kinds::MINUTES, default "15", "30";
+        /// How long a sign-in lasts.
+        refresh_token_expire: Duration = "CUMULI_REFRESH_TOKEN_EXPIRE", kinds::SESSION_SPAN, default "30d", "7d";
+    }
+    "Watching" {
+        /// Which log lines are written, in the words of the `tracing` filter.
+        log: String = "CUMULI_LOG", kinds::LOG_FILTER, default "info", "info,hub=debug";
+        /// How log lines look. They go to the standard error.
+        log_format: Option<LogFormat> = "CUMULI_LOG_FORMAT", kinds::LOG_FORMAT,
+            unset "`text`; `json` when `ENV=production`", "json";
+        /// An address of its own for `/metrics`, which needs no token there.
+        metrics_listen: Option<SocketAddr> = "CUMULI_METRICS_LISTEN", kinds::ADDRESS,
+            unset "none", "127.0.0.1:9090";
+        /// The bearer token that opens `/metrics` at the main address.
+        metrics_token: Option<Secret> = "CUMULI_METRICS_TOKEN", kinds::TOKEN,
+            unset "`/metrics` is closed there", "Kp4mWq9zTx2vRb7n";
+    }
+    later {
+        /// Where a page of its own lives, for the way back to it after a sign-in elsewhere.
+        "FRONTEND_URL", kinds::BASE_URL, "the server's own page", "https://app.example.org";
+        /// The secret that credentials of linked accounts are sealed with: a Fernet key, or any 32
+        /// characters.
+        "TOKEN_ENCRYPTION_KEY", kinds::LONG_SECRET, "generated into the data folder",
+            "hW5tRz8yQe2uXo7iCk3pNs6vBm9aJf4g";
+        /// Client id of the Google application.
+        "GOOGLE_CLIENT_ID", kinds::TEXT, "Google is not offered", "1234-abcd.apps.googleusercontent.com";
+        /// Client secret of the Google application.
+        "GOOGLE_CLIENT_SECRET", kinds::GIVEN_SECRET, "none", "GOCSPX-abcdefghijkl";
+        /// Where Google sends the browser back to.
+        "GOOGLE_REDIRECT_URI", kinds::URL, "made from the public URL", "https://drive.example.org/auth/google/callback";
+        /// Client id of the Microsoft application.
+        "ONEDRIVE_CLIENT_ID", kinds::TEXT, "OneDrive is not offered", "9f1c0f5e-0000-4000-8000-1234567890ab";
+        /// Client secret of the Microsoft application.
+        "ONEDRIVE_CLIENT_SECRET", kinds::GIVEN_SECRET, "none", "Abc8Q~defghijkl";
+        /// How to reach an Azure storage account.
+        "AZURE_STORAGE_CONNECTION_STRING", kinds::GIVEN_SECRET, "Azure is not offered",
+            "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=a2V5;EndpointSuffix=core.windows.net";
+        /// Key id of a Backblaze B2 application key.
+        "B2_ACCESS_KEY", kinds::TEXT, "B2 is not offered", "0051f2e3d4c5b6a0000000001";
+        /// The Backblaze B2 application key.
+        "B2_SECRET_KEY", kinds::GIVEN_SECRET, "none", "K005abcdefghijklmnopqrstuvwxyz0";
+        /// Bucket at Backblaze B2.
+        "B2_BUCKET", kinds::TEXT, "none", "my-bucket";
+        /// S3 endpoint of Backblaze B2.
+        "B2_ENDPOINT", kinds::BASE_URL, "that of the key", "https://s3.us-west-004.backblazeb2.com";
+        /// Region of the S3 bucket.
+        "AWS_REGION", kinds::TEXT, "none", "us-east-1";
+        /// Bucket at S3.
+        "S3_BUCKET_NAME", kinds::TEXT, "S3 is not offered", "my-bucket";
+        /// Access key id for S3.
+        "AWS_ACCESS_KEY_ID", kinds::TEXT, "none", "AKIAIOSFODNN7EXAMPLE";
+        /// Secret access key for S3.
+        "AWS_SECRET_ACCESS_KEY", kinds::GIVEN_SECRET, "none", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        /// Base URL of the Google Drive API.
+        "CUMULI_GOOGLE_API_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001";
+        /// URL of Google's page of consent.
+        "CUMULI_GOOGLE_AUTH_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001/auth";
+        /// URL of Google's token endpoint.
+        "CUMULI_GOOGLE_TOKEN_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001/token";
+        /// URL of Google's signing keys.
+        "CUMULI_GOOGLE_JWKS_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001/certs";
+        /// Base URL of Microsoft Graph.
+        "CUMULI_GRAPH_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/v1.0";
+        /// URL of Microsoft's page of consent.
+        "CUMULI_MICROSOFT_AUTH_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/authorize";
+        /// URL of Microsoft's token endpoint.
+        "CUMULI_MICROSOFT_TOKEN_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/token";
+    }
+}
