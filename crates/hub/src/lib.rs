@@ -58,7 +58,7 @@ pub use listings::{Listed, ListingPage, Part};
 pub use nodes::NodeChange;
 pub use providers::{ConnectionStatus, Provider};
 pub use search::Search;
-pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens};
+pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens, is_same_secret};
 pub use upkeep::Upkept;
 pub use uploads::{Expected, Staged, Stored, Upload, UploadPlace};
 pub use versions::VersionPage;

@@ -354,6 +354,11 @@ pub(crate) fn secret_hash(secret: &str) -> [u8; 32] {
     hash
 }
 
+/// Compares two secrets in a time that says nothing about where they differ.
+pub fn is_same_secret(given: &str, known: &str) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(&secret_hash(given), &secret_hash(known)).is_ok()
+}
+
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

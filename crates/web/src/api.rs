@@ -1,0 +1,103 @@
+//! Our own API: `/api/v1` and `/auth`. The table of contents; a handler is in the file of its noun.
+
+mod account;
+mod admin;
+mod app_passwords;
+mod auth;
+mod changes;
+mod conflicts;
+mod contents;
+mod files;
+mod folders;
+mod health;
+mod jobs;
+mod listings;
+mod nodes;
+mod providers;
+mod trash;
+mod uploads;
+mod versions;
+mod views;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Web, docs, page};
+
+/// Every route of the server. What is not here does not exist.
+pub(crate) fn routes() -> OpenApiRouter<Web> {
+    OpenApiRouter::default()
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::signup))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::logout_everywhere))
+        .routes(routes!(auth::change_password))
+        .routes(routes!(auth::begin_page_session, auth::end_page_session))
+        .routes(routes!(providers::start_link))
+        .routes(routes!(providers::finish_link))
+        .routes(routes!(providers::link_status))
+        .routes(routes!(providers::list_providers))
+        .routes(routes!(account::me, account::rename_me))
+        .routes(routes!(account::list_sessions))
+        .routes(routes!(account::end_session))
+        .routes(routes!(
+            app_passwords::list_app_passwords,
+            app_passwords::create_app_password
+        ))
+        .routes(routes!(app_passwords::remove_app_password))
+        .routes(routes!(nodes::get_node, nodes::change_node, nodes::delete_node))
+        .routes(routes!(nodes::copy_node))
+        .routes(routes!(nodes::star_node, nodes::unstar_node))
+        .routes(routes!(nodes::resolve_path))
+        .routes(routes!(folders::create_folder))
+        .routes(routes!(folders::get_folder))
+        .routes(routes!(listings::list_children))
+        .routes(routes!(listings::list_starred))
+        .routes(routes!(listings::list_recent))
+        .routes(routes!(listings::search))
+        .routes(routes!(uploads::upload_form))
+        .routes(routes!(uploads::put_file))
+        .routes(routes!(uploads::put_path))
+        .routes(routes!(files::list_files))
+        .routes(routes!(files::get_file, files::delete_file))
+        .routes(routes!(
+            contents::get_content,
+            contents::head_content,
+            uploads::put_content
+        ))
+        .routes(routes!(versions::list_versions))
+        .routes(routes!(versions::remove_version))
+        .routes(routes!(
+            versions::get_version_content,
+            versions::head_version_content
+        ))
+        .routes(routes!(versions::restore_version))
+        .routes(routes!(trash::list_trash, trash::empty_trash))
+        .routes(routes!(trash::purge_node))
+        .routes(routes!(trash::restore_node))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(changes::follow_changes))
+        .routes(routes!(jobs::job_status))
+        .routes(routes!(jobs::list_jobs))
+        .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::cancel_job))
+        .routes(routes!(jobs::retry_job))
+        .routes(routes!(conflicts::list_conflicts))
+        .routes(routes!(conflicts::get_conflict))
+        .routes(routes!(conflicts::resolve_conflict))
+        .routes(routes!(admin::list_users, admin::create_user))
+        .routes(routes!(admin::change_user))
+        .routes(routes!(admin::create_invite))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(docs::openapi_json))
+        .routes(routes!(docs::swagger))
+        .routes(routes!(docs::swagger_file))
+        .routes(routes!(docs::redoc))
+        .routes(routes!(docs::redoc_file))
+        .routes(routes!(page::home))
+        .routes(routes!(page::asset))
+}

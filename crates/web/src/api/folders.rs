@@ -1,0 +1,87 @@
+//! `/api/v1/folders`: making folders.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use hub::{FolderRef, Hub, NewFolder};
+use model::OnConflict;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::nodes::{Taken, name, path, reply};
+use super::views::NodeView;
+use crate::extract::{Folder, Json, Path};
+use crate::problem::{self, ApiError, Problem};
+use crate::sessions::Signed;
+
+/// A folder to be made: a name in a folder, or a path.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FolderBody {
+    /// Its name.
+    #[serde(default)]
+    #[schema(example = "Papers")]
+    name: Option<String>,
+    /// The folder to make it in: an id, or `root` (default).
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "root")]
+    parent_id: Option<Folder>,
+    /// Instead of a name: a path whose missing folders are made.
+    #[serde(default)]
+    #[schema(example = "Papers/2026/November")]
+    path: Option<String>,
+    /// When the name is taken: `fail` (default) or `keep_both`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "fail")]
+    on_conflict: Option<Taken>,
+}
+
+/// `POST /api/v1/folders`
+///
+/// Makes a folder, or the missing folders of a path.
+#[utoipa::path(post, path = "/api/v1/folders", tag = "folders", request_body = FolderBody,
+    responses((status = 201, description = "The folder", body = NodeView),
+              (status = 404, description = "There is no such folder to make it in", body = Problem,
+               content_type = "application/problem+json")))]
+pub(crate) async fn create_folder(
+    State(hub): State<Hub>,
+    Signed(actor): Signed,
+    Json(body): Json<FolderBody>,
+) -> Result<Response, ApiError> {
+    let new = match (&body.name, &body.path) {
+        (Some(text), None) => NewFolder::In {
+            folder: body.parent_id.map_or(FolderRef::Root, |folder| folder.0),
+            name: name(text)?,
+            on_conflict: body.on_conflict.map_or(OnConflict::Fail, OnConflict::from),
+        },
+        (None, Some(text)) if body.parent_id.is_none() => NewFolder::Path(path(text)?),
+        _ => {
+            let detail = "give either a name, with parent_id if you like, or a path";
+            return Err(Problem::new(problem::INVALID, detail)
+                .field("name", detail)
+                .into());
+        }
+    };
+    let (node, path) = hub.create_folder(&actor, new).await?;
+    Ok(reply(StatusCode::CREATED, &node, false, Some(&path)))
+}
+
+/// `GET /api/v1/folders/{id}`
+///
+/// A folder with its path; `root` is your root folder.
+#[utoipa::path(get, path = "/api/v1/folders/{id}", tag = "folders",
+    params(("id" = String, Path, description = "An id, or `root`")),
+    responses((status = 200, description = "The folder", body = NodeView)))]
+pub(crate) async fn get_folder(
+    State(hub): State<Hub>,
+    Signed(actor): Signed,
+    Path(folder): Path<Folder>,
+) -> Result<Response, ApiError> {
+    let info = hub.folder_info(&actor, folder.0).await?;
+    Ok(reply(
+        StatusCode::OK,
+        &info.node,
+        info.is_starred,
+        Some(&info.path),
+    ))
+}

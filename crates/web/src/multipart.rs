@@ -1,0 +1,275 @@
+//! Uploads as forms (RFC 7578): the file streams to the store as it comes, whatever part comes first.
+
+use axum::extract::Request;
+use futures_util::TryStreamExt;
+use http::header;
+use hub::{Expected, FolderRef, Hub, HubError, Staged, Stored, Upload, UploadPlace};
+use model::{Actor, BodyError, ByteStream, Guard, NodeName, NodePath, OnConflict, Origin};
+use multer::{Constraints, Field, Multipart, SizeLimit};
+
+use crate::extract::{Folder, refuse_encoding};
+use crate::media;
+use crate::problem::{self, ApiError, Extra, Problem};
+
+/// Parts of one form.
+const MOST_PARTS: usize = 32;
+/// Longest text part.
+const TEXT_BYTES: u64 = 8 * 1024;
+
+/// A form that has come in whole.
+pub(crate) struct Form {
+    staged: Staged,
+    upload: Upload,
+}
+
+/// What the text parts say.
+#[derive(Default)]
+struct Fields {
+    folder: Option<FolderRef>,
+    path: Option<NodePath>,
+    on_conflict: OnConflict,
+    providers: Vec<&'static str>,
+}
+
+/// The file part: its bytes are durable, its place is not known yet.
+struct FilePart {
+    staged: Staged,
+    filename: Option<String>,
+    media_type: String,
+}
+
+impl Form {
+    /// Makes the file.
+    pub async fn finish(self, hub: &Hub, actor: &Actor) -> Result<Stored, ApiError> {
+        Ok(hub.finish_upload(actor, self.upload, self.staged).await?)
+    }
+}
+
+/// Reads a form to its end. After an error nothing of it is left.
+///
+/// # Errors
+/// 400 for a broken form, 415 for anything else, 422 for parts that are missing, unknown, double
+/// or wrong, 409 for a provider that is not configured; and those of an upload.
+pub(crate) async fn receive(
+    hub: &Hub,
+    actor: &Actor,
+    (guard, origin): (Guard, Origin),
+    request: Request,
+) -> Result<Form, ApiError> {
+    refuse_encoding(request.headers())?;
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        let detail = "send a form: Content-Type: multipart/form-data with a part called `file`";
+        return Err(Problem::new(problem::MEDIA_TYPE, detail).into());
+    }
+    let boundary = multer::parse_boundary(kind).map_err(|_| malformed("the form names no boundary"))?;
+    if boundary.len() > 70 {
+        return Err(malformed(
+            "a boundary holds 70 characters at the most (RFC 2046 section 5.1.1)",
+        ));
+    }
+    let mut limits = SizeLimit::new();
+    for name in ["folder_id", "path", "on_conflict", "sync_google", "sync_azure"] {
+        limits = limits.for_field(name, TEXT_BYTES);
+    }
+    let constraints = Constraints::new().size_limit(limits);
+    let body = request.into_body().into_data_stream();
+    let mut form = Multipart::with_constraints(body, boundary, constraints);
+    // Without a name the place cannot be checked yet; the root can always be asked for its quota.
+    let mut fields = Fields::default();
+    let mut file: Option<FilePart> = None;
+    let outcome = read_parts(hub, actor, &mut form, (&mut fields, &mut file)).await;
+    match (outcome, file) {
+        (Ok(()), Some(file)) => match build(hub, fields, &file, (guard, origin)) {
+            Ok(upload) => Ok(Form {
+                staged: file.staged,
+                upload,
+            }),
+            Err(error) => {
+                hub.discard_staged(file.staged).await;
+                Err(error)
+            }
+        },
+        (Ok(()), None) => Err(invalid("file", "the form has no part called `file`")),
+        (Err(error), file) => {
+            if let Some(file) = file {
+                hub.discard_staged(file.staged).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn read_parts(
+    hub: &Hub,
+    actor: &Actor,
+    form: &mut Multipart<'static>,
+    (fields, file): (&mut Fields, &mut Option<FilePart>),
+) -> Result<(), ApiError> {
+    let mut count = 0;
+    while let Some(field) = form.next_field().await.map_err(broken)? {
+        count += 1;
+        if count > MOST_PARTS {
+            return Err(malformed("a form has 32 parts at the most"));
+        }
+        if field.headers().contains_key("content-transfer-encoding") {
+            return Err(malformed(
+                "send parts as they are, without Content-Transfer-Encoding",
+            ));
+        }
+        let name = field.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "file" if file.is_some() => {
+                return Err(invalid("file", "there are two files in the form; send one"));
+            }
+            "file" => *file = Some(read_file(hub, actor, fields, field).await?),
+            _ => read_text(fields, &name, field).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn read_file(
+    hub: &Hub,
+    actor: &Actor,
+    fields: &Fields,
+    field: Field<'static>,
+) -> Result<FilePart, ApiError> {
+    let filename = field.file_name().map(str::to_owned);
+    let media_type = field.content_type().map(ToString::to_string).unwrap_or_default();
+    // What is known by now is checked before the bytes come in; all of it is once they are there.
+    let probe = Upload {
+        place: UploadPlace::Path(NodePath::default()),
+        on_conflict: fields.on_conflict,
+        guard: Guard::None,
+        media_type: String::new(),
+        origin: Origin::Api,
+        is_tracked: true,
+    };
+    require_providers(hub, fields)?;
+    let limit_bytes = hub.admit(actor, &probe, Expected::default()).await?;
+    let body: ByteStream = Box::pin(field.map_err(|error| match error {
+        multer::Error::StreamReadFailed(_) => BodyError::Incomplete,
+        error => BodyError::Malformed(error.to_string()),
+    }));
+    let staged = hub.stage(limit_bytes, Expected::default(), body).await?;
+    Ok(FilePart {
+        staged,
+        filename,
+        media_type,
+    })
+}
+
+async fn read_text(fields: &mut Fields, name: &str, field: Field<'static>) -> Result<(), ApiError> {
+    let text = field.text().await.map_err(broken)?;
+    match name {
+        "folder_id" if text.is_empty() => {}
+        "folder_id" => {
+            let folder: Folder = text
+                .parse()
+                .map_err(|error: String| invalid("folder_id", error))?;
+            fields.folder = Some(folder.0);
+        }
+        "path" if text.is_empty() => {}
+        "path" => fields.path = Some(text.parse().map_err(|error| invalid("path", error))?),
+        "on_conflict" => {
+            fields.on_conflict = match text.as_str() {
+                "" | "new_version" => OnConflict::NewVersion,
+                "keep_both" => OnConflict::KeepBoth,
+                "fail" => OnConflict::Fail,
+                _ => return Err(invalid("on_conflict", "give new_version, keep_both or fail")),
+            };
+        }
+        "sync_google" if is_yes("sync_google", &text)? => fields.providers.push("google"),
+        "sync_azure" if is_yes("sync_azure", &text)? => fields.providers.push("azure"),
+        "sync_google" | "sync_azure" => {}
+        _ => {
+            let known = "known parts are file, folder_id, path, on_conflict, sync_google and sync_azure";
+            return Err(invalid(name, known));
+        }
+    }
+    Ok(())
+}
+
+/// A form has no booleans: these are the words that forms and their libraries send.
+fn is_yes(name: &str, text: &str) -> Result<bool, ApiError> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "on" | "yes" => Ok(true),
+        "false" | "0" | "off" | "no" | "" => Ok(false),
+        _ => Err(invalid(name, "give true or false")),
+    }
+}
+
+fn require_providers(hub: &Hub, fields: &Fields) -> Result<(), HubError> {
+    fields
+        .providers
+        .iter()
+        .try_for_each(|provider| hub.require_provider(provider))
+}
+
+fn build(
+    hub: &Hub,
+    fields: Fields,
+    file: &FilePart,
+    (guard, origin): (Guard, Origin),
+) -> Result<Upload, ApiError> {
+    require_providers(hub, &fields)?;
+    let (place, media_type) = match (fields.folder, fields.path) {
+        (Some(_), Some(_)) => return Err(invalid("path", "give either folder_id or path")),
+        (_, Some(path)) => {
+            let (name, _) = path
+                .split_last()
+                .ok_or_else(|| invalid("path", "a file needs a name"))?;
+            let media_type = media::of(&file.media_type, name);
+            (UploadPlace::Path(path), media_type)
+        }
+        (folder, None) => {
+            let filename = file.filename.as_deref().unwrap_or_default();
+            let name = NodeName::new(filename).map_err(|error| invalid("file", error))?;
+            let media_type = media::of(&file.media_type, &name);
+            (
+                UploadPlace::In {
+                    folder: folder.unwrap_or(FolderRef::Root),
+                    name,
+                },
+                media_type,
+            )
+        }
+    };
+    Ok(Upload {
+        place,
+        on_conflict: fields.on_conflict,
+        guard,
+        media_type,
+        origin,
+        is_tracked: true,
+    })
+}
+
+fn broken(error: multer::Error) -> ApiError {
+    match error {
+        multer::Error::FieldSizeExceeded { .. } => {
+            Problem::new(problem::TOO_LARGE, "a text part holds 8 KiB at the most")
+                .with(Extra::Close)
+                .into()
+        }
+        error => Problem::new(problem::MALFORMED, format!("the form is broken: {error}"))
+            .with(Extra::Close)
+            .into(),
+    }
+}
+
+fn malformed(detail: &str) -> ApiError {
+    Problem::new(problem::MALFORMED, detail).with(Extra::Close).into()
+}
+
+fn invalid(field: &str, detail: impl ToString) -> ApiError {
+    let detail = detail.to_string();
+    Problem::new(problem::INVALID, format!("{field}: {detail}"))
+        .field(field, detail)
+        .into()
+}
