@@ -1,1 +1,11 @@
+//! The one integration test binary: it runs the real program and speaks real HTTP to it.
 
+// Clippy lets only `#[test]` functions unwrap; their helpers may too.
+#![allow(clippy::unwrap_used)]
+
+mod architecture;
+mod commands;
+mod connections;
+mod harness;
+mod serving;
+mod settings;
