@@ -2,8 +2,8 @@
 //!
 //! One large blob up and down, then many small ones over 1, 8 and 64 writers at once.
 
-use std::fs::read_to_string;
-use std::path::PathBuf;
+use std::fs::{File, read_to_string};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,11 @@ async fn main() -> Result<(), ContentError> {
         _ => Durability::Full,
     };
     let size_mib = args.next().and_then(|text| text.parse().ok()).unwrap_or(1024);
-    let store = LocalStore::open(LocalOptions { folder, durability }).await?;
+    let options = LocalOptions {
+        folder: folder.clone(),
+        durability,
+    };
+    let store = LocalStore::open(options).await?;
     let health = store.check().await?;
     println!("{durability:?}, one flush takes {:?}", health.flush);
     let content = Content::new(Arc::new(store));
@@ -44,7 +48,10 @@ async fn main() -> Result<(), ContentError> {
         return Ok(());
     };
 
-    for round in ["download", "download again"] {
+    for round in ["download", "cold download"] {
+        if round == "cold download" {
+            forget(&folder.join(&written.key)).expect("a file of ours");
+        }
         let mark = Mark::start();
         let body = content
             .read(&store, &written.key, written.size_bytes, 0..written.size_bytes)
@@ -114,6 +121,13 @@ fn body(size_mib: u64, chunk_bytes: usize) -> ByteStream {
 
 fn body_of(size_bytes: usize) -> ByteStream {
     Box::pin(stream::iter([Ok(Bytes::from(vec![7; size_bytes]))]))
+}
+
+/// Lets the machine forget a file's bytes, so that they come from the device again.
+fn forget(path: &Path) -> std::io::Result<()> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
 }
 
 struct Mark {

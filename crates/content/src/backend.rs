@@ -38,8 +38,8 @@ pub trait Backend: Send + Sync {
     /// Removes a blob. A missing one is a success.
     async fn remove(&self, key: &str) -> Result<(), ContentError>;
 
-    /// Returns the blobs that follow the key `after`, in the order of their keys, at most `limit`.
-    /// No more than `limit` means no more than that is held in memory; an empty page is the end.
+    /// Returns the blobs that follow the key `after`, in the order of their keys: at most `limit`,
+    /// perhaps fewer, and none at the end only. Holds no more than a page in memory.
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, ContentError>;
 
     /// Removes what unfinished writers of an earlier run left before `older_than`, and counts it.

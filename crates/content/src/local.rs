@@ -13,6 +13,7 @@ mod temporary;
 mod tests;
 mod writer;
 
+use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -153,7 +154,9 @@ impl Backend for LocalStore {
 
 /// Measures one flush of a small file.
 fn probe(root: &Arc<Root>) -> Result<StoreHealth, ContentError> {
-    let temporary = Temporary::new(root, "probe")?;
+    // Several may be looking at once.
+    let name = format!("probe-{:016x}", RandomState::new().build_hasher().finish());
+    let temporary = Temporary::new(root, &name)?;
     temporary.append(&[0; 4096])?;
     let started = Instant::now();
     temporary.flush()?;
@@ -174,7 +177,7 @@ async fn blocking<T: Send + 'static>(
         .map_err(|stopped| ContentError::Unavailable(stopped.into()))?
 }
 
-/// Says what an error of the file system means to the caller.
+/// Says what an error of the file system means to who asked for a blob.
 fn failure(error: impl Into<io::Error>) -> ContentError {
     let error = error.into();
     match Errno::from_io_error(&error) {
@@ -186,5 +189,14 @@ fn failure(error: impl Into<io::Error>) -> ContentError {
             ContentError::Io(error)
         }
         _ => ContentError::Unavailable(error),
+    }
+}
+
+/// Says what an error of the file system means to who writes: that the store's own folder is gone
+/// is not a blob that is missing.
+fn refusal(error: impl Into<io::Error>) -> ContentError {
+    match failure(error) {
+        ContentError::Missing => ContentError::Io(Errno::NOENT.into()),
+        other => other,
     }
 }

@@ -46,13 +46,11 @@ fn folders(root: &Root) -> Result<Vec<u32>, ContentError> {
         let Some(number) = entry.file_name().to_str().ok().and_then(folder_number) else {
             continue;
         };
-        if entry.file_type() == FileType::Symlink {
-            tracing::warn!(
-                folder = format!("{number:06x}"),
-                "a link stands in place of a folder of blobs"
-            );
-        } else {
-            numbers.push(number);
+        match entry.file_type() {
+            // Not every file system says what an entry is.
+            FileType::Directory | FileType::Unknown => numbers.push(number),
+            // A row that speaks of a blob in there is told that it is damaged.
+            found => tracing::warn!(folder = format!("{number:06x}"), ?found, "not a folder of blobs"),
         }
     }
     numbers.sort_unstable();
@@ -61,26 +59,36 @@ fn folders(root: &Root) -> Result<Vec<u32>, ContentError> {
 
 fn list_folder(
     folder: &OwnedFd,
-    after: Option<u128>,
+    mut after: Option<u128>,
     limit: usize,
     listed: &mut Vec<Listed>,
 ) -> Result<(), ContentError> {
-    for number in smallest(folder, after, limit - listed.len())? {
-        let key = Key::from_number(number);
-        let stat = match statat(folder, key.name(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT) => continue,
-            Err(error) => return Err(failure(error)),
-        };
-        if FileType::from_raw_mode(stat.st_mode).is_file() {
-            listed.push(Listed {
-                key: key.to_string(),
-                size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
-                modified_ms: modified(&stat),
-            });
+    while listed.len() < limit {
+        let numbers = smallest(folder, after, limit - listed.len())?;
+        if numbers.is_empty() {
+            break;
+        }
+        after = numbers.last().copied();
+        for number in numbers {
+            listed.extend(look_at(folder, &Key::from_number(number))?);
         }
     }
     Ok(())
+}
+
+/// `None` for what is no blob, or none any more.
+fn look_at(folder: &OwnedFd, key: &Key) -> Result<Option<Listed>, ContentError> {
+    let stat = match statat(folder, key.name(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(failure(error)),
+    };
+    let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
+    Ok(is_file.then(|| Listed {
+        key: key.to_string(),
+        size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+        modified_ms: modified(&stat),
+    }))
 }
 
 /// The `count` smallest numbers after `after`, in order, holding no more than that.

@@ -34,6 +34,7 @@ pub(super) fn stream(
         }));
     }
     let end = range.end.min(size_bytes);
+    read_widely(&file.0);
     let mut reader = Reader {
         file: Arc::new(file.0),
         next: range.start.min(end)..end,
@@ -42,6 +43,16 @@ pub(super) fn stream(
     reader.read_ahead();
     Ok(Box::pin(reader))
 }
+
+/// Has the kernel read further ahead than it would for a file that is read here and there.
+#[cfg(target_os = "linux")]
+fn read_widely(file: &File) {
+    // Advice only: what the file system does with it is its own affair.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_widely(_: &File) {}
 
 struct Reader {
     file: Arc<File>,

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::temporary::knows_unnamed_files;
-use super::{Durability, failure};
+use super::{Durability, failure, refusal};
 use crate::{ContentError, Damage};
 
 /// The folder of unfinished blobs that have a name.
@@ -104,16 +104,13 @@ impl Root {
             .recursive(true)
             .mode(FOLDER_MODE.bits())
             .create(path)
-            .map_err(refusal)?;
-        let path = path.canonicalize().map_err(refusal)?;
-        let dir = OwnedFd::from(File::open(&path).map_err(refusal)?);
+            .map_err(unusable)?;
+        let path = path.canonicalize().map_err(unusable)?;
+        let dir = OwnedFd::from(File::open(&path).map_err(unusable)?);
         make_folder(&dir, TEMPORARY)?;
         let temporary = openat(&dir, TEMPORARY, OPEN_FOLDER, Mode::empty()).map_err(failure)?;
         if durability == Durability::Full {
-            // The folder itself must survive as well, and what it was put in may be new too.
-            for folder in path.ancestors().take(3) {
-                flush_folder_at(folder).map_err(refusal)?;
-            }
+            flush_folders(&path).map_err(unusable)?;
         }
         Ok(Self {
             has_unnamed_files: knows_unnamed_files(&dir, &temporary),
@@ -135,7 +132,7 @@ impl Root {
             opened => return opened,
         }
         make_folder(&self.dir, name)?;
-        self.open_folder(name)
+        openat(&self.dir, name, OPEN_FOLDER, Mode::empty()).map_err(refusal)
     }
 
     pub(super) fn open_blob(&self, key: &Key) -> Result<StoredFile, ContentError> {
@@ -177,18 +174,26 @@ pub(super) const fn millis(secs: i64, nanos: i64) -> Millis {
 fn make_folder(parent: &OwnedFd, name: &str) -> Result<(), ContentError> {
     match mkdirat(parent, name, FOLDER_MODE) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(error) => Err(failure(error)),
+        Err(error) => Err(refusal(error)),
     }
 }
 
-fn flush_folder_at(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+/// Flushes the store's folder and those above it that may have been made for it.
+fn flush_folders(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()?;
+    for above in path.ancestors().skip(1).take(2) {
+        match File::open(above).and_then(|folder| folder.sync_all()) {
+            // It is not ours to read, so we did not make anything in it either.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            flushed => flushed?,
+        }
+    }
+    Ok(())
 }
 
-/// As [`failure`], for the store's own folder: that it is missing is not a blob that is missing.
-fn refusal(error: io::Error) -> ContentError {
-    match failure(error) {
-        ContentError::Missing => ContentError::Io(Errno::NOENT.into()),
+/// As [`refusal`], for the path that an operator chose: nothing of ours can be damaged there.
+fn unusable(error: io::Error) -> ContentError {
+    match refusal(error) {
         ContentError::Damaged(_) => ContentError::Io(Errno::NOTDIR.into()),
         other => other,
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
-use super::failure;
+use super::refusal;
 use super::root::{FILE_MODE, Key, Root, TEMPORARY};
 use crate::ContentError;
 
@@ -28,11 +28,11 @@ impl Temporary {
     /// Makes an empty one. `name` is unique among those that exist now.
     pub(super) fn new(root: &Arc<Root>, name: &str) -> Result<Self, ContentError> {
         if root.has_unnamed_files {
-            let file = unnamed(&root.dir).map_err(failure)?.into();
+            let file = unnamed(&root.dir).map_err(refusal)?.into();
             return Ok(Self { file, name: None });
         }
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&root.temporary, name, flags, FILE_MODE).map_err(failure)?;
+        let file = openat(&root.temporary, name, flags, FILE_MODE).map_err(refusal)?;
         let name = TemporaryName {
             root: Arc::clone(root),
             name: name.to_owned(),
@@ -44,7 +44,7 @@ impl Temporary {
     }
 
     pub(super) fn append(&self, bytes: &[u8]) -> Result<(), ContentError> {
-        (&self.file).write_all(bytes).map_err(failure)
+        (&self.file).write_all(bytes).map_err(refusal)
     }
 
     /// Lets the device begin with bytes that a later flush would have to wait for.
@@ -54,7 +54,7 @@ impl Temporary {
 
     /// Makes the bytes durable, without a place.
     pub(super) fn flush(&self) -> Result<(), ContentError> {
-        self.file.sync_data().map_err(failure)
+        self.file.sync_data().map_err(refusal)
     }
 
     /// Gives the file its place as a blob. A place that is taken stays as it is.
@@ -63,7 +63,7 @@ impl Temporary {
             None => link_unnamed(self.file.as_fd(), folder.as_fd(), key.name()),
             Some(name) => rename_fresh(name, folder.as_fd(), key.name()),
         }
-        .map_err(failure)?;
+        .map_err(refusal)?;
         Ok(Placed {
             file: self.file,
             folder,
@@ -85,7 +85,7 @@ impl Placed {
     /// whatever a further flush says: the kernel reports a failed write once and then counts the
     /// page as clean.
     pub(super) fn flush(&self) -> Result<(), ContentError> {
-        self.file.sync_all().map_err(failure)
+        self.file.sync_all().map_err(refusal)
     }
 
     /// Makes the entries of its folder durable, its own among them.

@@ -259,17 +259,47 @@ async fn foreign_files_are_not_listed() {
     }
     fs::create_dir(folder.path().join("lost+found")).expect("folder");
     fs::write(folder.path().join("0190c2"), b"foreign").expect("file");
+    symlink(&inside, folder.path().join("0190c3")).expect("link");
 
-    let listed = store.list(None, 100).await;
-
-    // A file in place of a folder of blobs is damage, not an empty folder.
-    assert!(matches!(listed, Err(ContentError::Damaged(Damage::Replaced))));
-    fs::remove_file(folder.path().join("0190c2")).expect("remove");
     let listed = store.list(None, 100).await.expect("list");
+
     assert_eq!(
         listed.iter().map(|blob| &blob.key).collect::<Vec<_>>(),
         [&written.key]
     );
+}
+
+#[tokio::test]
+async fn a_page_goes_past_what_is_no_blob() {
+    let (folder, store) = store();
+    let foreign = put(&store, 1, b"bytes").await;
+    let written = put(&store, 2, b"bytes").await;
+    fs::remove_file(folder.path().join(&foreign.key)).expect("remove");
+    fs::create_dir(folder.path().join(&foreign.key)).expect("folder");
+
+    let listed = store.list(None, 1).await.expect("list");
+
+    assert_eq!(listed.first().map(|blob| &blob.key), Some(&written.key));
+}
+
+#[tokio::test]
+async fn a_store_whose_folder_is_gone_is_not_a_missing_blob() {
+    for has_unnamed_files in [true, false] {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("blobs");
+        let store = root(&path, Durability::Full, has_unnamed_files);
+        fs::remove_dir_all(&path).expect("remove");
+
+        let mut writer = store.writer(new_blob(1)).await.expect("writer");
+        writer
+            .write(Bytes::from_static(b"bytes"))
+            .await
+            .expect("buffered");
+        let finished = writer.finish().await;
+
+        assert!(matches!(finished, Err(ContentError::Io(_))), "{finished:?}");
+        assert!(store.check().await.is_err());
+    }
 }
 
 #[tokio::test]
@@ -369,4 +399,31 @@ async fn a_full_disk_refuses_and_gets_its_room_back_at_once() {
             .await
             .expect("remove");
     }
+}
+
+#[test]
+fn slow_uploads_hold_no_threads() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .build()
+        .expect("runtime");
+    runtime.block_on(async {
+        let (_folder, store) = store();
+        let mut slow = Vec::new();
+        for number in 0..50 {
+            let mut writer = store.writer(new_blob(number)).await.expect("writer");
+            writer.write(sample(300_000).into()).await.expect("write");
+            slow.push(writer);
+        }
+
+        let written = put(&store, 50, b"bytes").await;
+
+        assert_eq!(store.measure(&written.key).await.expect("measure"), Some(5));
+        for writer in slow {
+            assert_eq!(
+                writer.finish().await.expect("finish").digest,
+                crate::digest(&sample(300_000))
+            );
+        }
+    });
 }
