@@ -15,8 +15,6 @@ use tokio_util::task::TaskTracker;
 use crate::data_folder::{DataFolder, DataLock};
 use crate::settings::{Loaded, Secret, Settings, Signup, Store};
 
-/// Connections to the database: readers of SQLite, or all to PostgreSQL.
-const CONNECTIONS: usize = 16;
 /// How often a server without accounts looks whether there is one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -186,9 +184,8 @@ async fn open_catalog(settings: &Settings, url: DatabaseUrl) -> anyhow::Result<C
         catalog::Durability::Full
     };
     let options = catalog::Options {
-        url,
         durability,
-        connections: CONNECTIONS,
+        ..catalog::Options::new(url)
     };
     Ok(Catalog::open(options).await?)
 }
