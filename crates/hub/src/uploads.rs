@@ -10,8 +10,10 @@ use model::{
 use crate::access::{self, Found, Hold};
 use crate::{FolderRef, Hub, HubError, folders, keys};
 
-/// Tries for a free name before giving up: `report (2).pdf` … `report (1000).pdf`.
-const NAME_TRIES: u32 = 1000;
+/// Numbers that are tried one after another for a free name; beyond them the steps double.
+const NEXT_NAMES: u32 = 32;
+/// The number at which the search for a free name ends.
+const LAST_NAME: u32 = 1 << 30;
 /// Versions that one upload prunes at the most; retention removes what a lowered limit leaves.
 const PRUNED_AT_ONCE: u32 = 20;
 
@@ -40,6 +42,8 @@ pub struct Expected {
     pub digest: Option<Digest>,
     /// Its MD5.
     pub md5: Option<[u8; 16]>,
+    /// Whether the sender waits for a word before it sends the body (`Expect: 100-continue`).
+    pub is_held_back: bool,
 }
 
 /// What to make of a body.
@@ -93,7 +97,14 @@ impl Hub {
         expected: Expected,
         body: ByteStream,
     ) -> Result<Stored, HubError> {
-        let limit_bytes = self.admit(actor, &upload, expected).await?;
+        let inline_bytes = self.config().inline_bytes as u64;
+        let is_small = expected.size_bytes.is_some_and(|size| size <= inline_bytes);
+        // A small body that is on its way is here before a look at the rows would be over. All that
+        // the look would find is found again when the rows are written.
+        let limit_bytes = match is_small && !expected.is_held_back {
+            true => inline_bytes.min(self.config().file_bytes),
+            false => self.admit(actor, &upload, expected).await?,
+        };
         let staged = self.stage(limit_bytes, expected, body).await?;
         self.finish_upload(actor, upload, staged).await
     }
@@ -117,7 +128,13 @@ impl Hub {
                 check_guard(&upload.guard, Some(&file.node))?;
                 file.space
             }
-            UploadPlace::Path(_) => access::own_space(&mut tx, actor).await?,
+            UploadPlace::Path(path) => {
+                let root = access::folder(&mut tx, actor, FolderRef::Root, Right::Edit, Hold::No).await?;
+                let current = find(&mut tx, root.node.id, path).await?;
+                check_guard(&upload.guard, current.as_ref())?;
+                check_conflict(upload.on_conflict, current.as_ref())?;
+                root.space
+            }
         };
         let file_bytes = self.config().file_bytes;
         let free_bytes = self.free_bytes(&mut tx, &space).await?;
@@ -159,7 +176,7 @@ impl Hub {
             .take(body, take)
             .await
             .map_err(|error| match HubError::from(error) {
-                HubError::TooLarge { limit_bytes } if limit_bytes < self.config().file_bytes => {
+                HubError::TooLarge { limit_bytes } if limit_bytes < self.config().file_bytes && !is_small => {
                     HubError::QuotaExceeded {
                         free_bytes: limit_bytes,
                     }
@@ -423,7 +440,10 @@ impl Hub {
         let mut grown_bytes = signed(version.size_bytes);
         let keep = self.config().keep_versions;
         if keep > 0 && number > u64::from(keep) {
-            for old in tx.versions_beyond(file.id, keep, PRUNED_AT_ONCE).await? {
+            let mut surplus = tx.versions_beyond(file.id, keep, PRUNED_AT_ONCE).await?;
+            // In the order of their ids, so that two writes never wait for each other in a ring.
+            surplus.sort_by_key(|old| old.blob);
+            for old in surplus {
                 grown_bytes -= signed(old.size_bytes);
                 tx.remove_version(old.node, old.number).await?;
                 tx.count_uses(old.blob, -1, now).await?;
@@ -537,15 +557,42 @@ pub(crate) async fn create_file(
     Ok(node)
 }
 
-/// Finds `report (2).pdf` or the next number that is free.
-pub(crate) async fn free_name(tx: &mut Tx, folder: NodeId, name: &NodeName) -> Result<NodeName, HubError> {
-    for n in 2..=NAME_TRIES {
-        let numbered = name.numbered(n);
-        if tx.child(folder, &numbered).await?.is_none() {
-            return Ok(numbered);
+/// Finds what is at a path now, as far as its folders are there.
+async fn find(tx: &mut Tx, root: NodeId, path: &NodePath) -> Result<Option<Node>, HubError> {
+    let (name, folders) = path
+        .split_last()
+        .ok_or_else(|| HubError::invalid("path", "a file needs a name"))?;
+    let mut at = root;
+    for folder in folders.names() {
+        match tx.child(at, folder).await? {
+            Some(node) if node.is_folder() => at = node.id,
+            Some(file) => return Err(HubError::NameTaken(file.name.to_string())),
+            None => return Ok(None),
         }
     }
-    Err(HubError::NameTaken(name.to_string()))
+    Ok(tx.child(at, name).await?)
+}
+
+/// Finds `report (2).pdf` or a number after it that is free: the next one, as long as they are few.
+pub(crate) async fn free_name(tx: &mut Tx, folder: NodeId, name: &NodeName) -> Result<NodeName, HubError> {
+    let mut taken = 1;
+    let mut free = 2;
+    while tx.child(folder, &name.numbered(free)).await?.is_some() {
+        taken = free;
+        free = if free < NEXT_NAMES { free + 1 } else { free * 2 };
+        if free > LAST_NAME {
+            return Err(HubError::NameTaken(name.to_string()));
+        }
+    }
+    // Between one that is taken and one that is free, two neighbours are.
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        match tx.child(folder, &name.numbered(middle)).await? {
+            Some(_) => taken = middle,
+            None => free = middle,
+        }
+    }
+    Ok(name.numbered(free))
 }
 
 fn check_guard(guard: &Guard, current: Option<&Node>) -> Result<(), HubError> {

@@ -49,10 +49,12 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
         Some(value) => Some(decode::<16>(value, "Content-MD5")?),
         None => None,
     };
+    let is_held_back = headers.contains_key(header::EXPECT);
     Ok(Expected {
         size_bytes,
         digest: digest.map(Digest),
         md5,
+        is_held_back,
     })
 }
 
