@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
-use crate::opened::Opened;
+use crate::opened::{Opened, Purpose};
 use crate::settings::{AllFlags, Loaded, PlaceFlags, SettingsError, Sources};
 
 /// The command line.
@@ -118,15 +118,19 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     };
     match cli.command {
         Command::Serve(flags) => serve::run(load(flags.0)?),
-        Command::Migrate(flags) => quiet(load(flags.0)?, |opened| async move {
+        Command::Migrate(flags) => quiet(load(flags.0)?, Purpose::Making, |opened| async move {
             print::line(opened.migrated_sentence())
         }),
-        Command::User(AtPlace { place, command }) => quiet(load(place.0)?, |opened| async move {
-            user::run(&opened.hub, command).await
-        }),
-        Command::Token(AtPlace { place, command }) => quiet(load(place.0)?, |opened| async move {
-            token::run(&opened.hub, command).await
-        }),
+        Command::User(AtPlace { place, command }) => {
+            quiet(load(place.0)?, command.purpose(), |opened| async move {
+                user::run(&opened.hub, command).await
+            })
+        }
+        Command::Token(AtPlace { place, command }) => {
+            quiet(load(place.0)?, Purpose::Looking, |opened| async move {
+                token::run(&opened.hub, command).await
+            })
+        }
         Command::Doctor(flags) => {
             let loaded = load(flags.0)?;
             runtime()?.block_on(doctor::run(&loaded))
@@ -144,13 +148,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a command that answers on the standard output and logs only what an operator must see.
-fn quiet<F>(loaded: Loaded, work: impl FnOnce(Opened) -> F) -> anyhow::Result<ExitCode>
+fn quiet<F>(loaded: Loaded, purpose: Purpose, work: impl FnOnce(Opened) -> F) -> anyhow::Result<ExitCode>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
     crate::logs::start("warn", loaded.settings.log_style())?;
     runtime()?.block_on(async {
-        let opened = Opened::open(&loaded).await?;
+        let opened = Opened::open(&loaded, purpose).await?;
         let tasks = opened.tasks.clone();
         let outcome = work(opened).await;
         tasks.close();

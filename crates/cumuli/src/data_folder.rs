@@ -39,6 +39,20 @@ impl DataFolder {
     /// When it cannot be made, is not a folder, or cannot be written to.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         make_folder(path)?;
+        Self::open_existing(path)
+    }
+
+    /// Opens the folder if it is there, so that a slip in its name makes no empty installation.
+    ///
+    /// # Errors
+    /// When it is missing, not a folder, or cannot be written to.
+    pub fn open_existing(path: &Path) -> anyhow::Result<Self> {
+        if !path.is_dir() {
+            bail!(
+                "there is no data folder {}: name the right one with --data, or let `cumuli serve` make it",
+                path.display()
+            );
+        }
         let path = fs::canonicalize(path)
             .with_context(|| format!("the data folder {} cannot be opened", path.display()))?;
         if rustix::fs::access(&path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {

@@ -64,40 +64,34 @@ impl SetupCode {
 
 /// What the installation is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// One command, perhaps beside a running server.
-    Command,
-    /// A server.
+pub enum Purpose {
+    /// A command on what is there, perhaps beside a running server.
+    Looking,
+    /// A command that may be the first of all.
+    Making,
+    /// A server, which holds it for itself where it must.
     Serving,
 }
 
 impl Opened {
-    /// Opens an installation for one command, perhaps beside a running server.
+    /// Opens an installation.
     ///
     /// # Errors
-    /// When a part does not open, in a sentence that says which.
-    pub async fn open(loaded: &Loaded) -> anyhow::Result<Self> {
-        Self::open_for(loaded, Purpose::Command).await
-    }
-
-    /// Opens an installation for a server, and holds it.
-    ///
-    /// # Errors
-    /// As [`Opened::open`], or when another server holds it.
-    pub async fn open_to_serve(loaded: &Loaded) -> anyhow::Result<Self> {
-        Self::open_for(loaded, Purpose::Serving).await
-    }
-
-    async fn open_for(loaded: &Loaded, purpose: Purpose) -> anyhow::Result<Self> {
+    /// When a part does not open, in a sentence that says which; for a server also when another
+    /// one holds it.
+    pub async fn open(loaded: &Loaded, purpose: Purpose) -> anyhow::Result<Self> {
         let settings = &loaded.settings;
-        let folder = DataFolder::open(&settings.data)?;
+        let folder = match purpose {
+            Purpose::Looking => DataFolder::open_existing(&settings.data)?,
+            Purpose::Making | Purpose::Serving => DataFolder::open(&settings.data)?,
+        };
         let url = settings
             .database()
             .unwrap_or_else(|| DatabaseUrl::sqlite(folder.database()));
         let engine = url.engine();
         let locks = match purpose {
             Purpose::Serving if engine == Engine::Sqlite => lock(&folder, &url)?,
-            Purpose::Serving | Purpose::Command => Vec::new(),
+            Purpose::Serving | Purpose::Looking | Purpose::Making => Vec::new(),
         };
         let catalog = open_catalog(settings, url).await?;
         let migrated = catalog.migrate().await?;
@@ -108,7 +102,7 @@ impl Opened {
                 None
             }
             Purpose::Serving => Some(folder.setup_code()?),
-            Purpose::Command => None,
+            Purpose::Looking | Purpose::Making => None,
         };
         let content = Content::new(Arc::new(open_store(settings, &folder).await?));
         let tasks = TaskTracker::new();

@@ -10,7 +10,7 @@ use super::print;
 use super::table::Table;
 use crate::data_folder::{DataFolder, DataLock};
 use crate::listen;
-use crate::opened::Opened;
+use crate::opened::{Opened, Purpose};
 use crate::settings::Loaded;
 
 /// For `--help`.
@@ -32,12 +32,17 @@ pub async fn run(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     crate::logs::start("error", loaded.settings.log_style())?;
     let mut checks = check_settings(loaded);
     checks.push(check_files(loaded));
-    match DataFolder::open(&loaded.settings.data) {
+    let path = &loaded.settings.data;
+    match DataFolder::open_existing(path) {
         Ok(folder) => {
             checks.push(check_folder(&folder));
             checks.push(check_clock(&folder));
             checks.extend(check_inside(loaded).await);
         }
+        Err(_) if !path.exists() => checks.push(warning(
+            "data folder",
+            format!("there is no {} yet; `cumuli serve` makes it", path.display()),
+        )),
         Err(error) => checks.push(bad("data folder", format!("{error:#}"))),
     }
     let mut table = Table::new(&["", "CHECK", "WHAT WAS FOUND"]);
@@ -151,7 +156,7 @@ fn newest_file(folder: &DataFolder) -> Option<SystemTime> {
 }
 
 async fn check_inside(loaded: &Loaded) -> Vec<Check> {
-    match Opened::open(loaded).await {
+    match Opened::open(loaded, Purpose::Looking).await {
         Ok(opened) => {
             let mut checks = vec![good("schema", opened.migrated_sentence())];
             checks.extend(opened.hub.checks().await);

@@ -7,7 +7,7 @@ use hub::{FsckReport, Verify};
 
 use super::table::size;
 use super::{DAMAGED, print, runtime};
-use crate::opened::Opened;
+use crate::opened::{Opened, Purpose};
 use crate::settings::{Loaded, PlaceFlags};
 
 /// For `--help`.
@@ -38,7 +38,7 @@ pub fn run(loaded: Loaded, flags: &Flags) -> anyhow::Result<ExitCode> {
         Verify::Length
     };
     let report = runtime()?.block_on(async {
-        let opened = Opened::open(&loaded).await?;
+        let opened = Opened::open(&loaded, Purpose::Looking).await?;
         anyhow::Ok(opened.hub.fsck(verify).await?)
     })?;
     print::text(&told(&report))?;

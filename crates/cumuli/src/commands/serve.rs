@@ -15,7 +15,7 @@ use web::WebConfig;
 use super::{print, runtime};
 use crate::listen::{self, Ended, Limits, Shutdown};
 use crate::metrics::Metrics;
-use crate::opened::{Opened, SetupCode};
+use crate::opened::{Opened, Purpose, SetupCode};
 use crate::settings::{Loaded, Secret, Settings};
 use notify::State;
 
@@ -56,7 +56,7 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
     let main = listen::bind(settings.listen)?;
     let side = settings.metrics_listen.map(listen::bind).transpose()?;
     let metrics = Metrics::start()?;
-    let mut opened = Opened::open_to_serve(loaded).await?;
+    let mut opened = Opened::open(loaded, Purpose::Serving).await?;
     if opened.engine == Engine::Postgres && settings.secret_key.is_none() {
         tracing::warn!("several nodes need the same SECRET_KEY; this one made its own");
     }

@@ -6,6 +6,7 @@ use model::{Actor, Role, User, UserState};
 
 use super::table::{Table, size, time};
 use super::{password, print};
+use crate::opened::Purpose;
 use crate::settings::parse_quota;
 
 /// For `--help`.
@@ -74,6 +75,22 @@ pub enum Command {
         /// A size such as `50GiB`, or `default` for CUMULI_DEFAULT_QUOTA_BYTES.
         quota: String,
     },
+}
+
+impl Command {
+    /// What the installation is opened for: the first account may come before the first start.
+    pub const fn purpose(&self) -> Purpose {
+        match self {
+            Self::Add { .. } => Purpose::Making,
+            Self::List
+            | Self::Password { .. }
+            | Self::Disable { .. }
+            | Self::Enable { .. }
+            | Self::MakeAdmin { .. }
+            | Self::MakeUser { .. }
+            | Self::Quota { .. } => Purpose::Looking,
+        }
+    }
 }
 
 /// Does it.

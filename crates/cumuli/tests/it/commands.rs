@@ -221,6 +221,38 @@ async fn the_doctor_finds_what_is_wrong() {
     assert!(outcome.out.contains("BAD"), "{outcome:?}");
 }
 
+#[test]
+fn a_slip_in_the_name_of_the_data_folder_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, code, words) in [
+        (&["fsck"][..], 1, "there is no data folder ./nowhere"),
+        (&["user", "list"], 1, "there is no data folder ./nowhere"),
+        (&["token", "invite"], 1, "there is no data folder ./nowhere"),
+        (&["doctor"], 0, "there is no ./nowhere yet"),
+    ] {
+        let output = std::process::Command::new(crate::harness::program())
+            .env_clear()
+            .env("CUMULI_DATA", "./nowhere")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "{arguments:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn fsck_tells_damage_by_its_exit_code() {
     for engine in Engine::all() {
