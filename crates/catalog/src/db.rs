@@ -146,7 +146,7 @@ impl Catalog {
     /// Turn it into the write with [`Announced::write`], or drop it when there will be none.
     pub fn announce(&self) -> Announced {
         if let Backing::Sqlite(sqlite) = &self.backing {
-            sqlite.core.announcements.add();
+            sqlite.core.arrivals.announce();
         }
         Announced {
             catalog: self.clone(),
@@ -219,7 +219,7 @@ impl Announced {
 impl Drop for Announced {
     fn drop(&mut self) {
         if let Backing::Sqlite(sqlite) = &self.catalog.backing {
-            sqlite.core.announcements.remove();
+            sqlite.core.arrivals.end_announcement();
         }
     }
 }

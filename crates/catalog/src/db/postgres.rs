@@ -112,8 +112,13 @@ fn unreachable_server(server: &Server, error: deadpool_postgres::PoolError) -> O
         reason = deeper.to_string();
         cause = deeper.source();
     }
+    // The reason comes from a TLS library whose errors are not told apart by type here.
+    let hint = match reason.contains("certificate") {
+        true => " (if an authority of your own signed it, name its file in the address: ?sslrootcert=/path/ca.pem)",
+        false => "",
+    };
     OpenError::because(
-        format!("cannot connect to the database {server}: {reason}"),
+        format!("cannot connect to the database {server}: {reason}{hint}"),
         error,
     )
 }

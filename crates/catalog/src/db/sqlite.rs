@@ -15,7 +15,7 @@ use std::sync::Arc;
 use model::SpaceId;
 use tokio::sync::{Mutex, broadcast};
 
-use self::committer::{Announcements, Committer};
+use self::committer::{Arrivals, Committer};
 use self::connection::Use;
 use self::log::Log;
 use self::readers::Readers;
@@ -39,7 +39,7 @@ pub(super) struct Sqlite {
 /// What the committer thread shares with the transactions.
 pub(super) struct Core {
     writer: Arc<Mutex<Writer>>,
-    pub(super) announcements: Announcements,
+    pub(super) arrivals: Arrivals,
     pub(super) stats: Counters,
     changes: broadcast::Sender<SpaceId>,
     durability: Durability,
@@ -63,7 +63,7 @@ impl Sqlite {
         connection::prove(&connection, path, durability)?;
         let core = Arc::new(Core {
             writer: Arc::new(Mutex::new(Writer::new(connection))),
-            announcements: Announcements::default(),
+            arrivals: Arrivals::default(),
             stats: Counters::default(),
             changes,
             durability,

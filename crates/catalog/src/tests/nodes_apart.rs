@@ -1,4 +1,4 @@
-//! What two nodes on one PostgreSQL hear of each other.
+//! Nodes apart from their PostgreSQL and from each other.
 
 use model::SpaceId;
 
@@ -83,4 +83,39 @@ async fn a_server_that_is_not_there_is_named() {
         "{error}"
     );
     assert!(!error.contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_is_secret_when_the_server_is_known_and_refused_when_it_is_not() {
+    on_each_database(Schema::Empty, |database| async move {
+        let Ok(authority) = std::env::var("CUMULI_TEST_POSTGRES_CA") else {
+            return;
+        };
+        if database.engine() == Engine::Sqlite {
+            return;
+        }
+        let open = async |parameters: &str| {
+            let url = format!("{}?{parameters}", database.url);
+            Catalog::open(crate::Options::new(url.parse().unwrap())).await
+        };
+
+        let known = open(&format!("sslmode=verify-full&sslrootcert={authority}"))
+            .await
+            .unwrap();
+        let unknown = open("sslmode=require").await.unwrap_err().to_string();
+
+        let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let row = known
+            .read()
+            .await
+            .unwrap()
+            .first(sql, &[])
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(row.int(0).unwrap(), 1);
+        assert!(unknown.contains("sslrootcert"), "{unknown}");
+        assert!(open("sslmode=require&sslrootcert=/missing.pem").await.is_err());
+    })
+    .await;
 }

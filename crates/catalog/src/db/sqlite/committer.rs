@@ -1,4 +1,4 @@
-//! The thread that flushes groups, and the announcements that let it wait for a fuller one.
+//! The thread that flushes groups, and whom it waits for.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,33 +9,79 @@ use super::Core;
 use super::log::Log;
 use crate::OpenError;
 
-/// The longest that a flush waits for announced writes.
+/// The longest that a flush waits for writes that are about to come.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// Writes that were announced and have not begun.
+/// Who is writing and who is about to.
+///
+/// Whoever wrote a moment ago is likely to come back: a client that was told of its upload sends the next one. If
+/// the flush started without it, that would have to wait for one more; so the flush waits a little for as many
+/// writers as there were at the last one.
 #[derive(Default)]
-pub(crate) struct Announcements {
-    count: Mutex<usize>,
-    quiet: Condvar,
+pub(crate) struct Arrivals {
+    counts: Mutex<Counts>,
+    complete: Condvar,
 }
 
-impl Announcements {
-    pub(crate) fn add(&self) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+#[derive(Default)]
+struct Counts {
+    /// Announced, and not begun.
+    announced: usize,
+    /// Begun, and not told of their end.
+    writing: usize,
+    /// Writing when the last flush ended.
+    before: usize,
+    is_awaited: bool,
+}
+
+impl Counts {
+    const fn are_complete(&self) -> bool {
+        self.announced == 0 && self.writing >= self.before
+    }
+}
+
+impl Arrivals {
+    pub(crate) fn announce(&self) {
+        self.change(|counts| counts.announced += 1);
     }
 
-    pub(crate) fn remove(&self) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            self.quiet.notify_all();
+    pub(crate) fn end_announcement(&self) {
+        self.change(|counts| counts.announced = counts.announced.saturating_sub(1));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut counts);
+        if counts.is_awaited && counts.are_complete() {
+            self.complete.notify_one();
         }
     }
 
-    /// Returns when no write is announced, and after `patience` at the latest.
+    /// Returns when everybody is here who is about to write, and after `patience` at the latest.
     fn wait(&self, patience: Duration) {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.quiet.wait_timeout_while(count, patience, |count| *count > 0));
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.is_awaited = true;
+        let waited = self
+            .complete
+            .wait_timeout_while(counts, patience, |counts| !counts.are_complete());
+        let (mut counts, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        counts.is_awaited = false;
+    }
+}
+
+/// Counts a write from its beginning until it was told of its end.
+pub(super) struct Arrival(Arc<Core>);
+
+impl Arrival {
+    pub(super) fn new(core: &Arc<Core>) -> Self {
+        core.arrivals.change(|counts| counts.writing += 1);
+        Self(Arc::clone(core))
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.0.arrivals.change(|counts| counts.writing -= 1);
     }
 }
 
@@ -70,13 +116,13 @@ impl Committer {
 
 fn run(asked: &Receiver<u64>, core: &Core, log: &Log) {
     while let Ok(number) = asked.recv() {
-        core.announcements
-            .wait((core.stats.flush_latency() / 8).min(PATIENCE));
+        core.arrivals.wait((core.stats.flush_latency() / 8).min(PATIENCE));
         // The lock is fair: whoever queued for it before this moment still joins the group.
         let mut writer = core.writer.blocking_lock();
         let ended = writer.flush(number, core);
         log.look(&writer.connection);
         drop(writer);
+        core.arrivals.change(|counts| counts.before = counts.writing);
         ended.into_iter().for_each(|ended| ended.tell(core));
     }
 }

@@ -12,6 +12,7 @@ use model::SpaceId;
 use rusqlite::Connection;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
+use super::committer::Arrival;
 use super::{Core, Sqlite, connection};
 use crate::{CatalogError, Durability};
 
@@ -70,8 +71,14 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Group {
     number: u64,
-    members: Vec<oneshot::Sender<Outcome>>,
+    members: Vec<Member>,
     wakes: Vec<SpaceId>,
+}
+
+/// A transaction that waits to hear how its group ended.
+struct Member {
+    outcome: oneshot::Sender<Outcome>,
+    arrival: Option<Arrival>,
 }
 
 /// A group that ended, and how. Its members are told once the next group may run.
@@ -90,8 +97,10 @@ impl Ended {
             }
         }
         for member in self.group.members {
+            // From here on it may come back and would be counted again.
+            drop(member.arrival);
             // A member that was dropped no longer wants to know.
-            let _ = member.send(self.outcome.clone());
+            let _ = member.outcome.send(self.outcome.clone());
         }
     }
 }
@@ -169,10 +178,12 @@ pub(crate) struct WriteTx {
     sqlite: Arc<Sqlite>,
     has_savepoint: bool,
     wakes: Vec<SpaceId>,
+    arrival: Option<Arrival>,
 }
 
 impl WriteTx {
     pub(super) async fn begin(sqlite: &Arc<Sqlite>) -> Result<Self, CatalogError> {
+        let arrival = Arrival::new(&sqlite.core);
         let mut writer = sqlite.core.writer.clone().lock_owned().await;
         let has_savepoint = writer.enter().await?;
         Ok(Self {
@@ -180,6 +191,7 @@ impl WriteTx {
             sqlite: Arc::clone(sqlite),
             has_savepoint,
             wakes: Vec::new(),
+            arrival: Some(arrival),
         })
     }
 
@@ -219,7 +231,10 @@ impl WriteTx {
         };
         let number = group.number;
         let is_first = group.members.is_empty();
-        group.members.push(sender);
+        group.members.push(Member {
+            outcome: sender,
+            arrival: self.arrival.take(),
+        });
         group.wakes.append(&mut self.wakes);
         let core = &self.sqlite.core;
         match core.durability {
