@@ -39,8 +39,11 @@ TYPES = (
     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
 )
 
+# The nodes of a space are numbered from its own number times this.
+SPACE_ROWS = 1 << 36
+
 NODE_COLUMNS = (
-    "id", "space_id", "parent_id", "name", "name_key", "kind", "version", "size_bytes", "revision", "height",
+    "row_no", "id", "space_id", "parent_id", "name", "name_key", "kind", "version", "size_bytes", "revision", "height",
     "detached", "created_ms", "modified_ms",
 )
 VERSION_COLUMNS = (
@@ -153,16 +156,17 @@ class Plan:
 class Rows:
     """The rows of a plan, table by table."""
 
-    def __init__(self, plan: Plan, head: int) -> None:
+    def __init__(self, plan: Plan, head: int, number: int) -> None:
         self.plan, self.head = plan, head
+        self.first_row = number * SPACE_ROWS + head + 1
         self.digest = hashlib.sha256(CONTENT).digest()
         self.blob = plan.owner.space[:6] + b"\x7b\x00\x80" + b"benchmk"
 
     def nodes(self) -> Iterator[tuple]:
-        for node in self.plan:
+        for row_no, node in enumerate(self.plan, start=self.first_row):
             is_file = node.kind == FILE
             yield (
-                node.id, self.plan.owner.space, node.parent, node.name, node.name.lower(), node.kind,
+                row_no, node.id, self.plan.owner.space, node.parent, node.name, node.name.lower(), node.kind,
                 1 if is_file else None, len(CONTENT) if is_file else 0, 1, node.height, 0, node.at_ms, node.at_ms,
             )
 
@@ -205,9 +209,9 @@ def into_sqlite(sqlite: ModuleType, data: Path, owner: Owner, count: int) -> Pla
     # Nothing here has to survive a crash, and a journal of a gigabyte would only be copied back.
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
         db.execute(f"PRAGMA {pragma}")
-    head = db.execute("SELECT head FROM spaces WHERE id = ?", (owner.space,)).fetchone()[0]
+    head, number = db.execute("SELECT head, number FROM spaces WHERE id = ?", (owner.space,)).fetchone()
     plan = Plan(count, owner, int(time.time() * 1000))
-    rows = Rows(plan, head)
+    rows = Rows(plan, head, number)
     db.execute("BEGIN IMMEDIATE")
     for table, columns, make in TABLES:
         holes = ", ".join("?" * len(columns))
@@ -222,9 +226,12 @@ def into_sqlite(sqlite: ModuleType, data: Path, owner: Owner, count: int) -> Pla
 
 def into_postgres(postgres: Postgres, owner: Owner, count: int) -> Plan:
     """Fills the space in a PostgreSQL database, and lets it look at what it got, as autovacuum would."""
-    head = int(postgres.execute(f"SELECT head FROM spaces WHERE id = {_postgres_bytes(owner.space)}"))
+    head, number = (
+        int(postgres.execute(f"SELECT {column} FROM spaces WHERE id = {_postgres_bytes(owner.space)}"))
+        for column in ("head", "number")
+    )
     plan = Plan(count, owner, int(time.time() * 1000))
-    rows = Rows(plan, head)
+    rows = Rows(plan, head, number)
     for table, columns, make in TABLES:
         postgres.copy(f"{table} ({', '.join(columns)})", (_copy_line(row) for row in make(rows)))
     for sql in _closing_statements(rows, _postgres_bytes):

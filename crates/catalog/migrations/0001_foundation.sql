@@ -56,8 +56,10 @@ CREATE TABLE throttles (
 ) CLUSTERED;
 CREATE INDEX throttles_by_start ON throttles (started_ms);
 
+-- number: small and never used twice; it begins the row numbers of the space's nodes.
 CREATE TABLE spaces (
     id BYTES PRIMARY KEY,
+    number BIGINT NOT NULL UNIQUE,
     owner_id BYTES NOT NULL,
     root_id BYTES NOT NULL,
     head BIGINT NOT NULL,
@@ -65,8 +67,9 @@ CREATE TABLE spaces (
     created_ms BIGINT NOT NULL
 ) CLUSTERED;
 
--- kind: 0 folder, 1 file. height: levels below a folder, at the most. detached: 0 in the tree or the
--- trash, 1 a copy being built, 2 being purged.
+-- row_no: the space's number times 2^36, plus the number of the journal entry that tells of the node's
+-- making: the nodes of a space lie together, in that order. kind: 0 folder, 1 file. height: levels below
+-- a folder, at the most. detached: 0 in the tree or the trash, 1 a copy being built, 2 being purged.
 CREATE TABLE nodes (
     row_no ROW_NUMBER_KEY,
     id BYTES NOT NULL UNIQUE,
@@ -106,6 +109,8 @@ CREATE TABLE versions (
     created_ms BIGINT NOT NULL,
     PRIMARY KEY (node_id, number)
 ) CLUSTERED;
+CREATE INDEX versions_of_blob ON versions (blob_id);
+CREATE INDEX versions_by_age ON versions (created_ms, node_id, number);
 
 -- store is NULL when the bytes are in inline_bytes. state: 0 good, 1 damaged.
 CREATE TABLE blobs (
@@ -121,6 +126,7 @@ CREATE TABLE blobs (
 ) CLUSTERED;
 CREATE INDEX blobs_unused ON blobs (seen_ms) WHERE refs = 0;
 CREATE INDEX blobs_by_proof ON blobs (proven_ms, id);
+CREATE INDEX blobs_by_key ON blobs (store_key) WHERE store_key IS NOT NULL;
 
 CREATE TABLE inline_bytes (
     blob_id BYTES PRIMARY KEY,

@@ -89,9 +89,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Points a damaged blob at fresh bytes of the same digest.
+    /// Points a damaged blob at fresh bytes of the same digest; inline ones are put beside it before.
     pub async fn mend_blob(&mut self, id: BlobId, place: &Place, now: Millis) -> Result<(), CatalogError> {
         let (store, key) = place_columns(place);
+        if *place != Place::Inline {
+            self.remove_inline(id).await?;
+        }
         self.execute(
             "UPDATE blobs SET store = $2, store_key = $3, state = 0, proven_ms = $4 WHERE id = $1",
             &[Value::id(id.as_bytes()), store.into(), key.into(), now.0.into()],
@@ -100,10 +103,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes down what reading a blob back has shown.
+    async fn remove_inline(&mut self, id: BlobId) -> Result<(), CatalogError> {
+        self.execute(
+            "DELETE FROM inline_bytes WHERE blob_id = $1",
+            &[Value::id(id.as_bytes())],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Writes down what reading a blob back has shown, unless it was mended or proven since `blob` was
+    /// read.
     pub async fn judge_blob(
         &mut self,
-        id: BlobId,
+        blob: &Blob,
         state: BlobState,
         now: Millis,
     ) -> Result<(), CatalogError> {
@@ -111,9 +124,20 @@ impl Tx {
             BlobState::Good => 0,
             BlobState::Damaged => 1,
         };
+        let key = match &blob.place {
+            Place::Inline => "",
+            Place::Store { key, .. } => key,
+        };
         self.execute(
-            "UPDATE blobs SET state = $2, proven_ms = $3 WHERE id = $1",
-            &[Value::id(id.as_bytes()), code.into(), now.0.into()],
+            "UPDATE blobs SET state = $2, proven_ms = $3
+             WHERE id = $1 AND proven_ms = $4 AND coalesce(store_key, '') = $5",
+            &[
+                Value::id(blob.id.as_bytes()),
+                code.into(),
+                now.0.into(),
+                blob.proven_ms.0.into(),
+                key.into(),
+            ],
         )
         .await?;
         Ok(())
@@ -165,11 +189,7 @@ impl Tx {
             .await?;
         let blobs = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         for blob in blobs.iter().filter(|blob| blob.place == Place::Inline) {
-            self.execute(
-                "DELETE FROM inline_bytes WHERE blob_id = $1",
-                &[Value::id(blob.id.as_bytes())],
-            )
-            .await?;
+            self.remove_inline(blob.id).await?;
         }
         Ok(blobs)
     }

@@ -77,9 +77,24 @@ impl Tx {
                 "shows another size than its current version",
             ),
             (
+                "SELECT n.id FROM nodes n JOIN nodes p ON p.id = n.parent_id
+                 WHERE p.height <= n.height ORDER BY n.id LIMIT $1",
+                "has more levels below it than its folder knows of",
+            ),
+            (
+                "SELECT v.node_id FROM versions v JOIN blobs b ON b.id = v.blob_id
+                 WHERE v.size_bytes <> b.size_bytes OR v.digest <> b.digest ORDER BY v.node_id LIMIT $1",
+                "has a version that is not what its blob is",
+            ),
+            (
                 "SELECT b.id FROM blobs b LEFT JOIN inline_bytes i ON i.blob_id = b.id
                  WHERE b.store IS NULL AND i.blob_id IS NULL ORDER BY b.id LIMIT $1",
                 "is a small blob without bytes",
+            ),
+            (
+                "SELECT b.id FROM blobs b JOIN inline_bytes i ON i.blob_id = b.id
+                 WHERE b.store IS NULL AND length(i.bytes) <> b.size_bytes ORDER BY b.id LIMIT $1",
+                "is a small blob with bytes of another length",
             ),
         ] {
             for row in self.query(sql, &[FINDINGS.into()]).await? {

@@ -29,10 +29,11 @@ pub use jobs::{JobMark, Lease, NewJob};
 pub use listings::{CHUNK, Mark, MarkValue, Whereabouts};
 pub use migrate::Migrated;
 pub use nodes::{NewNode, Step};
-pub use search::Criteria;
+pub use search::{Criteria, Looked};
 pub use throttles::Tries;
 pub use trees::Freed;
 pub use url::{DatabaseUrl, UrlError};
+pub use versions::VersionMark;
 
 /// A number that the database holds as a signed one; below zero reads as none.
 fn count(value: i64) -> u64 {

@@ -3,7 +3,7 @@
 use model::{Digest, Millis, Node, NodeId, NodeKind, NodeName, Origin, SpaceId, Trashed, UserId, Version};
 
 use crate::db::{Row, Tx, Value};
-use crate::{CatalogError, count, digest, signed};
+use crate::{CatalogError, count, digest, signed, spaces};
 
 /// How far up a walk goes before the tree counts as damaged: far beyond what operations can make.
 const WALK_LEVELS: i64 = 4096;
@@ -90,15 +90,19 @@ impl Tx {
     }
 
     /// Makes a node. Answers false, and makes nothing, if its folder holds that name already.
+    ///
+    /// Its making is recorded before the next node of the space is made: the number of that entry is
+    /// its row number within the space.
     pub async fn create_node(&mut self, new: NewNode<'_>) -> Result<bool, CatalogError> {
         let detached = i64::from(new.parent.is_none());
         let version = matches!(new.kind, NodeKind::File).then_some(1_i64);
         let made = self
             .execute(
-                "INSERT INTO nodes (id, space_id, parent_id, name, name_key, kind, version, size_bytes,
-                     revision, height, detached, created_ms, modified_ms, trashed_ms, trashed_from)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $11, NULL, NULL)
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO nodes (row_no, id, space_id, parent_id, name, name_key, kind, version,
+                     size_bytes, revision, height, detached, created_ms, modified_ms, trashed_ms, trashed_from)
+                 VALUES ((SELECT number * $12 + head + 1 FROM spaces WHERE id = $2),
+                     $1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $11, NULL, NULL)
+                 ON CONFLICT (parent_id, name) DO NOTHING",
                 &[
                     Value::id(new.id.as_bytes()),
                     Value::id(new.space.as_bytes()),
@@ -111,6 +115,7 @@ impl Tx {
                     i64::from(new.height).into(),
                     detached.into(),
                     new.now.0.into(),
+                    spaces::ROWS.into(),
                 ],
             )
             .await?;

@@ -1,13 +1,18 @@
 //! Search by name: the one file whose queries differ between the engines.
 //!
-//! SQLite keeps the folded names in a trigram index of its full-text engine, PostgreSQL in a GIN
-//! index of `pg_trgm`. Texts of one or two characters have no trigram and walk the space's names.
+//! SQLite keeps the folded names in a trigram index of its full-text engine, by row number, so the
+//! nodes of one space are a range of it; PostgreSQL in a GIN index of the space and `pg_trgm`. Texts of
+//! one or two characters have no trigram: the names of the space are walked, a bounded number a look.
 
 use model::{Millis, Node, NodeId, NodeKind, SpaceId};
 
-use crate::db::{Engine, Tx, Value};
-use crate::nodes::{NODE, kind_code, read_node};
+use crate::db::{Engine, Row, Tx, Value};
+use crate::listings::place_holders;
+use crate::nodes::{NODE, NODE_FROM, kind_code, read_node};
 use crate::{CatalogError, signed};
+
+/// Rows that one look takes in when it is not known beforehand that they fit.
+const LOOK_ROWS: i64 = 10_000;
 
 /// What to look for. Everything that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,34 +33,137 @@ pub struct Criteria {
     pub before: Option<Millis>,
 }
 
+/// What one look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The nodes that fit, with their row numbers, the newest first.
+    pub found: Vec<(Node, i64)>,
+    /// The row number where the next look goes on; `None` when everything was looked at.
+    pub next: Option<i64>,
+}
+
+impl Criteria {
+    /// Whether a row is found by its name and place alone.
+    const fn has_filter(&self) -> bool {
+        let Self {
+            text: _,
+            kind,
+            media_types,
+            min_bytes,
+            max_bytes,
+            since,
+            before,
+        } = self;
+        kind.is_some()
+            || !media_types.is_empty()
+            || min_bytes.is_some()
+            || max_bytes.is_some()
+            || since.is_some()
+            || before.is_some()
+    }
+
+    fn has_trigram(&self) -> bool {
+        self.text.chars().count() >= 3
+    }
+}
+
 impl Tx {
     /// Returns nodes of a space that fit, the newest first, deleted ones among them.
     ///
-    /// `before` is the row number that the page before ended with.
+    /// `before` is the row number where the look before ended. One look costs a bounded number of rows:
+    /// it may end with little or nothing, and then says where to go on.
     pub async fn search(
         &mut self,
         space: SpaceId,
         criteria: &Criteria,
         (before, limit): (Option<i64>, u32),
-    ) -> Result<Vec<(Node, i64)>, CatalogError> {
-        let mut params = vec![
-            Value::id(space.as_bytes()),
-            i64::from(limit).into(),
-            before.unwrap_or(i64::MAX).into(),
-        ];
-        let (source, by_name) = self.by_name(&criteria.text, &mut params);
+    ) -> Result<Looked, CatalogError> {
+        let (first, end) = self.rows_of_space(space).await?;
+        let before = before.map_or(end, |before| before.min(end));
+        let bottom = self.bottom(criteria, (first, before)).await?;
+        let mut params = vec![i64::from(limit).into(), bottom.into(), before.into()];
+        let (source, by_name) = self.by_name(space, criteria, &mut params);
         let filters = filters(criteria, &mut params);
         let sql = format!(
             "SELECT {NODE}
              FROM {source} LEFT JOIN versions v ON v.node_id = n.id AND v.number = n.version
-             WHERE n.space_id = $1 AND n.row_no < $3 AND n.name <> '' AND n.detached = 0 {by_name} {filters}
+             WHERE n.row_no >= $2 AND n.row_no < $3 AND n.name <> '' AND n.detached = 0 {by_name} {filters}
              ORDER BY n.row_no DESC
-             LIMIT $2"
+             LIMIT $1"
         );
-        let rows = self.query(&sql, &params).await?;
-        rows.iter()
-            .map(|row| Ok((read_node(row)?, row.int(0)?)))
-            .collect()
+        let found = rows(self.query(&sql, &params).await?)?;
+        let next = match found.last() {
+            Some((_, row_no)) if found.len() >= limit as usize => Some(*row_no),
+            Some(_) | None => Some(bottom).filter(|bottom| *bottom > first),
+        };
+        Ok(Looked { found, next })
+    }
+
+    /// How far down a look goes: to the row with [`LOOK_ROWS`] rows above it that it must try, or to the
+    /// first of the space when an index hands out nothing else than what fits.
+    async fn bottom(
+        &mut self,
+        criteria: &Criteria,
+        (first, before): (i64, i64),
+    ) -> Result<i64, CatalogError> {
+        let is_by_trigram = criteria.has_trigram();
+        let is_each_a_hit = !criteria.has_filter() && (criteria.text.is_empty() || is_by_trigram);
+        let row = match self.engine() {
+            Engine::Sqlite | Engine::Postgres if is_each_a_hit => return Ok(first),
+            Engine::Sqlite if is_by_trigram => {
+                self.first(
+                    "SELECT rowid FROM node_names
+                     WHERE node_names MATCH $4 AND rowid >= $2 AND rowid < $3
+                     ORDER BY rowid DESC
+                     LIMIT 1 OFFSET $1",
+                    &[
+                        LOOK_ROWS.into(),
+                        first.into(),
+                        before.into(),
+                        phrase(&criteria.text).into(),
+                    ],
+                )
+                .await?
+            }
+            // Few or many: PostgreSQL decides which index is cheaper.
+            Engine::Postgres if is_by_trigram => return Ok(first),
+            Engine::Sqlite | Engine::Postgres => {
+                self.first(
+                    "SELECT row_no FROM nodes
+                     WHERE row_no >= $2 AND row_no < $3
+                     ORDER BY row_no DESC
+                     LIMIT 1 OFFSET $1",
+                    &[LOOK_ROWS.into(), first.into(), before.into()],
+                )
+                .await?
+            }
+        };
+        row.map_or(Ok(first), |row| row.int(0))
+    }
+
+    fn by_name(
+        &self,
+        space: SpaceId,
+        criteria: &Criteria,
+        params: &mut Vec<Value>,
+    ) -> (&'static str, String) {
+        match self.engine() {
+            Engine::Sqlite if criteria.has_trigram() => {
+                params.push(phrase(&criteria.text).into());
+                let at = params.len();
+                // The rows come in the order of the index, newest first, and stop at the limit.
+                let by_name = format!("AND m.node_names MATCH ${at} AND m.rowid >= $2 AND m.rowid < $3");
+                ("node_names m CROSS JOIN nodes n ON n.row_no = m.rowid", by_name)
+            }
+            Engine::Postgres if criteria.has_trigram() => {
+                let by_name = like(&criteria.text, params);
+                params.push(Value::id(space.as_bytes()));
+                // The index holds the space and the name, and knows nothing of row numbers.
+                let by_space = format!("AND n.space_id = ${}", params.len());
+                ("nodes n", format!("{by_space} {by_name}"))
+            }
+            Engine::Sqlite | Engine::Postgres => ("nodes n", like(&criteria.text, params)),
+        }
     }
 
     /// Returns which children of these folders fit: for a search below a small folder.
@@ -66,48 +174,52 @@ impl Tx {
         (before, limit): (Option<i64>, u32),
     ) -> Result<Vec<(Node, i64)>, CatalogError> {
         let mut params = vec![i64::from(limit).into(), before.unwrap_or(i64::MAX).into()];
-        let list = crate::listings::place_holders(&mut params, folders);
+        let list = place_holders(&mut params, folders);
         let by_name = like(&criteria.text, &mut params);
         let filters = filters(criteria, &mut params);
         let sql = format!(
             "SELECT {NODE}
-             FROM nodes n LEFT JOIN versions v ON v.node_id = n.id AND v.number = n.version
+             FROM {NODE_FROM}
              WHERE n.parent_id IN ({list}) AND n.row_no < $2 {by_name} {filters}
              ORDER BY n.row_no DESC
              LIMIT $1"
         );
-        let rows = self.query(&sql, &params).await?;
-        rows.iter()
-            .map(|row| Ok((read_node(row)?, row.int(0)?)))
-            .collect()
+        rows(self.query(&sql, &params).await?)
     }
 
-    /// Returns the folders directly in these folders, at most `limit`.
+    /// Counts what these folders hold, up to `most`.
+    pub async fn count_children(&mut self, folders: &[NodeId], most: u32) -> Result<u32, CatalogError> {
+        let mut params = vec![i64::from(most).into()];
+        let list = place_holders(&mut params, folders);
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM nodes WHERE parent_id IN ({list}) LIMIT $1) AS children"
+        );
+        let row = self.first(&sql, &params).await?;
+        let count = row.map_or(Ok(0), |row| row.int(0))?;
+        Ok(u32::try_from(count).unwrap_or(most))
+    }
+
+    /// Returns the folders directly in these folders, at most `limit`, in no order.
     pub async fn folders_in(&mut self, folders: &[NodeId], limit: u32) -> Result<Vec<NodeId>, CatalogError> {
         let mut params = vec![i64::from(limit).into()];
-        let list = crate::listings::place_holders(&mut params, folders);
-        let sql =
-            format!("SELECT id FROM nodes WHERE parent_id IN ({list}) AND kind = 0 ORDER BY row_no LIMIT $1");
+        let list = place_holders(&mut params, folders);
+        let sql = format!("SELECT id FROM nodes WHERE parent_id IN ({list}) AND kind = 0 LIMIT $1");
         let rows = self.query(&sql, &params).await?;
         rows.iter()
             .map(|row| Ok(NodeId::from_bytes(row.id16(0)?)))
             .collect()
     }
+}
 
-    fn by_name(&self, text: &str, params: &mut Vec<Value>) -> (&'static str, String) {
-        let has_trigram = text.chars().count() >= 3;
-        match self.engine() {
-            Engine::Sqlite if has_trigram => {
-                // A phrase of the full-text engine: quotes are doubled, nothing else means anything.
-                params.push(format!("\"{}\"", text.replace('"', "\"\"")).into());
-                let at = params.len();
-                // The rows come in the order of the index, newest first, and stop at the limit.
-                let by_name = format!("AND m.node_names MATCH ${at} AND m.rowid < $3");
-                ("node_names m CROSS JOIN nodes n ON n.row_no = m.rowid", by_name)
-            }
-            Engine::Sqlite | Engine::Postgres => ("nodes n", like(text, params)),
-        }
-    }
+fn rows(rows: Vec<Row>) -> Result<Vec<(Node, i64)>, CatalogError> {
+    rows.iter()
+        .map(|row| Ok((read_node(row)?, row.int(0)?)))
+        .collect()
+}
+
+/// A phrase of the full-text engine: quotes are doubled, nothing else means anything.
+fn phrase(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// A condition that the folded name holds `text`, every character of it taken literally.
@@ -115,8 +227,7 @@ fn like(text: &str, params: &mut Vec<Value>) -> String {
     if text.is_empty() {
         return String::new();
     }
-    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    params.push(format!("%{literal}%").into());
+    params.push(format!("%{}%", literal(text)).into());
     format!("AND n.name_key LIKE ${} ESCAPE '\\'", params.len())
 }
 
@@ -142,23 +253,24 @@ fn filters(criteria: &Criteria, params: &mut Vec<Value>) -> String {
         add("n.modified_ms <", at_ms.0.into());
     }
     if !criteria.media_types.is_empty() {
-        let mut any = Vec::new();
-        for media_type in &criteria.media_types {
-            if media_type.ends_with('/') {
-                // From `image/` up to, and not with, `image0`, the text that comes next.
-                params.push(media_type.as_str().into());
-                let from = params.len();
-                params.push(format!("{}0", &media_type[..media_type.len() - 1]).into());
-                any.push(format!(
-                    "(v.media_type >= ${from} AND v.media_type < ${})",
-                    params.len()
-                ));
-            } else {
-                params.push(media_type.as_str().into());
-                any.push(format!("v.media_type = ${}", params.len()));
-            }
-        }
-        sql.push_str(&format!(" AND ({})", any.join(" OR ")));
+        let any = criteria.media_types.iter().map(|media_type| {
+            // A whole type is also found with parameters: `text/plain; charset=utf-8`.
+            let rest = if media_type.ends_with('/') { "" } else { ";" };
+            params.push(format!("{}{rest}%", literal(media_type)).into());
+            params.push(media_type.as_str().into());
+            let at = params.len();
+            format!(
+                "v.media_type LIKE ${} ESCAPE '\\' OR v.media_type = ${at}",
+                at - 1
+            )
+        });
+        let any = any.collect::<Vec<_>>().join(" OR ");
+        sql.push_str(&format!(" AND ({any})"));
     }
     sql
+}
+
+/// A text as a pattern that only it fits.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

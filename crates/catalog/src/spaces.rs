@@ -7,8 +7,11 @@ use crate::{CatalogError, count, signed};
 
 const COLUMNS: &str = "id, owner_id, root_id, head, used_bytes";
 
+/// How many row numbers a space has: one for each entry that its journal may ever hold.
+pub(crate) const ROWS: i64 = 1 << 36;
+
 impl Tx {
-    /// Adds a space and its root folder.
+    /// Adds a space and its root folder. Spaces are made one at a time: the caller holds a lock by name.
     pub async fn create_space(
         &mut self,
         space: SpaceId,
@@ -17,8 +20,8 @@ impl Tx {
         now: Millis,
     ) -> Result<(), CatalogError> {
         self.execute(
-            "INSERT INTO spaces (id, owner_id, root_id, head, used_bytes, created_ms)
-             VALUES ($1, $2, $3, 0, 0, $4)",
+            "INSERT INTO spaces (id, number, owner_id, root_id, head, used_bytes, created_ms)
+             SELECT $1, coalesce(max(number), 0) + 1, $2, $3, 0, 0, $4 FROM spaces",
             &[
                 Value::id(space.as_bytes()),
                 Value::id(owner.as_bytes()),
@@ -28,17 +31,31 @@ impl Tx {
         )
         .await?;
         self.execute(
-            "INSERT INTO nodes (id, space_id, parent_id, name, name_key, kind, version, size_bytes, revision,
-                 height, detached, created_ms, modified_ms, trashed_ms, trashed_from)
-             VALUES ($1, $2, NULL, '', '', 0, NULL, 0, 1, 0, 0, $3, $3, NULL, NULL)",
+            "INSERT INTO nodes (row_no, id, space_id, parent_id, name, name_key, kind, version, size_bytes,
+                 revision, height, detached, created_ms, modified_ms, trashed_ms, trashed_from)
+             VALUES ((SELECT number FROM spaces WHERE id = $2) * $4, $1, $2, NULL, '', '', 0, NULL, 0,
+                 1, 0, 0, $3, $3, NULL, NULL)",
             &[
                 Value::id(root.as_bytes()),
                 Value::id(space.as_bytes()),
                 now.0.into(),
+                ROWS.into(),
             ],
         )
         .await?;
         Ok(())
+    }
+
+    /// The row numbers that the nodes of a space have: from the first up to, and not with, the second.
+    pub(crate) async fn rows_of_space(&mut self, space: SpaceId) -> Result<(i64, i64), CatalogError> {
+        let row = self
+            .first(
+                "SELECT number FROM spaces WHERE id = $1",
+                &[Value::id(space.as_bytes())],
+            )
+            .await?;
+        let number = row.map_or(Ok(0), |row| row.int(0))?;
+        Ok((number * ROWS, (number + 1) * ROWS))
     }
 
     /// Finds a space.
@@ -57,15 +74,21 @@ impl Tx {
         row.as_ref().map(read_space).transpose()
     }
 
-    /// The space that a node is in, for ever.
-    pub async fn space_of(&mut self, node: NodeId) -> Result<Option<SpaceId>, CatalogError> {
+    /// The space that a node is in, and whose that is: neither ever changes.
+    pub async fn space_of(&mut self, node: NodeId) -> Result<Option<(SpaceId, UserId)>, CatalogError> {
         let row = self
             .first(
-                "SELECT space_id FROM nodes WHERE id = $1",
+                "SELECT s.id, s.owner_id FROM nodes n JOIN spaces s ON s.id = n.space_id WHERE n.id = $1",
                 &[Value::id(node.as_bytes())],
             )
             .await?;
-        row.map(|row| row.id16(0).map(SpaceId::from_bytes)).transpose()
+        row.map(|row| {
+            Ok((
+                SpaceId::from_bytes(row.id16(0)?),
+                UserId::from_bytes(row.id16(1)?),
+            ))
+        })
+        .transpose()
     }
 
     /// Returns the spaces after `after`, by id, at most `limit`.

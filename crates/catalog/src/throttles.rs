@@ -41,8 +41,11 @@ impl Tx {
 
     /// Takes one try back.
     pub async fn take_back_try(&mut self, name: &str) -> Result<(), CatalogError> {
-        self.execute("UPDATE throttles SET count = count - 1 WHERE name = $1 AND count > 0", &[name.into()])
-            .await?;
+        self.execute(
+            "UPDATE throttles SET count = count - 1 WHERE name = $1 AND count > 0",
+            &[name.into()],
+        )
+        .await?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Whole trees: copying and purging them piece by piece, out of sight.
 
-use model::{BlobId, Millis, Node, NodeId, SpaceId};
+use model::{BlobId, Millis, Node, NodeId, NodeName, SpaceId};
 
 use crate::db::{Tx, Value};
+use crate::listings::{CHUNK, place_holders};
 use crate::nodes::{NODE, NODE_FROM, read_node};
 use crate::{CatalogError, count};
 
@@ -28,13 +29,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives up trees that were being built and not finished before `before`.
-    pub async fn abandon_unfinished(&mut self, before: Millis, now: Millis) -> Result<u64, CatalogError> {
-        self.execute(
-            "UPDATE nodes SET detached = 2, modified_ms = $2 WHERE detached = 1 AND modified_ms < $1",
-            &[before.0.into(), now.0.into()],
-        )
-        .await
+    /// Returns tops of trees of any space whose building stopped before `before`, at most `limit`.
+    pub async fn unfinished_before(&mut self, before: Millis, limit: u32) -> Result<Vec<Node>, CatalogError> {
+        // The second condition, which the first implies, is the one that SQLite knows the index by.
+        let sql = format!(
+            "SELECT {NODE}
+             FROM {NODE_FROM}
+             WHERE n.detached = 1 AND n.detached <> 0 AND n.modified_ms < $1
+             ORDER BY n.modified_ms
+             LIMIT $2"
+        );
+        let rows = self
+            .query(&sql, &[before.0.into(), i64::from(limit).into()])
+            .await?;
+        rows.iter().map(read_node).collect()
     }
 
     /// Says that a tree is still being built.
@@ -58,7 +66,10 @@ impl Tx {
     pub async fn next_to_purge(&mut self) -> Result<Option<(NodeId, SpaceId)>, CatalogError> {
         let row = self
             .first(
-                "SELECT id, space_id FROM nodes WHERE detached = 2 ORDER BY modified_ms LIMIT 1",
+                "SELECT id, space_id FROM nodes
+                 WHERE detached = 2 AND detached <> 0
+                 ORDER BY modified_ms
+                 LIMIT 1",
                 &[],
             )
             .await?;
@@ -126,18 +137,18 @@ impl Tx {
         Ok(Freed { nodes, bytes })
     }
 
-    /// Returns the children of a folder after row `after`, in the order of their making: for copies.
+    /// Returns the children of a folder after the name `after`, by name: for copies.
     pub async fn children_to_copy(
         &mut self,
         folder: NodeId,
-        after: i64,
+        after: Option<&NodeName>,
         limit: u32,
-    ) -> Result<Vec<(Node, i64)>, CatalogError> {
+    ) -> Result<Vec<Node>, CatalogError> {
         let sql = format!(
             "SELECT {NODE}
              FROM {NODE_FROM}
-             WHERE n.parent_id = $1 AND n.row_no > $2
-             ORDER BY n.row_no
+             WHERE n.parent_id = $1 AND n.name > $2
+             ORDER BY n.name
              LIMIT $3"
         );
         let rows = self
@@ -145,13 +156,49 @@ impl Tx {
                 &sql,
                 &[
                     Value::id(folder.as_bytes()),
-                    after.into(),
+                    after.map_or("", NodeName::as_str).into(),
                     i64::from(limit).into(),
                 ],
             )
             .await?;
-        rows.iter()
-            .map(|row| Ok((read_node(row)?, row.int(0)?)))
-            .collect()
+        rows.iter().map(read_node).collect()
+    }
+
+    /// Counts the levels below a node by looking, or returns `None` when it has more than
+    /// `most_folders` folders below it.
+    pub async fn levels_below(
+        &mut self,
+        node: NodeId,
+        most_folders: u32,
+    ) -> Result<Option<u32>, CatalogError> {
+        let mut level = vec![node];
+        let mut levels = 0;
+        let mut room = most_folders;
+        loop {
+            let mut next = Vec::new();
+            let mut has_children = false;
+            for chunk in level.chunks(CHUNK) {
+                let below = self.folders_in(chunk, room.saturating_add(1)).await?;
+                let found = u32::try_from(below.len()).unwrap_or(u32::MAX);
+                let Some(left) = room.checked_sub(found) else {
+                    return Ok(None);
+                };
+                room = left;
+                has_children = has_children || !below.is_empty() || self.is_any_child(chunk).await?;
+                next.extend(below);
+            }
+            if !has_children {
+                return Ok(Some(levels));
+            }
+            levels += 1;
+            level = next;
+        }
+    }
+
+    async fn is_any_child(&mut self, folders: &[NodeId]) -> Result<bool, CatalogError> {
+        let mut params = Vec::new();
+        let list = place_holders(&mut params, folders);
+        let sql = format!("SELECT 1 FROM nodes WHERE parent_id IN ({list}) LIMIT 1");
+        Ok(self.first(&sql, &params).await?.is_some())
     }
 }

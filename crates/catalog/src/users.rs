@@ -25,6 +25,18 @@ impl Tx {
         row.map(|row| row.text(0)).transpose()
     }
 
+    /// Sets a named text unless it has one, and returns what it is then.
+    pub async fn first_meta(&mut self, name: &str, value: &str) -> Result<String, CatalogError> {
+        self.execute(
+            "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+            &[name.into(), value.into()],
+        )
+        .await?;
+        self.meta(name)
+            .await?
+            .ok_or_else(|| CatalogError::Damaged(format!("the text `{name}` is not there")))
+    }
+
     /// Sets a named text.
     pub async fn put_meta(&mut self, name: &str, value: &str) -> Result<(), CatalogError> {
         self.execute(
@@ -107,6 +119,15 @@ impl Tx {
             .first("SELECT count(*) FROM users WHERE role = 1 AND state = 0", &[])
             .await?;
         row.map_or(Ok(0), |row| row.int(0).map(count))
+    }
+
+    /// Finds a user with the hash of their password, and holds them until the transaction ends.
+    pub async fn lock_user(&mut self, id: UserId) -> Result<Option<(User, Option<String>)>, CatalogError> {
+        let lock = self.lock_suffix();
+        let sql = format!("SELECT {USER}, u.password_hash FROM users u WHERE u.id = $1{lock}");
+        let row = self.first(&sql, &[Value::id(id.as_bytes())]).await?;
+        row.map(|row| Ok((read_user(&row, 0)?, row.opt_text(8)?)))
+            .transpose()
     }
 
     /// Writes a user's name, role, state and quota.

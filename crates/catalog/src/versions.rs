@@ -1,12 +1,15 @@
 //! Versions: the immutable contents of files.
 
-use model::{BlobId, Digest, Millis, NodeId, SpaceId, UserId, Version};
+use model::{BlobId, Digest, Millis, NodeId, UserId, Version};
 
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, digest, signed};
 
 const COLUMNS: &str =
     "node_id, number, blob_id, size_bytes, digest, media_type, author_id, origin, created_ms";
+
+/// A place in the list of all versions by age: when it was made, of which file, and its number.
+pub type VersionMark = (Millis, NodeId, u64);
 
 impl Tx {
     /// Adds a version; its number must be free.
@@ -84,26 +87,66 @@ impl Tx {
         rows.iter().map(read).collect()
     }
 
-    /// Returns versions made before `before` that are not current, with their spaces, oldest first.
-    pub async fn versions_before(
+    /// Returns versions made before `before` and after `after`, oldest first, at most `limit`.
+    pub async fn versions_by_age(
         &mut self,
+        after: Option<&VersionMark>,
         before: Millis,
         limit: u32,
-    ) -> Result<Vec<(SpaceId, Version)>, CatalogError> {
+    ) -> Result<Vec<VersionMark>, CatalogError> {
+        let start = (Millis(i64::MIN), NodeId::from_bytes([0; 16]), 0);
+        let (at_ms, node, number) = after.unwrap_or(&start);
         let rows = self
             .query(
-                "SELECT v.node_id, v.number, v.blob_id, v.size_bytes, v.digest, v.media_type, v.author_id,
-                     v.origin, v.created_ms, n.space_id
-                 FROM versions v JOIN nodes n ON n.id = v.node_id
-                 WHERE v.created_ms < $1 AND n.version <> v.number AND n.detached = 0
-                 ORDER BY v.created_ms
-                 LIMIT $2",
-                &[before.0.into(), i64::from(limit).into()],
+                "SELECT created_ms, node_id, number FROM versions
+                 WHERE (created_ms, node_id, number) > ($1, $2, $3) AND created_ms < $4
+                 ORDER BY created_ms, node_id, number
+                 LIMIT $5",
+                &[
+                    at_ms.0.into(),
+                    Value::id(node.as_bytes()),
+                    signed(*number).into(),
+                    before.0.into(),
+                    i64::from(limit).into(),
+                ],
             )
             .await?;
         rows.iter()
-            .map(|row| Ok((SpaceId::from_bytes(row.id16(9)?), read(row)?)))
+            .map(|row| {
+                Ok((
+                    Millis(row.int(0)?),
+                    NodeId::from_bytes(row.id16(1)?),
+                    count(row.int(2)?),
+                ))
+            })
             .collect()
+    }
+
+    /// Returns files with row numbers above `after` whose newest version has a number above `keep`, and
+    /// the last row number looked at, or `None` when there are no more.
+    pub async fn files_with_versions_beyond(
+        &mut self,
+        keep: u32,
+        after: i64,
+        limit: u32,
+    ) -> Result<(Vec<NodeId>, Option<i64>), CatalogError> {
+        let rows = self
+            .query(
+                "SELECT row_no, id, coalesce(version, 0) FROM nodes
+                 WHERE row_no > $1
+                 ORDER BY row_no
+                 LIMIT $2",
+                &[after.into(), i64::from(limit).into()],
+            )
+            .await?;
+        let last = rows.last().map(|row| row.int(0)).transpose()?;
+        let mut files = Vec::new();
+        for row in &rows {
+            if row.int(2)? > i64::from(keep) {
+                files.push(NodeId::from_bytes(row.id16(1)?));
+            }
+        }
+        Ok((files, last))
     }
 
     /// Removes one version's row. Its blob's count and the space's bytes are the caller's to settle.

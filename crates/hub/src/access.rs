@@ -175,18 +175,19 @@ async fn visible(
     hold: Hold,
 ) -> Result<(Node, Space, Right), HubError> {
     let not_found = || HubError::NotFound("node");
+    // The right comes before the lock: nobody may hold up what is not theirs.
+    let (space_id, owner) = tx.space_of(id).await?.ok_or_else(not_found)?;
+    let right = match actor {
+        Actor::Worker => Right::Own,
+        Actor::User { id, .. } | Actor::App { id, .. } if *id == owner => Right::Own,
+        Actor::User { .. } | Actor::App { .. } => return Err(not_found()),
+    };
     // The space is held before the node is read: what is checked below then stays true.
-    let space_id = tx.space_of(id).await?.ok_or_else(not_found)?;
     let space = match hold {
         Hold::Yes => tx.lock_space(space_id).await?,
         Hold::No => tx.space(space_id).await?,
     };
     let space = space.ok_or_else(not_found)?;
-    let right = match actor {
-        Actor::Worker => Right::Own,
-        Actor::User { id, .. } | Actor::App { id, .. } if *id == space.owner => Right::Own,
-        Actor::User { .. } | Actor::App { .. } => return Err(not_found()),
-    };
     let node = tx.node(id).await?.ok_or_else(not_found)?;
     Ok((node, space, right))
 }

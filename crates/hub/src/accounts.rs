@@ -3,7 +3,7 @@
 use model::{Actor, Email, InviteId, NodeId, Role, SessionKind, SpaceId, User, UserId, UserState, limits};
 
 use crate::passwords::Verdict;
-use crate::sessions::{secret_hash, signed_in};
+use crate::sessions::{GONE, Proven, secret_hash, signed_in};
 use crate::{Hub, HubError, INSTANCE, Peer, SignIn, SignupMode, access, keys};
 
 /// How long an invitation is good.
@@ -110,10 +110,15 @@ impl Hub {
                 .create_account(&mut tx, email, (full_name, role), &hash)
                 .await?;
             tx.commit().await?;
-            let session = hub.begin_session(&user, SessionKind::Token, &peer).await?;
+            let proven = Proven {
+                user,
+                hash: Some(hash),
+                fresh_hash: None,
+            };
+            let session = hub.begin_session(&proven, SessionKind::Token, &peer).await?;
             Ok(SignIn {
                 tokens: hub.tokens_of(&session),
-                user,
+                user: proven.user,
             })
         })
         .await
@@ -136,6 +141,7 @@ impl Hub {
         }
     }
 
+    /// Makes an account and its space. The caller holds the row called [`INSTANCE`].
     pub(crate) async fn create_account(
         &self,
         tx: &mut catalog::Tx,
@@ -172,10 +178,7 @@ impl Hub {
         self.to_end(async move {
             let now = hub.now();
             let expires_ms = now.plus_secs(INVITE_SECS);
-            let secret: String = keys::random::<16>()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let secret = keys::hex::<16>();
             let mut tx = hub.write().await?;
             let id = InviteId::new(now, keys::random());
             tx.create_invite(id, secret_hash(&secret), (now, expires_ms))
@@ -213,7 +216,9 @@ impl Hub {
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
             let mut tx = hub.write().await?;
-            let mut user = access::own_user(&mut tx, &actor).await?;
+            // Held, so that a change by an administrator meanwhile is not undone.
+            let id = signed_in(&actor)?;
+            let (mut user, _) = tx.lock_user(id).await?.ok_or(HubError::NotFound("user"))?;
             user.full_name = full_name;
             tx.update_user(&user).await?;
             tx.commit().await?;
@@ -226,7 +231,7 @@ impl Hub {
     ///
     /// # Errors
     /// `Invalid` (the new one), `Forbidden` (the current one is wrong, or by an app password),
-    /// `TooManyTries`.
+    /// `TooManyTries`, `Unauthenticated` (the session was ended meanwhile).
     pub async fn change_password(
         &self,
         actor: &Actor,
@@ -243,7 +248,7 @@ impl Hub {
             )
         };
         self.admit_login(user.email.as_str(), peer.ip).await?;
-        if self.check_password(current, stored).await? == Verdict::Wrong {
+        if self.check_password(current, stored.clone()).await? == Verdict::Wrong {
             return Err(HubError::Forbidden("the current password is wrong"));
         }
         self.login_was_right(user.email.as_str(), peer.ip).await?;
@@ -255,6 +260,15 @@ impl Hub {
                 Actor::App { .. } | Actor::Worker => None,
             };
             let mut tx = hub.write().await?;
+            // Changed by another request since it was checked, or signed out: the older one yields.
+            let (_, now_stored) = tx.lock_user(id).await?.ok_or(GONE)?;
+            let is_signed_in = match own {
+                Some(own) => tx.session(own).await?.is_some(),
+                None => false,
+            };
+            if now_stored != stored || !is_signed_in {
+                return Err(GONE);
+            }
             tx.set_password_hash(id, &hash).await?;
             tx.end_sessions(id, own).await?;
             Ok(tx.commit().await?)

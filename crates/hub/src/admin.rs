@@ -70,6 +70,7 @@ impl Hub {
         let hub = self.clone();
         self.to_end(async move {
             let mut tx = hub.write().await?;
+            tx.hold_meta(INSTANCE).await?;
             let user = hub
                 .create_account(&mut tx, email, (full_name, role), &hash)
                 .await?;
@@ -95,7 +96,7 @@ impl Hub {
             let mut tx = hub.write().await?;
             // Two administrators who demote each other at once: the second waits, and is refused.
             tx.hold_meta(INSTANCE).await?;
-            let mut user = tx.user(id).await?.ok_or(HubError::NotFound("user"))?;
+            let (mut user, _) = tx.lock_user(id).await?.ok_or(HubError::NotFound("user"))?;
             let was_admin = user.role == Role::Admin && user.state == UserState::Active;
             user.role = change.role.unwrap_or(user.role);
             user.state = change.state.unwrap_or(user.state);
@@ -127,7 +128,7 @@ impl Hub {
         let hub = self.clone();
         self.to_end(async move {
             let mut tx = hub.write().await?;
-            tx.user(id).await?.ok_or(HubError::NotFound("user"))?;
+            tx.lock_user(id).await?.ok_or(HubError::NotFound("user"))?;
             tx.set_password_hash(id, &hash).await?;
             tx.end_sessions(id, None).await?;
             Ok(tx.commit().await?)

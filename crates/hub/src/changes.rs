@@ -126,7 +126,7 @@ impl Feed {
             }
             loop {
                 match self.watcher.recv().await {
-                    Ok(space) if space == self.space => break,
+                    Ok(space) if space == self.space || space == catalog::EVERY_SPACE => break,
                     Ok(_) => {}
                     // Some wake-ups were missed: look for oneself.
                     Err(RecvError::Lagged(_)) => break,

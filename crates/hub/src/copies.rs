@@ -1,19 +1,18 @@
 //! Copying nodes: versions of the same blobs, so no byte is copied.
 //!
-//! A tree is built out of sight in steps of bounded size, then appears in one. Interrupted, it
-//! never appears, and the sweep frees it.
+//! A file is copied in one transaction. A tree is built out of sight in steps of bounded size, then
+//! appears in one. Interrupted, it never appears, and the sweep frees it.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use catalog::{Entry, NewNode, Tx};
 use model::{
-    Actor, ChangeKind, Node, NodeId, NodeKind, NodeName, NodePath, OnConflict, Origin, Right, SpaceId,
-    Version,
+    Actor, BlobId, ChangeKind, Node, NodeId, NodeName, NodePath, OnConflict, Origin, Right, SpaceId, Version,
 };
 
 use crate::access::{self, FolderRef, Found, Hold};
-use crate::uploads::signed;
-use crate::{Hub, HubError, folders, keys, uploads};
+use crate::uploads::{Write, signed};
+use crate::{Hub, HubError, folders, trash, uploads};
 
 /// Nodes that one transaction copies.
 const STEP_NODES: u32 = 200;
@@ -40,12 +39,17 @@ impl Hub {
     pub async fn copy(&self, actor: &Actor, copy: Copy) -> Result<(Node, NodePath), HubError> {
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
-            let (source, target) = hub.copy_ends(&actor, &copy).await?;
-            let top = hub.build_top(&actor, &source.node, target.space.id).await?;
-            match hub.build_and_place(&actor, &copy, &source, top).await {
+            let mut tx = hub.read().await?;
+            let ends = copy_ends(&mut tx, &actor, &copy, Hold::No).await?;
+            drop(tx);
+            if !ends.source.node.is_folder() {
+                return hub.copy_file(&actor, &copy).await;
+            }
+            let top = hub.build_top(&actor, &ends).await?;
+            match hub.build_and_place(&actor, &copy, &ends.source, top).await {
                 Ok(placed) => Ok(placed),
                 Err(error) => {
-                    hub.give_up(&top).await;
+                    hub.give_up(&actor, top).await;
                     Err(error)
                 }
             }
@@ -53,33 +57,43 @@ impl Hub {
         .await
     }
 
-    /// Checks before anything is built that the copy can be placed.
-    async fn copy_ends(&self, actor: &Actor, copy: &Copy) -> Result<(Found, Found), HubError> {
-        let mut tx = self.read().await?;
-        let source = access::node(&mut tx, actor, copy.node, Right::View, Hold::No).await?;
-        let Some(parent) = source.node.parent else {
-            return Err(HubError::Conflict("the root folder cannot be copied"));
+    /// Makes a file of the current version of another.
+    async fn copy_file(&self, actor: &Actor, copy: &Copy) -> Result<(Node, NodePath), HubError> {
+        let now = self.now();
+        let mut tx = self.write().await?;
+        let Ends { source, target, name } = copy_ends(&mut tx, actor, copy, Hold::Yes).await?;
+        let version = source.node.version.ok_or(HubError::NotFound("file"))?;
+        self.hold_quota(&mut tx, target.space.id, version.size_bytes)
+            .await?;
+        let path = target
+            .path()
+            .names()
+            .iter()
+            .cloned()
+            .chain([name.clone()])
+            .collect();
+        tx.count_uses(version.blob, 1, now).await?;
+        let write = Write {
+            blob: version.blob,
+            size_bytes: version.size_bytes,
+            digest: version.digest,
+            media_type: version.media_type,
+            origin: Origin::Copy,
+            at_ms: now,
         };
-        let target = copy.folder.unwrap_or(FolderRef::Id(parent));
-        let target = access::folder(&mut tx, actor, target, Right::Edit, Hold::No).await?;
-        if target.way.iter().any(|step| step.id == copy.node) {
-            return Err(HubError::Conflict("a folder cannot be copied into itself"));
-        }
-        let name = copy.name.as_ref().unwrap_or(&source.node.name);
-        let is_taken = access::child(&mut tx, &target, name).await?.is_some();
-        if is_taken && copy.on_conflict != OnConflict::KeepBoth {
-            return Err(HubError::NameTaken(name.to_string()));
-        }
-        Ok((source, target))
+        let node = uploads::create_file(&mut tx, actor, (&target, name), write).await?;
+        tx.commit().await?;
+        Ok((node, path))
     }
 
-    /// Makes the top of the copy, in no folder.
-    async fn build_top(&self, actor: &Actor, source: &Node, space: SpaceId) -> Result<Built, HubError> {
+    /// Makes the top of the copy of a tree, in no folder.
+    async fn build_top(&self, actor: &Actor, ends: &Ends) -> Result<Built, HubError> {
         let mut tx = self.write().await?;
-        self.hold_quota(&mut tx, space, source.size_bytes()).await?;
-        let node = self.build(&mut tx, actor, source, (space, None)).await?;
+        let space = ends.target.space.id;
+        tx.lock_space(space).await?;
+        let top = build(self, &mut tx, actor, &ends.source.node, (space, None)).await?;
         tx.commit().await?;
-        Ok(Built { id: node, space })
+        Ok(top)
     }
 
     async fn build_and_place(
@@ -89,29 +103,61 @@ impl Hub {
         source: &Found,
         top: Built,
     ) -> Result<(Node, NodePath), HubError> {
-        let mut to_do = VecDeque::from([(source.node.id, top.id)]);
-        while let Some((from, to)) = to_do.pop_front() {
-            let mut after = 0;
+        let mut to_do = vec![(source.node.id, top)];
+        while let Some((from, to)) = to_do.pop() {
+            let mut after: Option<NodeName> = None;
             loop {
                 let mut tx = self.write().await?;
-                let children = tx.children_to_copy(from, after, STEP_NODES).await?;
-                let bytes = children.iter().map(|(node, _)| node.size_bytes()).sum();
-                self.hold_quota(&mut tx, top.space, bytes).await?;
-                for (child, row_no) in &children {
-                    after = *row_no;
-                    let built = self.build(&mut tx, actor, child, (top.space, Some(to))).await?;
-                    if child.is_folder() {
-                        to_do.push_back((child.id, built));
-                    }
-                }
+                tx.lock_space(top.space).await?;
+                let children = tx.children_to_copy(from, after.as_ref(), STEP_NODES).await?;
+                let folders = self.build_children(&mut tx, actor, &children, to).await?;
                 tx.keep_building(top.id, self.now()).await?;
                 tx.commit().await?;
+                to_do.extend(folders);
                 if children.len() < STEP_NODES as usize {
                     break;
                 }
+                after = children.into_iter().next_back().map(|child| child.name);
             }
         }
         self.place_copy(actor, copy, source, top).await
+    }
+
+    /// Copies one step's nodes into a folder that is being built; answers the folders among them, each
+    /// with its copy.
+    async fn build_children(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        children: &[Node],
+        to: Built,
+    ) -> Result<Vec<(NodeId, Built)>, HubError> {
+        let bytes = children.iter().map(Node::size_bytes).sum();
+        self.hold_quota(tx, to.space, bytes).await?;
+        // In the order of their ids, so that two copies never wait for each other in a ring.
+        let mut uses: BTreeMap<BlobId, i64> = BTreeMap::new();
+        for version in children.iter().filter_map(|child| child.version.as_ref()) {
+            *uses.entry(version.blob).or_default() += 1;
+        }
+        let now = self.now();
+        for (blob, uses) in uses {
+            tx.count_uses(blob, uses, now).await?;
+        }
+        let mut folders = Vec::new();
+        let mut highest = 0;
+        for child in children {
+            let built = build(self, tx, actor, child, (to.space, Some(to.id))).await?;
+            highest = highest.max(built.height + 1);
+            if child.is_folder() {
+                folders.push((child.id, built));
+            }
+        }
+        if highest > to.height {
+            // The tree grew while it was being copied.
+            let way = tx.way_up(to.id).await?;
+            folders::raise(tx, &way, highest).await?;
+        }
+        Ok(folders)
     }
 
     /// The last step: the whole copy appears.
@@ -127,20 +173,13 @@ impl Hub {
         let parent = source.node.parent.ok_or(HubError::NotFound("node"))?;
         let folder = copy.folder.unwrap_or(FolderRef::Id(parent));
         let folder = access::folder(&mut tx, actor, folder, Right::Edit, Hold::Yes).await?;
-        let height = tx.height(source.node.id).await?;
-        folders::check_depth(&folder, height)?;
-        let wanted = copy.name.clone().unwrap_or_else(|| source.node.name.clone());
-        let name = match (access::child(&mut tx, &folder, &wanted).await?, copy.on_conflict) {
-            (None, _) => wanted,
-            (Some(_), OnConflict::KeepBoth) => uploads::free_name(&mut tx, folder.node.id, &wanted).await?,
-            (Some(_), _) => return Err(HubError::NameTaken(wanted.to_string())),
-        };
         let built = tx
             .built_node(top.id)
             .await?
             .ok_or(HubError::Conflict("the copy was given up; try again"))?;
+        let height = folders::check_tree(&mut tx, &folder, top.id).await?;
+        let name = free_place(&mut tx, &folder, &source.node, copy).await?;
         tx.place_node(&built, folder.node.id, &name, now).await?;
-        tx.raise_height(top.id, height).await?;
         folders::raise(&mut tx, &folder.way, height + 1).await?;
         let path: NodePath = folder
             .path()
@@ -171,81 +210,18 @@ impl Hub {
         Ok(())
     }
 
-    /// Makes a copy of one node, with its current version.
-    async fn build(
-        &self,
-        tx: &mut Tx,
-        actor: &Actor,
-        source: &Node,
-        (space, parent): (SpaceId, Option<NodeId>),
-    ) -> Result<NodeId, HubError> {
-        let now = self.now();
-        let id = NodeId::new(now, keys::random());
-        let new = NewNode {
-            id,
-            space,
-            parent,
-            name: &source.name,
-            kind: source.kind,
-            size_bytes: source.size_bytes(),
-            height: if source.is_folder() {
-                tx.height(source.id).await?
-            } else {
-                0
-            },
-            now,
-        };
-        if !tx.create_node(new).await? {
-            return Err(HubError::NameTaken(source.name.to_string()));
-        }
-        let version = source.version.as_ref().map(|version| Version {
-            node: id,
-            number: 1,
-            author: actor.user(),
-            origin: Origin::Copy,
-            created_ms: now,
-            ..version.clone()
-        });
-        if let Some(version) = &version {
-            tx.count_uses(version.blob, 1, now).await?;
-            tx.create_version(version).await?;
-        }
-        let node = Node {
-            id,
-            space,
-            parent,
-            name: source.name.clone(),
-            kind: source.kind,
-            version,
-            revision: 1,
-            created_ms: now,
-            modified_ms: now,
-            trashed: None,
-        };
-        let grown_bytes = if node.kind == NodeKind::File {
-            signed(node.size_bytes())
-        } else {
-            0
-        };
-        let entry = Entry {
-            kind: ChangeKind::Created,
-            node: &node,
-            actor: actor.user(),
-            at_ms: now,
-            grown_bytes,
-        };
-        tx.record(entry).await?;
-        Ok(id)
-    }
-
     /// Frees a copy that will not be placed.
-    async fn give_up(&self, top: &Built) {
+    async fn give_up(&self, actor: &Actor, top: Built) {
         let given_up = async {
             let now = self.now();
             let mut tx = self.write().await?;
-            tx.detach_node(top.id, now).await?;
-            self.queue_purge(&mut tx, now).await?;
-            tx.commit().await.map_err(HubError::from)
+            tx.lock_space(top.space).await?;
+            if let Some(built) = tx.built_node(top.id).await? {
+                trash::purge_node(self, &mut tx, actor.user(), built, now).await?;
+            }
+            tx.commit().await?;
+            self.wake_workers();
+            Ok::<(), HubError>(())
         };
         if let Err(error) = given_up.await {
             tracing::warn!(%error, "an unfinished copy waits for the sweep");
@@ -253,9 +229,106 @@ impl Hub {
     }
 }
 
-/// The top of a copy that is being built.
+/// What a copy goes from and to, and its name there.
+struct Ends {
+    source: Found,
+    target: Found,
+    name: NodeName,
+}
+
+/// Finds both ends, and refuses what could not be placed before anything is built.
+async fn copy_ends(tx: &mut Tx, actor: &Actor, copy: &Copy, hold: Hold) -> Result<Ends, HubError> {
+    let source = access::node(tx, actor, copy.node, Right::View, hold).await?;
+    let Some(parent) = source.node.parent else {
+        return Err(HubError::Conflict("the root folder cannot be copied"));
+    };
+    let target = copy.folder.unwrap_or(FolderRef::Id(parent));
+    let target = access::folder(tx, actor, target, Right::Edit, hold).await?;
+    if target.way.iter().any(|step| step.id == copy.node) {
+        return Err(HubError::Conflict("a folder cannot be copied into itself"));
+    }
+    folders::check_tree(tx, &target, copy.node).await?;
+    let name = free_place(tx, &target, &source.node, copy).await?;
+    Ok(Ends { source, target, name })
+}
+
+/// The name of a copy in a folder: the wanted one, or the next number of it.
+async fn free_place(tx: &mut Tx, folder: &Found, source: &Node, copy: &Copy) -> Result<NodeName, HubError> {
+    let wanted = copy.name.as_ref().unwrap_or(&source.name);
+    match (access::child(tx, folder, wanted).await?, copy.on_conflict) {
+        (None, _) => Ok(wanted.clone()),
+        (Some(_), OnConflict::KeepBoth) => uploads::free_name(tx, folder.node.id, wanted).await,
+        (Some(_), OnConflict::NewVersion | OnConflict::Fail) => Err(HubError::NameTaken(wanted.to_string())),
+    }
+}
+
+/// Makes a copy of one node, with its current version, whose blob's use is counted already.
+async fn build(
+    hub: &Hub,
+    tx: &mut Tx,
+    actor: &Actor,
+    source: &Node,
+    (space, parent): (SpaceId, Option<NodeId>),
+) -> Result<Built, HubError> {
+    let now = hub.now();
+    let id = hub.new_node_id();
+    let height = if source.is_folder() {
+        tx.height(source.id).await?
+    } else {
+        0
+    };
+    let new = NewNode {
+        id,
+        space,
+        parent,
+        name: &source.name,
+        kind: source.kind,
+        size_bytes: source.size_bytes(),
+        height,
+        now,
+    };
+    if !tx.create_node(new).await? {
+        return Err(HubError::NameTaken(source.name.to_string()));
+    }
+    let version = source.version.as_ref().map(|version| Version {
+        node: id,
+        number: 1,
+        author: actor.user(),
+        origin: Origin::Copy,
+        created_ms: now,
+        ..version.clone()
+    });
+    if let Some(version) = &version {
+        tx.create_version(version).await?;
+    }
+    let node = Node {
+        id,
+        space,
+        parent,
+        name: source.name.clone(),
+        kind: source.kind,
+        version,
+        revision: 1,
+        created_ms: now,
+        modified_ms: now,
+        trashed: None,
+    };
+    let entry = Entry {
+        kind: ChangeKind::Created,
+        node: &node,
+        actor: actor.user(),
+        at_ms: now,
+        grown_bytes: signed(node.size_bytes()),
+    };
+    tx.record(entry).await?;
+    Ok(Built { id, space, height })
+}
+
+/// A folder of a copy that is being built.
 #[derive(Clone, Copy)]
 struct Built {
     id: NodeId,
     space: SpaceId,
+    /// Levels below it, at the most, as far as is known.
+    height: u32,
 }

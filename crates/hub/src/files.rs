@@ -162,7 +162,7 @@ impl Hub {
         }
         let marked = async {
             let mut tx = self.write().await?;
-            tx.judge_blob(blob.id, BlobState::Damaged, self.now()).await?;
+            tx.judge_blob(blob, BlobState::Damaged, self.now()).await?;
             tx.commit().await.map_err(HubError::from)
         };
         if let Err(error) = marked.await {

@@ -1,10 +1,15 @@
 //! Folders: making them, alone or along a path.
 
 use catalog::{Entry, NewNode, Step, Tx};
-use model::{Actor, ChangeKind, Millis, Node, NodeKind, NodeName, NodePath, OnConflict, Right, limits};
+use model::{
+    Actor, ChangeKind, Millis, Node, NodeId, NodeKind, NodeName, NodePath, OnConflict, Right, limits,
+};
 
 use crate::access::{self, Found, Hold};
-use crate::{FolderRef, Hub, HubError, uploads};
+use crate::{FolderRef, Hub, HubError, keys, uploads};
+
+/// Folders of a tree that are looked at to measure it; a larger one counts as deep as it ever was.
+const MEASURED_FOLDERS: u32 = 10_000;
 
 /// A folder to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +52,12 @@ impl Hub {
                         (true, _) => return Err(HubError::NameTaken(name.to_string())),
                         (false, _) => name,
                     };
-                    make(&hub, &mut tx, &actor, folder, name, now).await?
+                    make(&mut tx, &actor, folder, name, now).await?
                 }
                 NewFolder::Path(path) => {
                     let root =
                         access::folder(&mut tx, &actor, FolderRef::Root, Right::Edit, Hold::Yes).await?;
-                    make_path(&hub, &mut tx, &actor, root, path.names(), now).await?
+                    make_path(&mut tx, &actor, root, path.names(), now).await?
                 }
             };
             tx.commit().await?;
@@ -64,7 +69,6 @@ impl Hub {
 
 /// Goes down `names` from a folder that is held, making what is missing.
 pub(crate) async fn make_path(
-    hub: &Hub,
     tx: &mut Tx,
     actor: &Actor,
     mut folder: Found,
@@ -78,14 +82,13 @@ pub(crate) async fn make_path(
                 below(folder, node, height)
             }
             Some(node) => return Err(HubError::NameTaken(node.name.to_string())),
-            None => make(hub, tx, actor, folder, name.clone(), now).await?,
+            None => make(tx, actor, folder, name.clone(), now).await?,
         };
     }
     Ok(folder)
 }
 
 async fn make(
-    hub: &Hub,
     tx: &mut Tx,
     actor: &Actor,
     folder: Found,
@@ -93,7 +96,7 @@ async fn make(
     now: Millis,
 ) -> Result<Found, HubError> {
     check_depth(&folder, 0)?;
-    let id = hub.new_node_id();
+    let id = NodeId::new(now, keys::random());
     let new = NewNode {
         id,
         space: folder.space.id,
@@ -162,6 +165,21 @@ pub(crate) fn check_depth(folder: &Found, height: u32) -> Result<(), HubError> {
         return Err(HubError::invalid("folder", problem));
     }
     Ok(())
+}
+
+/// Refuses a tree in a folder where its lowest level would be too deep. Answers the levels that it has
+/// below it, at the most.
+///
+/// What is written down of them never shrinks, so before a refusal the tree is measured.
+pub(crate) async fn check_tree(tx: &mut Tx, folder: &Found, top: NodeId) -> Result<u32, HubError> {
+    let height = tx.height(top).await?;
+    let Err(too_deep) = check_depth(folder, height) else {
+        return Ok(height);
+    };
+    match tx.levels_below(top, MEASURED_FOLDERS).await? {
+        Some(levels) => check_depth(folder, levels).map(|()| height),
+        None => Err(too_deep),
+    }
 }
 
 /// Says of a folder, the first on `way`, that it now has `levels` levels below it.

@@ -1,5 +1,7 @@
 //! Jobs: asking for them, watching them, and, for workers, leasing and ending them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use catalog::{NewJob, Tx};
 use model::{Actor, Job, JobId, JobKind, JobState, Millis, Node, Progress, UserId};
 use serde::{Deserialize, Serialize};
@@ -15,12 +17,14 @@ const TRIES: u32 = 8;
 const FIRST_PAUSE_SECS: i64 = 2;
 const LONGEST_PAUSE_SECS: i64 = 60 * 60;
 
-/// A worker's hold on a job.
+/// A worker's hold on a job. A clone is the same hold.
 #[derive(Clone)]
 pub struct Lease {
     hub: Hub,
     /// The job as it was when it was leased.
     pub job: Job,
+    /// What was reported last.
+    progress: Arc<Mutex<Progress>>,
 }
 
 /// Whether to go on with a job.
@@ -39,6 +43,8 @@ pub enum JobOutcome {
     Done,
     /// It was called off on the way.
     Stopped,
+    /// It was put down, such as at a shutdown: it is due again at once, and this was no try.
+    Released,
     /// It went wrong.
     Failed(HubError),
 }
@@ -159,6 +165,7 @@ impl Hub {
             .into_iter()
             .map(|job| Lease {
                 hub: self.clone(),
+                progress: Arc::new(Mutex::new(job.progress)),
                 job,
             })
             .collect())
@@ -248,6 +255,7 @@ impl Lease {
     /// # Errors
     /// When the catalog does not answer.
     pub async fn report(&self, progress: Progress) -> Result<Keep, HubError> {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
         let until = self.hub.now().plus_secs(LEASE_SECS);
         let mut tx = self.hub.write().await?;
         let held = tx
@@ -262,6 +270,15 @@ impl Lease {
         })
     }
 
+    /// Keeps the lease without anything to tell: for steps that take longer than a lease lasts.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn keep(&self) -> Result<Keep, HubError> {
+        let progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        self.report(progress).await
+    }
+
     /// Writes down how the try ended: a failed one is tried again after a pause that grows, unless
     /// it was the last.
     ///
@@ -274,6 +291,14 @@ impl Lease {
         match outcome {
             JobOutcome::Done => {
                 tx.complete_job(lease, now).await?;
+                // What was purged while this job was about to end found it in the queue still.
+                if self.job.kind == JobKind::Purge && tx.next_to_purge().await?.is_some() {
+                    self.hub.queue_purge(&mut tx, now).await?;
+                    self.hub.wake_workers();
+                }
+            }
+            JobOutcome::Released => {
+                tx.release_job(lease, now).await?;
             }
             JobOutcome::Stopped => {
                 tx.stop_job(lease, now).await?;
@@ -314,8 +339,9 @@ fn pause_secs(attempts: u32) -> i64 {
 
 async fn visible(tx: &mut Tx, actor: &Actor, id: JobId) -> Result<Job, HubError> {
     let job = tx.job(id).await?.ok_or(HubError::NotFound("job"))?;
-    let user: UserId = access::user(actor)?;
-    if job.owner != Some(user) && access::admin(actor).is_err() {
+    let user: Option<UserId> = actor.user();
+    let is_own = user.is_some() && job.owner == user;
+    if !is_own && access::admin(actor).is_err() {
         return Err(HubError::NotFound("job"));
     }
     Ok(job)

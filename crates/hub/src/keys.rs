@@ -74,6 +74,11 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// As many random bytes, as hexadecimal digits.
+pub(crate) fn hex<const N: usize>() -> String {
+    random::<N>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A new session id, all of whose random bits come from the system.
 pub(crate) fn session_id(now: Millis) -> SessionId {
     SessionId::new(now, random())

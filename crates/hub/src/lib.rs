@@ -25,12 +25,16 @@ mod passwords;
 mod providers;
 mod search;
 mod sessions;
+mod staging;
 mod throttle;
 mod tokens;
 mod trash;
 mod upkeep;
 mod uploads;
 mod versions;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -59,8 +63,9 @@ pub use nodes::NodeChange;
 pub use providers::{ConnectionStatus, Provider};
 pub use search::Search;
 pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens, is_same_secret};
+pub use staging::{Expected, Staged};
 pub use upkeep::Upkept;
-pub use uploads::{Expected, Staged, Stored, Upload, UploadPlace};
+pub use uploads::{Stored, Upload, UploadPlace};
 pub use versions::VersionPage;
 
 /// Every operation of Cumuli. Cheap to clone.
@@ -74,7 +79,7 @@ struct Parts {
     keys: Keys,
     instance: String,
     config: Config,
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
     jobs: Notify,
     tasks: TaskTracker,
 }
@@ -114,19 +119,13 @@ impl Hub {
             tasks,
         } = parts;
         let mut tx = catalog.write().await?;
+        // Two nodes may open a new installation at once: the first one's name is both's.
         let instance = match tx.meta(INSTANCE).await? {
             Some(instance) => instance,
-            None => {
-                let fresh: String = keys::random::<16>()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
-                tx.put_meta(INSTANCE, &fresh).await?;
-                fresh
-            }
+            None => tx.first_meta(INSTANCE, &keys::hex::<16>()).await?,
         };
         tx.commit().await?;
-        let hashing = Semaphore::new(config.hashing_at_once);
+        let hashing = Arc::new(Semaphore::new(config.hashing_at_once));
         let jobs = Notify::new();
         Ok(Self(Arc::new(Parts {
             catalog,

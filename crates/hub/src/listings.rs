@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::access::{self, FolderRef, Hold};
 use crate::{Hub, HubError, cursors};
 
-/// Rows that one look at a list that skips deleted nodes takes in.
-const SCAN_ROWS: u32 = 500;
+/// Rows that one look at a list that skips deleted nodes takes in, and looks that one page may take. A
+/// page that found too little within them is short and says where to go on.
+const LOOK_ROWS: u32 = 500;
+const LOOKS: usize = 40;
 
 /// A node in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,31 +151,37 @@ impl Hub {
         };
         let mut to_skip = offset as usize;
         let mut found: Vec<(Node, Option<NodePath>)> = Vec::new();
-        let mut next = None;
-        'scan: loop {
-            let rows = tx
-                .files_by_time(space.id, (after.as_ref(), SCAN_ROWS.min(part.limit + 1 + offset)))
-                .await?;
-            let Some((_, last)) = rows.last() else { break };
-            let last = last.clone();
-            let is_last = rows.len() < SCAN_ROWS.min(part.limit + 1 + offset) as usize;
+        let mut looks = 0;
+        let mut look_rows = part.limit + 1;
+        let has_more = 'look: loop {
+            let rows = tx.files_by_time(space.id, (after.as_ref(), look_rows)).await?;
+            let is_last = rows.len() < look_rows as usize;
+            let last = rows.last().map(|(_, mark)| mark.clone());
             for ((node, path), mark) in live(&mut tx, &space, rows).await? {
                 if to_skip > 0 {
                     to_skip -= 1;
                 } else if found.len() == part.limit as usize {
                     // There is one more: the next page starts right after the last of this one.
-                    next = after.map(|mark| cursors::seal(self.keys(), &scope, &MarkPlace::new(None, &mark)));
-                    break 'scan;
+                    break 'look true;
                 } else {
                     found.push((node, Some(path)));
                 }
                 after = Some(mark);
             }
             if is_last {
-                break;
+                break false;
             }
-            after = Some(last);
-        }
+            after = last;
+            look_rows = LOOK_ROWS;
+            looks += 1;
+            // What is to be skipped is bounded by itself, and a cursor could not carry it.
+            if looks >= LOOKS && to_skip == 0 {
+                break true;
+            }
+        };
+        let next = after
+            .filter(|_| has_more)
+            .map(|mark| cursors::seal(self.keys(), &scope, &MarkPlace::new(None, &mark)));
         Ok(ListingPage {
             items: with_stars(&mut tx, user, found).await?,
             next,
@@ -194,11 +202,12 @@ impl Hub {
             None => None,
         };
         let mut items: Vec<Listed> = Vec::new();
-        loop {
-            let rows = tx.starred(user, (after, SCAN_ROWS)).await?;
-            let is_last = rows.len() < SCAN_ROWS as usize;
-            let marked = rows.into_iter().map(|(node, at_ms)| (node, at_ms)).collect();
-            for ((node, path), at_ms) in live(&mut tx, &space, marked).await? {
+        let mut look_rows = part.limit + 1;
+        for _ in 0..LOOKS {
+            let rows = tx.starred(user, (after, look_rows)).await?;
+            let is_last = rows.len() < look_rows as usize;
+            let last = rows.last().map(|(node, at_ms)| (*at_ms, node.id));
+            for ((node, path), at_ms) in live(&mut tx, &space, rows).await? {
                 if items.len() == part.limit as usize {
                     let next = after.map(|place| cursors::seal(self.keys(), &scope, &place));
                     return Ok(ListingPage { items, next });
@@ -213,7 +222,11 @@ impl Hub {
             if is_last {
                 return Ok(ListingPage { items, next: None });
             }
+            after = last;
+            look_rows = LOOK_ROWS;
         }
+        let next = after.map(|place| cursors::seal(self.keys(), &scope, &place));
+        Ok(ListingPage { items, next })
     }
 }
 

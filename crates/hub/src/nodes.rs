@@ -47,8 +47,7 @@ impl Hub {
             let target = change.folder.unwrap_or(FolderRef::Id(parent));
             let folder = access::folder(&mut tx, &actor, target, Right::Edit, Hold::Yes).await?;
             check_move(&found, &folder)?;
-            let height = tx.height(id).await?;
-            folders::check_depth(&folder, height)?;
+            let height = folders::check_tree(&mut tx, &folder, id).await?;
             let name = change.name.unwrap_or_else(|| found.node.name.clone());
             let name = match access::child(&mut tx, &folder, &name).await? {
                 Some(other) if other.id == id => name,

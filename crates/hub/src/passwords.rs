@@ -49,15 +49,19 @@ impl Hub {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HubError> {
-        let permit = self
-            .0
-            .hashing
-            .acquire()
+        let permit = std::sync::Arc::clone(&self.0.hashing)
+            .acquire_owned()
             .await
             .map_err(|closed| HubError::Unavailable(closed.into()))?;
-        let outcome = tokio::task::spawn_blocking(work).await;
-        drop(permit);
-        outcome.map_err(|panic| HubError::Internal(panic.into()))
+        // The permit goes along: a caller who hangs up does not make room before the work is done.
+        let work = move || {
+            let done = work();
+            drop(permit);
+            done
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|panic| HubError::Internal(panic.into()))
     }
 }
 

@@ -7,11 +7,12 @@ use crate::access::{self, FolderRef, Hold};
 use crate::listings::{self, ListingPage, Part};
 use crate::{Hub, HubError, cursors};
 
-/// Folders below which a search walks the folders rather than the whole space's names.
+/// What a tree may hold for a search below it to walk its folders rather than the space's names.
 const SMALL_FOLDERS: usize = 1000;
-/// Rows that one look takes in, and looks that one page may take. A page that found too little
-/// within them is short and says where to go on.
-const LOOK_ROWS: u32 = 500;
+const SMALL_CHILDREN: u32 = 10_000;
+/// Hits that one look takes in, and looks that one page may take. A page that found too little within
+/// them is short and says where to go on.
+const LOOK_HITS: u32 = 500;
 const LOOKS: usize = 20;
 
 /// What to look for. Everything that is given must hold.
@@ -74,11 +75,10 @@ impl Hub {
             Some(folder) => small_tree(&mut tx, folder).await?,
             None => None,
         };
+        let at = (before, part.limit);
         let (hits, next) = match small {
-            Some(folders) => {
-                search_folders(&mut tx, &space, &folders, &criteria, (before, part.limit)).await?
-            }
-            None => search_space(&mut tx, &space, folder, &criteria, (before, part.limit)).await?,
+            Some(folders) => search_folders(&mut tx, &space, &folders, &criteria, at).await?,
+            None => search_space(&mut tx, (&space, folder), &criteria, at).await?,
         };
         let next = next.map(|row_no| cursors::seal(self.keys(), &scope, &row_no));
         let nodes = hits
@@ -92,19 +92,20 @@ impl Hub {
     }
 }
 
-/// A folder and all folders below it, unless they are many.
+/// A folder and all folders below it, unless they or what they hold are many.
 async fn small_tree(tx: &mut Tx, folder: NodeId) -> Result<Option<Vec<NodeId>>, HubError> {
     let mut folders = vec![folder];
     let mut looked = 0;
+    let mut children = 0;
     while looked < folders.len() {
         let end = folders.len().min(looked + catalog::CHUNK);
+        let chunk = &folders[looked..end];
+        children += tx.count_children(chunk, SMALL_CHILDREN + 1).await?;
         let room = SMALL_FOLDERS + 1 - folders.len();
-        let below = tx
-            .folders_in(&folders[looked..end], u32::try_from(room).unwrap_or(0))
-            .await?;
+        let below = tx.folders_in(chunk, u32::try_from(room).unwrap_or(0)).await?;
         looked = end;
         folders.extend(below);
-        if folders.len() > SMALL_FOLDERS {
+        if folders.len() > SMALL_FOLDERS || children > SMALL_CHILDREN {
             return Ok(None);
         }
     }
@@ -131,28 +132,27 @@ async fn search_folders(
 
 async fn search_space(
     tx: &mut Tx,
-    space: &Space,
-    folder: Option<NodeId>,
+    (space, folder): (&Space, Option<NodeId>),
     criteria: &Criteria,
     (mut before, limit): (Option<i64>, u32),
 ) -> Result<(Hits, Option<i64>), HubError> {
     let mut hits: Hits = Vec::new();
-    let look_rows = if folder.is_some() { LOOK_ROWS } else { limit + 1 };
+    // Usually all that is found is in the tree, and one more than asked for says whether there is more.
+    let mut most = if folder.is_some() { LOOK_HITS } else { limit + 1 };
     for _ in 0..LOOKS {
-        let rows = tx.search(space.id, criteria, (before, look_rows)).await?;
-        let is_last = rows.len() < look_rows as usize;
-        let last = rows.last().map(|(_, row_no)| *row_no);
-        for (hit, row_no) in located(tx, space, folder, rows).await? {
+        let looked = tx.search(space.id, criteria, (before, most)).await?;
+        for (hit, row_no) in located(tx, space, folder, looked.found).await? {
             if hits.len() == limit as usize {
                 return Ok((hits, before));
             }
             before = Some(row_no);
             hits.push((hit, row_no));
         }
-        if is_last {
-            return Ok((hits, None));
+        before = looked.next;
+        if before.is_none() {
+            break;
         }
-        before = last;
+        most = LOOK_HITS;
     }
     Ok((hits, before))
 }

@@ -13,7 +13,8 @@ const REUSE_GRACE_SECS: i64 = 10;
 /// How exactly "last used" is kept: one write a minute at the most.
 const TOUCH_SECS: i64 = 60;
 const WRONG: HubError = HubError::Unauthenticated("the e-mail address or the password is wrong");
-const GONE: HubError = HubError::Unauthenticated("this sign-in is not valid, or no longer; sign in again");
+pub(crate) const GONE: HubError =
+    HubError::Unauthenticated("this sign-in is not valid, or no longer; sign in again");
 
 /// Where a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,15 @@ pub struct SessionRow {
     pub is_current: bool,
 }
 
+/// Someone whose password was right.
+pub(crate) struct Proven {
+    pub user: User,
+    /// The hash that it was compared with.
+    pub hash: Option<String>,
+    /// What should take its place.
+    pub fresh_hash: Option<String>,
+}
+
 impl Hub {
     /// Tells who a request acts as. Every use looks at the session and the account, so that
     /// signing out, disabling and demoting take effect at once.
@@ -124,11 +134,11 @@ impl Hub {
     /// # Errors
     /// `Unauthenticated` (whatever was wrong), `TooManyTries`.
     pub async fn log_in(&self, email: &str, password: &str, peer: &Peer) -> Result<SignIn, HubError> {
-        let user = self.check_login(email, password, peer).await?;
-        let session = self.begin_session(&user, SessionKind::Token, peer).await?;
+        let proven = self.check_login(email, password, peer).await?;
+        let session = self.begin_session(&proven, SessionKind::Token, peer).await?;
         Ok(SignIn {
             tokens: self.tokens_of(&session),
-            user,
+            user: proven.user,
         })
     }
 
@@ -142,12 +152,12 @@ impl Hub {
         password: &str,
         peer: &Peer,
     ) -> Result<(User, String), HubError> {
-        let user = self.check_login(email, password, peer).await?;
-        let session = self.begin_session(&user, SessionKind::Cookie, peer).await?;
-        Ok((user, tokens::seal(self.keys().cookie(), session.id, 0)))
+        let proven = self.check_login(email, password, peer).await?;
+        let session = self.begin_session(&proven, SessionKind::Cookie, peer).await?;
+        Ok((proven.user, tokens::seal(self.keys().cookie(), session.id, 0)))
     }
 
-    async fn check_login(&self, email: &str, password: &str, peer: &Peer) -> Result<User, HubError> {
+    async fn check_login(&self, email: &str, password: &str, peer: &Peer) -> Result<Proven, HubError> {
         if password.len() > *limits::PASSWORD_BYTES.end() {
             return Err(HubError::invalid("password", "a password may hold 1024 bytes"));
         }
@@ -161,27 +171,31 @@ impl Hub {
         };
         let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
         let verdict = self.check_password(password, hash).await?;
-        let user = match (verdict, found) {
-            (Verdict::Wrong, _) | (_, None) => return Err(WRONG),
-            (_, Some((user, _))) if user.state != UserState::Active => return Err(WRONG),
-            (Verdict::Right, Some((user, _))) => user,
-            (Verdict::Rehashed(fresh), Some((user, _))) => {
-                let mut tx = self.write().await?;
-                tx.set_password_hash(user.id, &fresh).await?;
-                tx.commit().await?;
-                user
-            }
+        let Some((user, hash)) = found.filter(|(user, _)| user.state == UserState::Active) else {
+            return Err(WRONG);
+        };
+        let fresh_hash = match verdict {
+            Verdict::Wrong => return Err(WRONG),
+            Verdict::Right => None,
+            Verdict::Rehashed(fresh) => Some(fresh),
         };
         self.login_was_right(&account, peer.ip).await?;
-        Ok(user)
+        Ok(Proven {
+            user,
+            hash,
+            fresh_hash,
+        })
     }
 
+    /// Begins a session for someone whose password was right, unless it was changed or the account
+    /// closed since.
     pub(crate) async fn begin_session(
         &self,
-        user: &User,
+        proven: &Proven,
         kind: SessionKind,
         peer: &Peer,
     ) -> Result<Session, HubError> {
+        let user = &proven.user;
         let now = self.now();
         let session = Session {
             id: keys::session_id(now),
@@ -195,6 +209,13 @@ impl Hub {
             expires_ms: now.plus_secs(i64::from(self.config().session_secs)),
         };
         let mut tx = self.write().await?;
+        let (current, hash) = tx.lock_user(user.id).await?.ok_or(WRONG)?;
+        if current.state != UserState::Active || hash != proven.hash {
+            return Err(WRONG);
+        }
+        if let Some(fresh) = &proven.fresh_hash {
+            tx.set_password_hash(user.id, fresh).await?;
+        }
         // The oldest make room: a client that never signs out cannot fill the table.
         let sessions = tx.sessions(user.id, u32::MAX).await?;
         for old in sessions.iter().skip(limits::CREDENTIALS - 1) {
@@ -244,6 +265,8 @@ impl Hub {
                     user,
                 });
             }
+            // Looked at again: another may have been faster just now.
+            let (session, _) = tx.session(id).await?.ok_or(GONE)?;
             let is_double_try =
                 generation + 1 == session.generation && session.rotated_ms > now.minus_secs(REUSE_GRACE_SECS);
             if !is_double_try {

@@ -1,6 +1,6 @@
 //! The trash: deleted nodes wait here until they are restored, purged, or too old.
 
-use catalog::{Entry, Tx};
+use catalog::{Entry, Mark, MarkValue, Tx};
 use model::{Actor, ChangeKind, Millis, Node, NodeId, NodeName, NodePath, Right, UserId};
 
 use crate::access::{self, FolderRef, Hold};
@@ -92,8 +92,7 @@ impl Hub {
             if folder.space.id != space.id {
                 return Err(HubError::Conflict("a node is restored within its own space"));
             }
-            let height = tx.height(id).await?;
-            folders::check_depth(&folder, height)?;
+            let height = folders::check_tree(&mut tx, &folder, id).await?;
             let wanted = name.unwrap_or_else(|| node.name.clone());
             let name = match access::child(&mut tx, &folder, &wanted).await? {
                 Some(_) => uploads::free_name(&mut tx, folder.node.id, &wanted).await?,
@@ -152,24 +151,23 @@ impl Hub {
         self.to_end(async move {
             let mut purged = 0;
             // What is deleted while this runs stays: only what was there at the start goes.
-            let started = hub.now();
+            let started = Mark {
+                value: MarkValue::Number(hub.now().0),
+                row_no: i64::MAX,
+            };
             loop {
                 let mut tx = hub.write().await?;
                 let space = access::own_space(&mut tx, &actor).await?;
                 tx.lock_space(space.id).await?;
-                let rows = tx.trash(space.id, (None, EMPTIED_AT_ONCE)).await?;
+                let rows = tx.trash(space.id, (Some(&started), EMPTIED_AT_ONCE)).await?;
                 let count = rows.len();
-                let old = rows
-                    .into_iter()
-                    .filter(|(node, _)| node.trashed.is_some_and(|trashed| trashed.at_ms <= started));
-                let before = purged;
-                for (node, _) in old {
+                for (node, _) in rows {
                     purge_node(&hub, &mut tx, actor.user(), node, hub.now()).await?;
                     purged += 1;
                 }
                 tx.commit().await?;
                 hub.wake_workers();
-                if count < EMPTIED_AT_ONCE as usize || purged == before {
+                if count < EMPTIED_AT_ONCE as usize {
                     return Ok(purged);
                 }
             }

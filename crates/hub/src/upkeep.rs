@@ -2,8 +2,9 @@
 //!
 //! Each goes in small transactions and may be cut anywhere: the next run goes on.
 
-use catalog::Entry;
-use model::{Blob, BlobState, ChangeKind, JobKind, Millis, Place, Progress, Version};
+use catalog::{Entry, VersionMark};
+use content::ContentError;
+use model::{Blob, BlobState, BodyError, ChangeKind, JobKind, Millis, NodeId, Place, Progress, Version};
 
 use crate::jobs::{Keep, Lease};
 use crate::uploads::signed;
@@ -13,6 +14,15 @@ use crate::{Hub, HubError, trash};
 const STEP_ROWS: u32 = 200;
 /// Keys of a store that one look takes in.
 const STEP_KEYS: usize = 1000;
+/// Files that one look takes in.
+const STEP_FILES: u32 = 1000;
+/// Blobs, and about how many bytes of them, that are read back before it is written down.
+const STEP_BLOBS: u32 = 50;
+const STEP_BYTES: u64 = 64 * 1024 * 1024;
+/// Name of the row that says up to which time versions were looked at for their age.
+const AGED: &str = "versions aged";
+/// Name of the row that says which limit on their number all files keep to.
+const KEPT: &str = "versions kept";
 /// How long ended jobs can be looked up.
 const JOB_SECS: i64 = 7 * 24 * 60 * 60;
 /// How often each chore is due, seconds.
@@ -77,10 +87,7 @@ impl Hub {
             let mut after: Option<String> = None;
             loop {
                 if lease.report(Progress::default()).await? == Keep::Stop {
-                    return Ok(Upkept {
-                        was_stopped: true,
-                        ..done
-                    });
+                    return Ok(done.stopped());
                 }
                 let keys = backend.list(after.as_deref(), STEP_KEYS).await?;
                 let Some(last) = keys.last() else { break };
@@ -95,7 +102,8 @@ impl Hub {
             }
         }
         done.removed += self.remove_unused(cutoff).await?;
-        self.sweep_rows(cutoff, now).await?;
+        self.abandon_copies(cutoff).await?;
+        self.sweep_rows(now).await?;
         Ok(done)
     }
 
@@ -118,12 +126,28 @@ impl Hub {
         }
     }
 
-    async fn sweep_rows(&self, cutoff: Millis, now: Millis) -> Result<(), HubError> {
-        let mut tx = self.write().await?;
-        if tx.abandon_unfinished(cutoff, now).await? > 0 {
-            self.queue_purge(&mut tx, now).await?;
+    /// Gives up copies that stopped being built: their makers are gone.
+    async fn abandon_copies(&self, cutoff: Millis) -> Result<(), HubError> {
+        loop {
+            let unfinished = self.read().await?.unfinished_before(cutoff, STEP_ROWS).await?;
+            for top in &unfinished {
+                let mut tx = self.write().await?;
+                tx.lock_space(top.space).await?;
+                let Some(built) = tx.built_node(top.id).await? else {
+                    continue;
+                };
+                if built.modified_ms < cutoff {
+                    trash::purge_node(self, &mut tx, None, built, self.now()).await?;
+                    tx.commit().await?;
+                }
+            }
+            if unfinished.len() < STEP_ROWS as usize {
+                return Ok(());
+            }
         }
-        tx.commit().await?;
+    }
+
+    async fn sweep_rows(&self, now: Millis) -> Result<(), HubError> {
         loop {
             let mut tx = self.write().await?;
             let most = u64::from(STEP_ROWS);
@@ -132,8 +156,13 @@ impl Hub {
                 .remove_old_tries(now.minus_secs(24 * 60 * 60), STEP_ROWS)
                 .await?;
             let jobs = tx.forget_jobs(now.minus_secs(JOB_SECS), STEP_ROWS).await?;
+            // On PostgreSQL a purge that is queued in the moment in which another ends may be missed.
+            if tx.next_to_purge().await?.is_some() {
+                self.queue_purge(&mut tx, now).await?;
+            }
             tx.commit().await?;
             if sessions < most && tries < most && jobs < most {
+                self.wake_workers();
                 return Ok(());
             }
         }
@@ -145,75 +174,151 @@ impl Hub {
     /// When the catalog does not answer.
     pub async fn retention(&self, lease: &Lease) -> Result<Upkept, HubError> {
         let mut done = Upkept::default();
-        if let Some(secs) = self.config().keep_trash_secs {
-            let cutoff = self.now().minus_secs(signed(secs));
-            loop {
-                if lease.report(Progress::default()).await? == Keep::Stop {
-                    return Ok(Upkept {
-                        was_stopped: true,
-                        ..done
-                    });
-                }
-                let purged = self.purge_old_trash(cutoff).await?;
-                done.removed += purged;
-                if purged == 0 {
-                    break;
-                }
-            }
+        let now = self.now();
+        let trash_cutoff = self
+            .config()
+            .keep_trash_secs
+            .map(|secs| now.minus_secs(signed(secs)));
+        if let Some(cutoff) = trash_cutoff {
+            done = self.purge_old_trash(lease, cutoff, done).await?;
             self.wake_workers();
         }
-        if let Some(secs) = self.config().keep_versions_secs {
-            let cutoff = self.now().minus_secs(signed(secs));
-            loop {
-                if lease.report(Progress::default()).await? == Keep::Stop {
-                    return Ok(Upkept {
-                        was_stopped: true,
-                        ..done
-                    });
-                }
-                let removed = self.remove_old_versions(cutoff).await?;
-                done.removed += removed;
-                if removed == 0 {
-                    break;
-                }
-            }
+        let version_cutoff = self
+            .config()
+            .keep_versions_secs
+            .map(|secs| now.minus_secs(signed(secs)));
+        if let Some(cutoff) = version_cutoff.filter(|_| !done.was_stopped) {
+            done = self.remove_old_versions(lease, cutoff, done).await?;
+        }
+        if !done.was_stopped {
+            done = self.remove_surplus_versions(lease, done).await?;
         }
         Ok(done)
     }
 
-    async fn purge_old_trash(&self, cutoff: Millis) -> Result<u64, HubError> {
-        let old = self.read().await?.trashed_before(cutoff, STEP_ROWS).await?;
-        let mut purged = 0;
-        for node in old {
-            let mut tx = self.write().await?;
-            tx.lock_space(node.space).await?;
-            // Looked at again: it may have been restored, and deleted anew, meanwhile.
-            let Some(node) = tx.node(node.id).await? else {
-                continue;
-            };
-            if node.trashed.is_some_and(|trashed| trashed.at_ms < cutoff) {
-                trash::purge_node(self, &mut tx, None, node, self.now()).await?;
-                tx.commit().await?;
-                purged += 1;
+    async fn purge_old_trash(
+        &self,
+        lease: &Lease,
+        cutoff: Millis,
+        mut done: Upkept,
+    ) -> Result<Upkept, HubError> {
+        loop {
+            if lease.report(Progress::default()).await? == Keep::Stop {
+                return Ok(done.stopped());
+            }
+            let old = self.read().await?.trashed_before(cutoff, STEP_ROWS).await?;
+            for node in &old {
+                let mut tx = self.write().await?;
+                tx.lock_space(node.space).await?;
+                // Looked at again: it may have been restored, and deleted anew, meanwhile.
+                let Some(node) = tx.node(node.id).await? else {
+                    continue;
+                };
+                if node.trashed.is_some_and(|trashed| trashed.at_ms < cutoff) {
+                    trash::purge_node(self, &mut tx, None, node, self.now()).await?;
+                    tx.commit().await?;
+                    done.removed += 1;
+                }
+            }
+            if old.len() < STEP_ROWS as usize {
+                return Ok(done);
             }
         }
-        Ok(purged)
     }
 
-    async fn remove_old_versions(&self, cutoff: Millis) -> Result<u64, HubError> {
-        let old = self.read().await?.versions_before(cutoff, STEP_ROWS).await?;
-        let mut removed = 0;
-        for (space, version) in old {
+    /// Removes versions that stopped being current before `cutoff`: whose next version is that old.
+    ///
+    /// Each version is looked at once in its life: what was looked at is written down.
+    async fn remove_old_versions(
+        &self,
+        lease: &Lease,
+        cutoff: Millis,
+        mut done: Upkept,
+    ) -> Result<Upkept, HubError> {
+        let seen = self.read().await?.meta(AGED).await?;
+        let seen = seen.and_then(|text| text.parse().ok()).map(Millis);
+        let mut after: Option<VersionMark> = seen.map(|seen| (seen, NodeId::from_bytes([0; 16]), 0));
+        loop {
+            if lease.report(Progress::default()).await? == Keep::Stop {
+                return Ok(done.stopped());
+            }
+            let page = self
+                .read()
+                .await?
+                .versions_by_age(after.as_ref(), cutoff, STEP_ROWS)
+                .await?;
+            for (_, file, number) in page.iter().filter(|(_, _, number)| *number > 1) {
+                let older = self.read().await?.versions(*file, Some(*number), 1).await?;
+                if let Some(older) = older.first() {
+                    done.removed += u64::from(self.remove_old_version(older).await?);
+                }
+            }
+            if page.len() < STEP_ROWS as usize {
+                break;
+            }
+            after = page.into_iter().next_back();
+        }
+        if seen.is_none_or(|seen| seen < cutoff) {
             let mut tx = self.write().await?;
-            tx.lock_space(space).await?;
-            removed += u64::from(self.remove_old_version(&mut tx, &version).await?);
+            tx.put_meta(AGED, &cutoff.0.to_string()).await?;
             tx.commit().await?;
         }
-        Ok(removed)
+        Ok(done)
     }
 
-    async fn remove_old_version(&self, tx: &mut catalog::Tx, version: &Version) -> Result<bool, HubError> {
+    /// Removes what a lowered limit on the number of versions leaves over. Uploads keep to it
+    /// themselves, so the files are looked through only when it was lowered.
+    async fn remove_surplus_versions(&self, lease: &Lease, mut done: Upkept) -> Result<Upkept, HubError> {
+        let keep = self.config().keep_versions;
+        let known = self.read().await?.meta(KEPT).await?;
+        let known: Option<u32> = known.and_then(|text| text.parse().ok());
+        if known == Some(keep) {
+            return Ok(done);
+        }
+        let was_lowered = keep > 0 && known.is_none_or(|known| known == 0 || known > keep);
+        let mut after = was_lowered.then_some(i64::MIN);
+        while let Some(row_no) = after {
+            if lease.report(Progress::default()).await? == Keep::Stop {
+                return Ok(done.stopped());
+            }
+            let (files, last) = self
+                .read()
+                .await?
+                .files_with_versions_beyond(keep, row_no, STEP_FILES)
+                .await?;
+            for file in files {
+                done.removed += self.remove_surplus(file, keep).await?;
+            }
+            after = last;
+        }
+        let mut tx = self.write().await?;
+        tx.put_meta(KEPT, &keep.to_string()).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn remove_surplus(&self, file: NodeId, keep: u32) -> Result<u64, HubError> {
+        let mut removed = 0;
+        loop {
+            let before = removed;
+            let surplus = self.read().await?.versions_beyond(file, keep, STEP_ROWS).await?;
+            for version in &surplus {
+                removed += u64::from(self.remove_old_version(version).await?);
+            }
+            // A file that is being purged keeps its versions until it is freed.
+            if surplus.len() < STEP_ROWS as usize || removed == before {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn remove_old_version(&self, version: &Version) -> Result<bool, HubError> {
         let now = self.now();
+        let mut tx = self.write().await?;
+        let Some((space, _)) = tx.space_of(version.node).await? else {
+            return Ok(false);
+        };
+        tx.lock_space(space).await?;
         let Some(node) = tx.node(version.node).await? else {
             return Ok(false);
         };
@@ -225,16 +330,15 @@ impl Hub {
             return Ok(false);
         }
         tx.count_uses(version.blob, -1, now).await?;
-        let grown_bytes = -signed(version.size_bytes);
-        let kind = ChangeKind::VersionRemoved;
-        tx.record(Entry {
-            kind,
+        let entry = Entry {
+            kind: ChangeKind::VersionRemoved,
             node: &node,
             actor: None,
             at_ms: now,
-            grown_bytes,
-        })
-        .await?;
+            grown_bytes: -signed(version.size_bytes),
+        };
+        tx.record(entry).await?;
+        tx.commit().await?;
         Ok(true)
     }
 
@@ -252,35 +356,43 @@ impl Hub {
         let total_bytes = self.read().await?.bytes_to_prove(cutoff).await?;
         let mut done_bytes = 0;
         loop {
-            let blobs = self.read().await?.blobs_to_prove(cutoff, STEP_ROWS / 4).await?;
+            let blobs = self.read().await?.blobs_to_prove(cutoff, STEP_BLOBS).await?;
             if blobs.is_empty() {
                 return Ok(done);
             }
-            for blob in blobs {
-                let state = self.prove(&blob).await?;
-                done.damaged += u64::from(state == BlobState::Damaged);
-                let mut tx = self.write().await?;
-                tx.judge_blob(blob.id, state, self.now()).await?;
-                tx.commit().await?;
-                done_bytes += blob.size_bytes;
-                let percent = done_bytes.saturating_mul(99) / total_bytes.max(1);
-                let percent = u8::try_from(percent.min(99)).unwrap_or(99);
-                if lease
-                    .report(Progress {
-                        percent,
-                        done_bytes,
-                        total_bytes,
-                    })
-                    .await?
-                    == Keep::Stop
-                {
-                    return Ok(Upkept {
-                        was_stopped: true,
-                        ..done
-                    });
-                }
+            let (judged, bytes) = self.prove_some(blobs).await?;
+            let mut tx = self.write().await?;
+            for (blob, state) in &judged {
+                tx.judge_blob(blob, *state, self.now()).await?;
+                done.damaged += u64::from(*state == BlobState::Damaged);
+            }
+            tx.commit().await?;
+            done_bytes += bytes;
+            let percent = done_bytes.saturating_mul(99) / total_bytes.max(1);
+            let progress = Progress {
+                percent: u8::try_from(percent.min(99)).unwrap_or(99),
+                done_bytes,
+                total_bytes,
+            };
+            if lease.report(progress).await? == Keep::Stop {
+                return Ok(done.stopped());
             }
         }
+    }
+
+    /// Reads back as many of `blobs` as make a step, in their order.
+    async fn prove_some(&self, blobs: Vec<Blob>) -> Result<(Vec<(Blob, BlobState)>, u64), HubError> {
+        let mut judged = Vec::new();
+        let mut bytes = 0;
+        for blob in blobs {
+            let state = self.prove(&blob).await?;
+            bytes += blob.size_bytes;
+            judged.push((blob, state));
+            if bytes >= STEP_BYTES {
+                break;
+            }
+        }
+        Ok((judged, bytes))
     }
 
     /// Reads one blob back. A store that does not answer is an error, not damage.
@@ -293,16 +405,10 @@ impl Hub {
                 .await?
                 .map(|bytes| content::digest(&bytes)),
             Place::Store { store, key } => {
-                match self
-                    .0
-                    .content
-                    .digest_of(store, key, blob.size_bytes)
-                    .await
-                    .map_err(HubError::from)
-                {
+                match self.0.content.digest_of(store, key, blob.size_bytes).await {
                     Ok(digest) => Some(digest),
-                    Err(HubError::Damaged) => None,
-                    Err(error) => return Err(error),
+                    Err(error) if is_damage(&error) => None,
+                    Err(error) => return Err(error.into()),
                 }
             }
         };
@@ -330,11 +436,34 @@ impl Hub {
             tx.commit().await?;
             done.removed += freed.nodes;
             if lease.report(Progress::default()).await? == Keep::Stop {
-                return Ok(Upkept {
-                    was_stopped: true,
-                    ..done
-                });
+                return Ok(done.stopped());
             }
         }
+    }
+}
+
+impl Upkept {
+    const fn stopped(self) -> Self {
+        Self {
+            was_stopped: true,
+            ..self
+        }
+    }
+}
+
+/// Whether the stored bytes are gone or wrong, which trying again does not change.
+fn is_damage(error: &ContentError) -> bool {
+    match error {
+        ContentError::Missing | ContentError::Damaged(_) => true,
+        // What broke while the bytes were streamed.
+        ContentError::Body(BodyError::Unreadable(cause)) => {
+            cause.downcast_ref::<ContentError>().is_some_and(is_damage)
+        }
+        ContentError::TooLarge { .. }
+        | ContentError::Full
+        | ContentError::Body(_)
+        | ContentError::UnknownStore(_)
+        | ContentError::Unavailable(_)
+        | ContentError::Io(_) => false,
     }
 }

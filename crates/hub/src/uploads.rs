@@ -1,14 +1,13 @@
 //! Uploads: a body becomes a version, durably, or nothing happens.
 
-use catalog::{Announced, Entry, NewNode, Tx};
-use content::{Pace, Take, Taken};
+use catalog::{Entry, NewNode, Tx};
 use model::{
-    Actor, Blob, BlobId, BlobState, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId,
-    NodeKind, NodeName, NodePath, OnConflict, Origin, Place, Right, Space, Version,
+    Actor, BlobId, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId, NodeKind, NodeName,
+    NodePath, OnConflict, Origin, Right, Space, Version,
 };
 
 use crate::access::{self, Found, Hold};
-use crate::{FolderRef, Hub, HubError, folders, keys};
+use crate::{Expected, FolderRef, Hub, HubError, Staged, folders, keys};
 
 /// Numbers that are tried one after another for a free name; beyond them the steps double.
 const NEXT_NAMES: u32 = 32;
@@ -33,19 +32,6 @@ pub enum UploadPlace {
     Over(NodeId),
 }
 
-/// What the sender says about the body. What is not said is not checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Expected {
-    /// Its length.
-    pub size_bytes: Option<u64>,
-    /// Its SHA-256.
-    pub digest: Option<Digest>,
-    /// Its MD5.
-    pub md5: Option<[u8; 16]>,
-    /// Whether the sender waits for a word before it sends the body (`Expect: 100-continue`).
-    pub is_held_back: bool,
-}
-
 /// What to make of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -61,13 +47,6 @@ pub struct Upload {
     pub origin: Origin,
     /// Whether a job answers for it.
     pub is_tracked: bool,
-}
-
-/// A body that has arrived whole and durable, but is no file yet. Dropped, it is swept.
-pub struct Staged {
-    id: BlobId,
-    taken: Taken,
-    announced: Option<Announced>,
 }
 
 /// What an upload made.
@@ -147,72 +126,6 @@ impl Hub {
         }
     }
 
-    /// Takes in a body of at most `limit_bytes` and makes it durable.
-    ///
-    /// # Errors
-    /// `TooLarge` or `QuotaExceeded`, `DigestMismatch`, `Body`, `Full`.
-    pub async fn stage(
-        &self,
-        limit_bytes: u64,
-        expected: Expected,
-        body: ByteStream,
-    ) -> Result<Staged, HubError> {
-        let inline_bytes = self.config().inline_bytes;
-        let is_small = expected
-            .size_bytes
-            .is_some_and(|size| size <= inline_bytes as u64);
-        let announced = is_small.then(|| self.0.catalog.announce());
-        let id = BlobId::new(self.now(), keys::random());
-        let take = Take {
-            id,
-            limit_bytes,
-            inline_bytes,
-            wants_md5: expected.md5.is_some(),
-            pace: Pace::default(),
-        };
-        let taken = self
-            .0
-            .content
-            .take(body, take)
-            .await
-            .map_err(|error| match HubError::from(error) {
-                HubError::TooLarge { limit_bytes } if limit_bytes < self.config().file_bytes && !is_small => {
-                    HubError::QuotaExceeded {
-                        free_bytes: limit_bytes,
-                    }
-                }
-                error => error,
-            })?;
-        let staged = Staged { id, taken, announced };
-        let wrong = if expected
-            .size_bytes
-            .is_some_and(|size| size != staged.taken.size_bytes())
-        {
-            Some("length")
-        } else if expected
-            .digest
-            .is_some_and(|digest| digest != staged.taken.digest())
-        {
-            Some("SHA-256")
-        } else if expected.md5.is_some() && expected.md5 != md5_of(&staged.taken) {
-            Some("MD5")
-        } else {
-            None
-        };
-        match wrong {
-            Some(what) => {
-                self.discard(&staged.taken).await;
-                Err(HubError::DigestMismatch(what))
-            }
-            None => Ok(staged),
-        }
-    }
-
-    /// Gives up a staged body at once rather than leave it to the sweep.
-    pub async fn discard_staged(&self, staged: Staged) {
-        self.discard(&staged.taken).await;
-    }
-
     /// Makes a staged body a file.
     ///
     /// # Errors
@@ -271,11 +184,12 @@ impl Hub {
             digest: staged.taken.digest(),
             media_type: upload.media_type,
             origin: upload.origin,
+            at_ms: now,
         };
         let (node, was_created) = match target.current {
-            Some(file) => (self.overwrite(&mut tx, actor, file, write, now).await?, false),
+            Some(file) => (self.overwrite(&mut tx, actor, file, write).await?, false),
             None => (
-                create_file(&mut tx, actor, (&target.folder, target.name), write, now).await?,
+                create_file(&mut tx, actor, (&target.folder, target.name), write).await?,
                 true,
             ),
         };
@@ -324,7 +238,7 @@ impl Hub {
                     .ok_or_else(|| HubError::invalid("path", "a file needs a name"))?;
                 let root = access::folder(tx, actor, FolderRef::Root, Right::Edit, Hold::Yes).await?;
                 (
-                    folders::make_path(self, tx, actor, root, folders.names(), now).await?,
+                    folders::make_path(tx, actor, root, folders.names(), now).await?,
                     name.clone(),
                 )
             }
@@ -345,76 +259,6 @@ impl Hub {
         })
     }
 
-    /// Counts one use of the blob with these bytes: the one that is there, or the staged one.
-    async fn settle_blob(
-        &self,
-        tx: &mut Tx,
-        staged: &Staged,
-        now: Millis,
-    ) -> Result<(BlobId, bool), HubError> {
-        let digest = staged.taken.digest();
-        if let Some(blob) = tx.use_blob(digest, now).await? {
-            if blob.state == BlobState::Good && self.is_still_there(&blob).await {
-                return Ok((blob.id, false));
-            }
-            // The old bytes are gone or damaged, and here they are again.
-            return Ok((blob.id, self.place_bytes(tx, blob.id, staged, now).await?));
-        }
-        let blob = Blob {
-            id: staged.id,
-            place: staged.place(),
-            size_bytes: staged.taken.size_bytes(),
-            digest,
-            refs: 1,
-            state: BlobState::Good,
-            proven_ms: now,
-        };
-        if !tx.create_blob(&blob, now).await? {
-            // Another node stored the same bytes a moment ago.
-            let blob = tx
-                .use_blob(digest, now)
-                .await?
-                .ok_or(HubError::Conflict("try again"))?;
-            return Ok((blob.id, false));
-        }
-        if let Taken::Inline { bytes, .. } = &staged.taken {
-            tx.put_inline(blob.id, bytes).await?;
-        }
-        Ok((blob.id, true))
-    }
-
-    async fn place_bytes(
-        &self,
-        tx: &mut Tx,
-        blob: BlobId,
-        staged: &Staged,
-        now: Millis,
-    ) -> Result<bool, HubError> {
-        if let Taken::Inline { bytes, .. } = &staged.taken {
-            tx.put_inline(blob, bytes).await?;
-        }
-        tx.mend_blob(blob, &staged.place(), now).await?;
-        Ok(true)
-    }
-
-    /// A cheap look that a stored blob has its length; small ones lie in the same database.
-    async fn is_still_there(&self, blob: &Blob) -> bool {
-        match &blob.place {
-            Place::Inline => true,
-            Place::Store { store, key } => {
-                matches!(self.measure(store, key).await, Ok(Some(size)) if size == blob.size_bytes)
-            }
-        }
-    }
-
-    async fn discard(&self, taken: &Taken) {
-        if let Taken::Stored { store, written } = taken
-            && let Err(error) = self.0.content.remove(store, &written.key).await
-        {
-            tracing::debug!(%error, "a leftover blob waits for the sweep");
-        }
-    }
-
     /// Bytes that a space may still take.
     pub(crate) async fn free_bytes(&self, tx: &mut Tx, space: &Space) -> Result<u64, HubError> {
         let quota = match tx.user(space.owner).await?.and_then(|owner| owner.quota_bytes) {
@@ -431,10 +275,10 @@ impl Hub {
         actor: &Actor,
         mut file: Node,
         write: Write,
-        now: Millis,
     ) -> Result<Node, HubError> {
+        let now = write.at_ms;
         let number = file.version.as_ref().map_or(1, |version| version.number + 1);
-        let version = write.version(actor, file.id, number, now);
+        let version = write.version(actor, file.id, number);
         tx.create_version(&version).await?;
         tx.set_current(file.id, number, version.size_bytes, now).await?;
         let mut grown_bytes = signed(version.size_bytes);
@@ -478,10 +322,11 @@ pub(crate) struct Write {
     pub digest: Digest,
     pub media_type: String,
     pub origin: Origin,
+    pub at_ms: Millis,
 }
 
 impl Write {
-    fn version(self, actor: &Actor, node: NodeId, number: u64, now: Millis) -> Version {
+    fn version(self, actor: &Actor, node: NodeId, number: u64) -> Version {
         Version {
             node,
             number,
@@ -491,19 +336,7 @@ impl Write {
             media_type: self.media_type,
             author: actor.user(),
             origin: self.origin,
-            created_ms: now,
-        }
-    }
-}
-
-impl Staged {
-    fn place(&self) -> Place {
-        match &self.taken {
-            Taken::Inline { .. } => Place::Inline,
-            Taken::Stored { store, written } => Place::Store {
-                store: store.clone(),
-                key: written.key.clone(),
-            },
+            created_ms: self.at_ms,
         }
     }
 }
@@ -514,8 +347,8 @@ pub(crate) async fn create_file(
     actor: &Actor,
     (folder, name): (&Found, NodeName),
     write: Write,
-    now: Millis,
 ) -> Result<Node, HubError> {
+    let now = write.at_ms;
     let id = NodeId::new(now, keys::random());
     let size_bytes = write.size_bytes;
     let new = NewNode {
@@ -531,7 +364,7 @@ pub(crate) async fn create_file(
     if !tx.create_node(new).await? {
         return Err(HubError::NameTaken(name.to_string()));
     }
-    let version = write.version(actor, id, 1, now);
+    let version = write.version(actor, id, 1);
     tx.create_version(&version).await?;
     folders::raise(tx, &folder.way, 1).await?;
     let node = Node {
@@ -559,9 +392,10 @@ pub(crate) async fn create_file(
 
 /// Finds what is at a path now, as far as its folders are there.
 async fn find(tx: &mut Tx, root: NodeId, path: &NodePath) -> Result<Option<Node>, HubError> {
-    let (name, folders) = path
-        .split_last()
-        .ok_or_else(|| HubError::invalid("path", "a file needs a name"))?;
+    // A form sends its name after its bytes: until then its path is empty.
+    let Some((name, folders)) = path.split_last() else {
+        return Ok(None);
+    };
     let mut at = root;
     for folder in folders.names() {
         match tx.child(at, folder).await? {
@@ -613,13 +447,6 @@ fn check_conflict(on_conflict: OnConflict, current: Option<&Node>) -> Result<(),
             Err(HubError::NameTaken(node.name.to_string()))
         }
         _ => Ok(()),
-    }
-}
-
-const fn md5_of(taken: &Taken) -> Option<[u8; 16]> {
-    match taken {
-        Taken::Inline { md5, .. } => *md5,
-        Taken::Stored { written, .. } => written.md5,
     }
 }
 

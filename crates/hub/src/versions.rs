@@ -64,8 +64,9 @@ impl Hub {
                 digest: old.digest,
                 media_type: old.media_type,
                 origin: Origin::Restore,
+                at_ms: now,
             };
-            let node = hub.overwrite(&mut tx, &actor, found.node, write, now).await?;
+            let node = hub.overwrite(&mut tx, &actor, found.node, write).await?;
             tx.commit().await?;
             Ok(node)
         })

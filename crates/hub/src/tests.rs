@@ -1,0 +1,7 @@
+//! Every operation on real rows and bytes: on SQLite, and on PostgreSQL when `CUMULI_TEST_POSTGRES` names a
+//! server.
+
+mod accounts;
+mod database;
+mod harness;
+mod sessions;

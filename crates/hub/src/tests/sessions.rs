@@ -1,0 +1,1 @@
+//! Signing in and out, tokens, app passwords, and the limits on guesses.
