@@ -15,15 +15,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => DatabaseUrl::sqlite(folder.path().join("catalog.db")),
     };
     let secs = arguments.next().map_or(Ok(3), |secs| secs.parse())?;
-    println!("{:<12} {:>8} {:>10} {:>10} {:>12}", "durability", "writers", "tx/s", "tx/flush", "flush");
+    println!(
+        "{:<12} {:>8} {:>10} {:>10} {:>12}",
+        "durability", "writers", "tx/s", "tx/flush", "flush"
+    );
     for durability in [Durability::Full, Durability::UnsafeNone] {
         for writers in [1, 8, 64] {
-            let catalog = Catalog::open(Options { durability, ..Options::new(url.clone()) }).await?;
+            let catalog = Catalog::open(Options {
+                durability,
+                ..Options::new(url.clone())
+            })
+            .await?;
             catalog.migrate().await?;
             let (rate, stats) = measure(&catalog, writers, Duration::from_secs(secs)).await?;
             let shared = stats.commits as f64 / stats.flushes as f64;
             let flush = stats.flush_latency;
-            println!("{:<12} {writers:>8} {rate:>10.0} {shared:>10.1} {flush:>12.1?}", format!("{durability:?}"));
+            println!(
+                "{:<12} {writers:>8} {rate:>10.0} {shared:>10.1} {flush:>12.1?}",
+                format!("{durability:?}")
+            );
         }
     }
     Ok(())
