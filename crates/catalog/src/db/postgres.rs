@@ -114,7 +114,9 @@ fn unreachable_server(server: &Server, error: deadpool_postgres::PoolError) -> O
     }
     // The reason comes from a TLS library whose errors are not told apart by type here.
     let hint = match reason.contains("certificate") {
-        true => " (if an authority of your own signed it, name its file in the address: ?sslrootcert=/path/ca.pem)",
+        true => {
+            " (if an authority of your own signed it, name its file in the address: ?sslrootcert=/path/ca.pem)"
+        }
         false => "",
     };
     OpenError::because(
