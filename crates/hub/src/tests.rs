@@ -3,5 +3,6 @@
 
 mod accounts;
 mod database;
+mod guesses;
 mod harness;
 mod sessions;
