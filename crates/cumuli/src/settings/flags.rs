@@ -63,7 +63,7 @@ fn texts(matches: &ArgMatches, rows: impl Iterator<Item = &'static Row>) -> Vec<
 }
 
 macro_rules! flags {
-    ($($flags:ident from $rows:ident;)*) => {$(
+    ($($flags:ident from $rows:ident, global $is_global:literal;)*) => {$(
         impl FromArgMatches for $flags {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
                 Ok(Self(texts(matches, $rows())))
@@ -77,7 +77,7 @@ macro_rules! flags {
 
         impl Args for $flags {
             fn augment_args(command: Command) -> Command {
-                command.args($rows().filter_map(arg))
+                command.args($rows().filter_map(arg).map(|arg| arg.global($is_global)))
             }
 
             fn augment_args_for_update(command: Command) -> Command {
@@ -88,6 +88,7 @@ macro_rules! flags {
 }
 
 flags! {
-    AllFlags from all;
-    PlaceFlags from places;
+    AllFlags from all, global false;
+    // May stand before or after the name of a command below: `user list --data x`.
+    PlaceFlags from places, global true;
 }

@@ -227,6 +227,16 @@ fn a_slip_in_the_name_of_the_data_folder_makes_nothing() {
     for (arguments, code, words) in [
         (&["fsck"][..], 1, "there is no data folder ./nowhere"),
         (&["user", "list"], 1, "there is no data folder ./nowhere"),
+        (
+            &["user", "list", "--data", "./void"],
+            1,
+            "there is no data folder ./void",
+        ),
+        (
+            &["user", "--data", "./void", "list"],
+            1,
+            "there is no data folder ./void",
+        ),
         (&["token", "invite"], 1, "there is no data folder ./nowhere"),
         (&["doctor"], 0, "there is no ./nowhere yet"),
     ] {
