@@ -1,11 +1,13 @@
 //! The real program on data of its own: started, killed, started again, and spoken to.
 
 mod database;
+mod dice;
 mod http;
 mod process;
 
 pub use database::Engine;
-pub use http::Client;
+pub use dice::{Content, Dice, sha256};
+pub use http::{Client, Reply};
 pub use process::{Outcome, PATIENCE, program};
 
 use std::path::PathBuf;
@@ -136,6 +138,11 @@ impl Server {
         self.running.as_ref().expect("the server runs").logs()
     }
 
+    /// The address at which it answers.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Host and port, for a plain connection.
     pub fn host(&self) -> &str {
         self.address.strip_prefix("http://").unwrap()
@@ -164,6 +171,26 @@ impl Server {
             .await;
         assert!(added.is_success(), "{added:?}");
         self.sign_in(email, &password).await
+    }
+
+    /// The same person at the address that the server has now.
+    pub fn again(&self, client: &Client) -> Client {
+        client.at(&self.address)
+    }
+
+    /// Another node on the same database, with a data folder of its own. Both need the same
+    /// `SECRET_KEY` and `UPLOAD_FOLDER`, which the first one was started with.
+    pub async fn another_node(&self) -> Self {
+        let mut node = Self {
+            running: None,
+            settings: self.settings.clone(),
+            open_files: self.open_files,
+            folder: tempfile::tempdir().unwrap(),
+            address: String::new(),
+            _database: Database::Sqlite,
+        };
+        node.restart().await;
+        node
     }
 
     /// Signs in.

@@ -6,6 +6,9 @@
 mod architecture;
 mod commands;
 mod connections;
+mod drill;
 mod harness;
+mod races;
+mod seeds;
 mod serving;
 mod settings;

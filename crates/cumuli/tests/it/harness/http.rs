@@ -44,6 +44,20 @@ impl Client {
         self.token = Some(token.to_owned());
     }
 
+    /// The same person at another address.
+    pub fn at(&self, base: &str) -> Self {
+        let token = self.token.clone();
+        Self {
+            token,
+            ..Self::new(base)
+        }
+    }
+
+    /// The token that it sends.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("somebody signed in")
+    }
+
     /// A request to be added to and sent with [`Client::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
@@ -69,6 +83,14 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(self.request(Method::DELETE, path)).await
     }
 
     pub async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
