@@ -97,6 +97,11 @@ impl Shutdown {
         self.draining.cancelled().await;
     }
 
+    /// A token that is cancelled when the end begins.
+    pub fn token(&self) -> CancellationToken {
+        self.draining.child_token()
+    }
+
     /// Begins the end at the first SIGTERM or SIGINT, and cuts at the second. Runs until dropped.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
 
-/// Jobs that one node does at once: one of each kind of chore, so that a long one holds up no other.
+/// Jobs that one node does at once unless it is told otherwise: one of each kind of chore, so that a
+/// long one holds up no other.
 const WORKERS: usize = 4;
 /// How often to see which chores are due.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
@@ -27,6 +28,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(20);
 pub struct Runner {
     hub: Hub,
     worker: String,
+    workers: usize,
     pub(crate) renew_every: Duration,
 }
 
@@ -36,8 +38,16 @@ impl Runner {
         Self {
             hub,
             worker: worker.into(),
+            workers: WORKERS,
             renew_every: RENEW_EVERY,
         }
+    }
+
+    /// The same runner doing at most `count` jobs at once; at least one.
+    #[must_use]
+    pub fn with_workers(mut self, count: usize) -> Self {
+        self.workers = count.max(1);
+        self
     }
 
     /// Runs until `stop` is cancelled. Jobs in hand are then put down, and are due again at once.
@@ -60,7 +70,7 @@ impl Runner {
                     OUTAGE
                 }
             };
-            let has_room = in_hand.len() < WORKERS;
+            let has_room = in_hand.len() < self.workers;
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(ended) = in_hand.join_next(), if !in_hand.is_empty() => report(ended),
@@ -84,14 +94,14 @@ impl Runner {
             self.hub.schedule_upkeep().await?;
             *upkeep_at = Instant::now() + UPKEEP_EVERY;
         }
-        let room = WORKERS - in_hand.len();
+        let room = self.workers - in_hand.len();
         if room > 0 {
             for lease in self.hub.lease_jobs(&self.worker, count(room)).await? {
                 in_hand.spawn(self.attempt(lease, stop).run());
             }
         }
         let most = LOOK_EVERY.min(upkeep_at.saturating_duration_since(Instant::now()));
-        if in_hand.len() == WORKERS {
+        if in_hand.len() == self.workers {
             return Ok(most);
         }
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
@@ -107,7 +117,7 @@ impl Runner {
         let stop = CancellationToken::new();
         let mut tries = 0;
         loop {
-            let leases = self.hub.lease_jobs(&self.worker, count(WORKERS)).await?;
+            let leases = self.hub.lease_jobs(&self.worker, count(self.workers)).await?;
             if leases.is_empty() {
                 return Ok(tries);
             }

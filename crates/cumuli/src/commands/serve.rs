@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use catalog::Engine;
 use hub::Hub;
+use sync_run::Runner;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use web::WebConfig;
@@ -77,11 +78,12 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
         .setup_code
         .take()
         .map(|code| forget_when_used(code, opened.hub.clone(), &shutdown));
+    let jobs = run_jobs(settings, &opened.hub, &shutdown);
     let ended = listen::serve(main, router, limits, shutdown.clone()).await;
 
     notify::tell(State::Stopping);
     shutdown.begin();
-    for task in [Some(tidying), side, code].into_iter().flatten() {
+    for task in [Some(tidying), side, code, jobs].into_iter().flatten() {
         task.await?;
     }
     opened.close().await;
@@ -91,6 +93,18 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
         Ended::Cut(count) => tracing::warn!(count, "ended; connections were cut"),
     }
     Ok(())
+}
+
+/// Does background jobs until the end begins; what is in hand is then put down and due again.
+fn run_jobs(settings: &Settings, hub: &Hub, shutdown: &Shutdown) -> Option<JoinHandle<()>> {
+    let workers = usize::try_from(settings.workers)
+        .ok()
+        .filter(|count| *count > 0)?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = format!("{}:{}", host.trim(), std::process::id());
+    let runner = Runner::new(hub.clone(), name).with_workers(workers);
+    let stop = shutdown.token();
+    Some(tokio::spawn(async move { runner.run(stop).await }))
 }
 
 fn web_config(settings: &Settings, metrics: &Metrics) -> WebConfig {

@@ -235,7 +235,7 @@ settings! {
         scrub_every: Option<Duration> = "CUMULI_SCRUB_EVERY", kinds::DURATION_OR_FOREVER,
             default "7d", "30d";
         /// Background jobs at a time on this node; `0` leaves them to other nodes.
-        workers: u32 = "CUMULI_WORKERS", kinds::WORKERS, default "2", "4";
+        workers: u32 = "CUMULI_WORKERS", kinds::WORKERS, default "4", "2";
         /// UNSAFE: acknowledges what is not on the disk yet, so that a power cut loses it. For
         /// benchmarks only; refused in production.
         unsafe_no_flush: bool = "CUMULI_UNSAFE_NO_FLUSH", kinds::BOOL, default "false", "false";

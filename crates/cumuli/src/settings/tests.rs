@@ -122,11 +122,11 @@ fn names_keys_and_flags_are_unique_and_sentences_are_whole() {
 #[test]
 fn flags_win_over_environment_over_dot_env_over_file_over_default() {
     let given = Given::nothing();
-    assert_eq!(given.settings().workers, 2);
+    assert_eq!(given.settings().workers, 4);
     let given = given.file("cumuli.toml", "workers = 3");
     assert_eq!(given.settings().workers, 3);
-    let given = given.file(".env", "CUMULI_WORKERS=4\n");
-    assert_eq!(given.settings().workers, 4);
+    let given = given.file(".env", "CUMULI_WORKERS=7\n");
+    assert_eq!(given.settings().workers, 7);
     let given = given.env("CUMULI_WORKERS", "5");
     assert_eq!(given.settings().workers, 5);
     let given = given.flag("CUMULI_WORKERS", "6");
@@ -136,11 +136,11 @@ fn flags_win_over_environment_over_dot_env_over_file_over_default() {
 #[test]
 fn an_empty_text_means_the_default_and_hides_weaker_sources() {
     let settings = Given::nothing()
-        .file(".env", "CUMULI_WORKERS=4\nB2_ACCESS_KEY=\n")
+        .file(".env", "CUMULI_WORKERS=7\nB2_ACCESS_KEY=\n")
         .env("CUMULI_WORKERS", " ")
         .settings();
 
-    assert_eq!(settings.workers, 2);
+    assert_eq!(settings.workers, 4);
 }
 
 #[test]

@@ -87,6 +87,12 @@ impl Server {
         }
     }
 
+    /// The same server with one more setting from its next start on.
+    pub fn with(mut self, name: &str, text: impl ToString) -> Self {
+        self.settings.push((name.to_owned(), text.to_string()));
+        self
+    }
+
     /// Starts it on the data that it has. From now on it has a new address.
     pub async fn restart(&mut self) {
         assert!(self.running.is_none(), "the server runs");

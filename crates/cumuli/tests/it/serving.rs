@@ -229,6 +229,37 @@ async fn metrics_have_an_address_of_their_own() {
 }
 
 #[tokio::test]
+async fn the_server_does_its_chores_and_a_node_without_workers_leaves_them() {
+    for engine in Engine::all() {
+        let mut server = Server::on(engine).set("CUMULI_WORKERS", "0").start().await;
+        let alice = server.user("alice@example.org").await;
+        let chores = async |client: &crate::harness::Client| {
+            let jobs = client.get("/api/v1/jobs?all=true").await.expect(200).json();
+            let states = jobs["jobs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|job| job["status"].to_string());
+            states.collect::<Vec<_>>()
+        };
+        assert!(chores(&alice).await.is_empty());
+        server.stop().await;
+        let mut server = server.with("CUMULI_WORKERS", "2");
+
+        server.restart().await;
+
+        let alice = server
+            .sign_in("alice@example.org", "alice@example.org has a long password")
+            .await;
+        until(async || {
+            let states = chores(&alice).await;
+            states.len() >= 3 && states.iter().all(|state| state == "\"completed\"")
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn commands_work_beside_the_server() {
     for engine in Engine::all() {
         let server = Server::on(engine).start().await;
