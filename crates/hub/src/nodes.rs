@@ -121,6 +121,15 @@ impl Hub {
         .await
     }
 
+    /// Whether the actor starred a node; `false` for one that is gone.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn is_starred(&self, actor: &Actor, id: NodeId) -> Result<bool, HubError> {
+        let user = access::user(actor)?;
+        Ok(self.read().await?.stars(user, &[id]).await?.contains(&id))
+    }
+
     /// Sets or removes the actor's star on a node.
     ///
     /// # Errors

@@ -148,14 +148,10 @@ pub(crate) async fn change_node(
         on_conflict: body.on_conflict.unwrap_or(Taken::Fail).into(),
         guard: conditions::guard(&headers)?,
     };
-    hub.change_node(&actor, id, change).await?;
-    let info = hub.info(&actor, id).await?;
-    Ok(reply(
-        StatusCode::OK,
-        &info.node,
-        info.is_starred,
-        Some(&info.path),
-    ))
+    // What it did is told, not what is there by now: someone else may have deleted the node meanwhile.
+    let (node, path) = hub.change_node(&actor, id, change).await?;
+    let is_starred = hub.is_starred(&actor, id).await?;
+    Ok(reply(StatusCode::OK, &node, is_starred, Some(&path)))
 }
 
 /// `DELETE /api/v1/nodes/{id}`

@@ -57,15 +57,10 @@ pub(crate) async fn restore_node(
     OptionalJson(body): OptionalJson<RestoreBody>,
 ) -> Result<Response, ApiError> {
     let name = body.name.as_deref().map(name).transpose()?;
-    hub.restore(&actor, id, (body.parent_id.map(|folder| folder.0), name))
-        .await?;
-    let info = hub.info(&actor, id).await?;
-    Ok(reply(
-        StatusCode::OK,
-        &info.node,
-        info.is_starred,
-        Some(&info.path),
-    ))
+    let place = (body.parent_id.map(|folder| folder.0), name);
+    let (node, path) = hub.restore(&actor, id, place).await?;
+    let is_starred = hub.is_starred(&actor, id).await?;
+    Ok(reply(StatusCode::OK, &node, is_starred, Some(&path)))
 }
 
 /// `DELETE /api/v1/trash/{id}`

@@ -107,14 +107,9 @@ pub(crate) async fn restore_version(
     Signed(actor): Signed,
     Path((id, number)): Path<(NodeId, u64)>,
 ) -> Result<Response, ApiError> {
-    hub.restore_version(&actor, id, number).await?;
-    let info = hub.info(&actor, id).await?;
-    Ok(reply(
-        StatusCode::OK,
-        &info.node,
-        info.is_starred,
-        Some(&info.path),
-    ))
+    let node = hub.restore_version(&actor, id, number).await?;
+    let is_starred = hub.is_starred(&actor, id).await?;
+    Ok(reply(StatusCode::OK, &node, is_starred, None))
 }
 
 /// `DELETE /api/v1/files/{id}/versions/{number}`
