@@ -3,6 +3,10 @@
 
 mod accounts;
 mod database;
+mod folders;
 mod guesses;
 mod harness;
+mod quota;
 mod sessions;
+mod uploads;
+mod versions;
