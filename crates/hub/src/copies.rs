@@ -125,7 +125,7 @@ impl Hub {
 
     /// Copies one step's nodes into a folder that is being built; answers the folders among them, each
     /// with its copy.
-    async fn build_children(
+    pub(crate) async fn build_children(
         &self,
         tx: &mut Tx,
         actor: &Actor,
@@ -263,7 +263,7 @@ async fn free_place(tx: &mut Tx, folder: &Found, source: &Node, copy: &Copy) -> 
 }
 
 /// Makes a copy of one node, with its current version, whose blob's use is counted already.
-async fn build(
+pub(crate) async fn build(
     hub: &Hub,
     tx: &mut Tx,
     actor: &Actor,
@@ -326,8 +326,8 @@ async fn build(
 
 /// A folder of a copy that is being built.
 #[derive(Clone, Copy)]
-struct Built {
-    id: NodeId,
+pub(crate) struct Built {
+    pub(crate) id: NodeId,
     space: SpaceId,
     /// Levels below it, at the most, as far as is known.
     height: u32,

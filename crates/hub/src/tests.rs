@@ -2,11 +2,13 @@
 //! server.
 
 mod accounts;
+mod copies;
 mod database;
 mod folders;
 mod guesses;
 mod harness;
 mod quota;
 mod sessions;
+mod trash;
 mod uploads;
 mod versions;
