@@ -3,7 +3,10 @@
 use model::{Actor, Email, Role, User, UserId, UserState};
 
 use crate::accounts::{check_new_password, text};
-use crate::{Hub, HubError, INSTANCE, access};
+use crate::{Hub, HubError, INSTANCE, Part, access, cursors};
+
+/// Largest quota: what both databases count to.
+const QUOTA_BYTES: u64 = i64::MAX as u64;
 
 /// What to change about an account. What is not given stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,7 +28,29 @@ pub struct UserRow {
     pub used_bytes: u64,
 }
 
+/// Accounts, by address.
+pub type UserPage = model::Page<UserRow>;
+
 impl Hub {
+    /// Lists accounts in pages, by address.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Invalid` (cursor).
+    pub async fn user_page(&self, actor: &Actor, part: Part) -> Result<UserPage, HubError> {
+        const SCOPE: &str = "users";
+        access::admin(actor)?;
+        let after: String = match &part.cursor {
+            Some(cursor) => cursors::open(self.keys(), SCOPE, cursor)?,
+            None => String::new(),
+        };
+        let mut items = self.users(actor, &after, part.limit + 1).await?;
+        let has_more = items.len() > part.limit as usize;
+        items.truncate(part.limit as usize);
+        let last = items.last().filter(|_| has_more);
+        let next = last.map(|row| cursors::seal(self.keys(), SCOPE, &row.user.email.as_str()));
+        Ok(UserPage { items, next })
+    }
+
     /// Lists accounts after the address `after`, at most `limit`.
     ///
     /// # Errors
@@ -83,7 +108,7 @@ impl Hub {
     /// Changes an account. Disabling it ends its sessions at once; its files stay.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `Conflict` (the last administrator).
+    /// `Forbidden`, `NotFound`, `Invalid` (the quota), `Conflict` (the last administrator).
     pub async fn change_user(
         &self,
         actor: &Actor,
@@ -91,6 +116,14 @@ impl Hub {
         change: UserChange,
     ) -> Result<UserRow, HubError> {
         access::admin(actor)?;
+        if change
+            .quota_bytes
+            .flatten()
+            .is_some_and(|bytes| bytes > QUOTA_BYTES)
+        {
+            let problem = format!("a quota holds {QUOTA_BYTES} bytes at the most");
+            return Err(HubError::invalid("quota_bytes", problem));
+        }
         let hub = self.clone();
         self.to_end(async move {
             let mut tx = hub.write().await?;

@@ -46,7 +46,7 @@ use tokio_util::task::TaskTracker;
 
 pub use access::FolderRef;
 pub use accounts::{Me, Registration, Signup};
-pub use admin::{UserChange, UserRow};
+pub use admin::{UserChange, UserPage, UserRow};
 pub use app_passwords::NewAppPassword;
 pub use changes::{Feed, JournalPage};
 pub use config::{Config, PasswordCost, SignupMode};

@@ -29,6 +29,9 @@ struct Claims {
     sid: SessionId,
     iat: i64,
     exp: i64,
+    /// We never set it; who does means it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
 }
 
 /// What an access token says.
@@ -48,6 +51,7 @@ pub(crate) fn access(keys: &Keys, instance: &str, access: Access, now: Millis, l
         sid: access.session,
         iat: issued,
         exp: issued + i64::from(lifetime_secs),
+        nbf: None,
     };
     let header = Header {
         typ: Some(ACCESS_TYPE.to_owned()),
@@ -74,8 +78,8 @@ pub(crate) fn check_access(keys: &Keys, instance: &str, token: &str, now: Millis
     let skew = i64::try_from(SKEW_SECS).ok()?;
     let now_secs = now.0.div_euclid(1000);
     let claims = data.claims;
-    let is_current =
-        claims.exp.saturating_add(skew) > now_secs && claims.iat.saturating_sub(skew) <= now_secs;
+    let begins = claims.nbf.map_or(claims.iat, |nbf| nbf.max(claims.iat));
+    let is_current = claims.exp.saturating_add(skew) > now_secs && begins.saturating_sub(skew) <= now_secs;
     let is_access = data.header.typ.as_deref() == Some(ACCESS_TYPE);
     (is_current && is_access).then_some(Access {
         user: claims.sub,
