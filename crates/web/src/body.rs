@@ -36,14 +36,18 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
         ),
         None => None,
     };
-    let mut digest = None;
+    let mut digests = Vec::new();
     for name in ["repr-digest", "content-digest"] {
-        if let Some(value) = text(headers, name)? {
-            digest = structured(value, name)?.or(digest);
+        for value in texts(headers, name)? {
+            digests.extend(structured(value, name)?);
         }
     }
-    if let Some(value) = text(headers, "digest")? {
-        digest = old_digest(value)?.or(digest);
+    for value in texts(headers, "digest")? {
+        digests.extend(old_digest(value)?);
+    }
+    let digest = digests.first().copied();
+    if digests.iter().any(|other| Some(*other) != digest) {
+        return Err(malformed("the headers announce two digests; one body has one"));
     }
     let md5 = match text(headers, "content-md5")? {
         Some(value) => Some(decode::<16>(value, "Content-MD5")?),
@@ -60,17 +64,19 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
 
 /// `sha-256=:…:` among others (RFC 9530 section 2). Other algorithms are for other readers.
 fn structured(value: &str, name: &str) -> Result<Option<[u8; 32]>, ApiError> {
+    let mut digest = None;
     for member in value.split(',') {
-        let Some((algorithm, encoded)) = member.trim().split_once('=') else {
-            return Err(malformed(format!("{name} looks like sha-256=:<base64>:")));
-        };
+        let (algorithm, encoded) = member
+            .trim()
+            .split_once('=')
+            .and_then(|(algorithm, rest)| Some((algorithm, rest.strip_prefix(':')?.strip_suffix(':')?)))
+            .filter(|(algorithm, _)| !algorithm.is_empty())
+            .ok_or_else(|| malformed(format!("{name} looks like sha-256=:<base64>:")))?;
         if algorithm.eq_ignore_ascii_case("sha-256") {
-            let inner = encoded.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
-            let inner = inner.ok_or_else(|| malformed(format!("{name} looks like sha-256=:<base64>:")))?;
-            return decode::<32>(inner, name).map(Some);
+            digest = Some(decode::<32>(encoded, name)?);
         }
     }
-    Ok(None)
+    Ok(digest)
 }
 
 /// `SHA-256=…` among others (RFC 3230, which RFC 9530 replaced).
@@ -95,13 +101,20 @@ fn decode<const N: usize>(encoded: &str, name: &str) -> Result<[u8; N], ApiError
     bytes.ok_or_else(|| malformed(format!("{name} does not hold {N} bytes in base64")))
 }
 
+/// A header that can be there once.
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ApiError> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    value
-        .to_str()
-        .map(Some)
+    let values = texts(headers, name)?;
+    match values[..] {
+        [] => Ok(None),
+        [value] => Ok(Some(value)),
+        _ => Err(malformed(format!("there are two headers {name}"))),
+    }
+}
+
+fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Result<Vec<&'a str>, ApiError> {
+    let values = headers.get_all(name).iter().map(|value| value.to_str());
+    values
+        .collect::<Result<_, _>>()
         .map_err(|_| malformed(format!("{name} holds characters that it may not hold")))
 }
 

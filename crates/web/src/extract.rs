@@ -9,7 +9,8 @@ use http::header;
 use http_body_util::{BodyExt, Limited};
 use hub::FolderRef;
 use model::{NodeId, limits};
-use serde::de::DeserializeOwned;
+use serde::de::value::StringDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use crate::problem::{self, ApiError, Extra, Problem};
@@ -119,6 +120,14 @@ fn too_long() -> ApiError {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Serde would take a list for an object, field by field in the order of our source.
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    if !is_object && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        let detail = "the body is a JSON object";
+        return Err(Problem::new(problem::INVALID, detail)
+            .field("body", detail)
+            .into());
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         let is_shape = error.classify() == serde_json::error::Category::Data;
@@ -196,6 +205,20 @@ pub(crate) fn limit(limit: Option<u32>) -> Result<u32, ApiError> {
         Some(0) => Err(Problem::new(problem::MALFORMED, "limit: a page holds at least one item").into()),
         Some(limit) => Ok(limit.min(limits::PAGE_ITEMS)),
     }
+}
+
+/// One of a few words in a JSON body. Serde alone would take `{"word": null}` for it too.
+pub(crate) fn word<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(StringDeserializer::new(String::deserialize(deserializer)?))
+}
+
+/// The same, or `null`.
+pub(crate) fn optional_word<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| T::deserialize(StringDeserializer::new(text)))
+        .transpose()
 }
 
 /// A field that a JSON body may leave out, or set to `null`, with different meanings.

@@ -38,8 +38,9 @@ pub(crate) fn of(said: &str, name: &NodeName) -> String {
 }
 
 fn is_media_type(text: &str) -> bool {
+    // RFC 6838 section 4.2.
     let is_token = |part: &str| {
-        !part.is_empty()
+        part.starts_with(|first: char| first.is_ascii_alphanumeric())
             && part
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))

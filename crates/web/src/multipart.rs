@@ -1,7 +1,14 @@
 //! Uploads as forms (RFC 7578): the file streams to the store as it comes, whatever part comes first.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::BoxError;
+use axum::body::BodyDataStream;
 use axum::extract::Request;
-use futures_util::TryStreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header;
 use hub::{Expected, FolderRef, Hub, HubError, Staged, Stored, Upload, UploadPlace};
 use model::{Actor, BodyError, ByteStream, Guard, NodeName, NodePath, OnConflict, Origin};
@@ -15,6 +22,10 @@ use crate::problem::{self, ApiError, Extra, Problem};
 const MOST_PARTS: usize = 32;
 /// Longest text part.
 const TEXT_BYTES: u64 = 8 * 1024;
+/// What may come between two parts, headers included: the parser gathers it in memory.
+const BETWEEN_BYTES: usize = 64 * 1024;
+/// Room while a part is read, which has bounds of its own.
+const UNBOUNDED: usize = usize::MAX;
 
 /// A form that has come in whole.
 pub(crate) struct Form {
@@ -29,6 +40,36 @@ struct Fields {
     path: Option<NodePath>,
     on_conflict: OnConflict,
     providers: Vec<&'static str>,
+}
+
+/// What may still come before a part begins.
+type Room = Arc<AtomicUsize>;
+
+/// More came between two parts than may.
+#[derive(Debug)]
+struct TooMuchBetween;
+
+impl fmt::Display for TooMuchBetween {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("64 KiB came in which no part of the form began")
+    }
+}
+
+impl std::error::Error for TooMuchBetween {}
+
+/// The body of a form, which breaks off when there is no room left.
+fn bounded(body: BodyDataStream, room: Room) -> impl Stream<Item = Result<Bytes, BoxError>> {
+    body.map(move |chunk| {
+        let left = room.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(TooMuchBetween.into());
+        }
+        let chunk = chunk.map_err(BoxError::from)?;
+        if left != UNBOUNDED {
+            room.store(left.saturating_sub(chunk.len()), Ordering::Relaxed);
+        }
+        Ok(chunk)
+    })
 }
 
 /// The file part: its bytes are durable, its place is not known yet.
@@ -77,12 +118,13 @@ pub(crate) async fn receive(
         limits = limits.for_field(name, TEXT_BYTES);
     }
     let constraints = Constraints::new().size_limit(limits);
-    let body = request.into_body().into_data_stream();
-    let mut form = Multipart::with_constraints(body, boundary, constraints);
+    let room = Room::new(AtomicUsize::new(BETWEEN_BYTES));
+    let body = bounded(request.into_body().into_data_stream(), Arc::clone(&room));
+    let form = Multipart::with_constraints(body, boundary, constraints);
     // Without a name the place cannot be checked yet; the root can always be asked for its quota.
     let mut fields = Fields::default();
     let mut file: Option<FilePart> = None;
-    let outcome = read_parts(hub, actor, &mut form, (&mut fields, &mut file)).await;
+    let outcome = read_parts((hub, actor), (form, room), (&mut fields, &mut file)).await;
     match (outcome, file) {
         (Ok(()), Some(file)) => match build(hub, fields, &file, (guard, origin)) {
             Ok(upload) => Ok(Form {
@@ -105,13 +147,17 @@ pub(crate) async fn receive(
 }
 
 async fn read_parts(
-    hub: &Hub,
-    actor: &Actor,
-    form: &mut Multipart<'static>,
+    (hub, actor): (&Hub, &Actor),
+    (mut form, room): (Multipart<'static>, Room),
     (fields, file): (&mut Fields, &mut Option<FilePart>),
 ) -> Result<(), ApiError> {
     let mut count = 0;
-    while let Some(field) = form.next_field().await.map_err(broken)? {
+    loop {
+        room.store(BETWEEN_BYTES, Ordering::Relaxed);
+        let Some(field) = form.next_field().await.map_err(broken)? else {
+            return Ok(());
+        };
+        room.store(UNBOUNDED, Ordering::Relaxed);
         count += 1;
         if count > MOST_PARTS {
             return Err(malformed("a form has 32 parts at the most"));
@@ -130,7 +176,6 @@ async fn read_parts(
             _ => read_text(fields, &name, field).await?,
         }
     }
-    Ok(())
 }
 
 async fn read_file(
@@ -165,7 +210,8 @@ async fn read_file(
 }
 
 async fn read_text(fields: &mut Fields, name: &str, field: Field<'static>) -> Result<(), ApiError> {
-    let text = field.text().await.map_err(broken)?;
+    let bytes = field.bytes().await.map_err(broken)?;
+    let text = String::from_utf8(bytes.into()).map_err(|_| malformed("a text part is not UTF-8"))?;
     match name {
         "folder_id" if text.is_empty() => {}
         "folder_id" => {
@@ -257,6 +303,12 @@ fn broken(error: multer::Error) -> ApiError {
                 .with(Extra::Close)
                 .into()
         }
+        multer::Error::StreamReadFailed(error) if error.is::<TooMuchBetween>() => {
+            Problem::new(problem::TOO_LARGE, error.to_string())
+                .with(Extra::Close)
+                .into()
+        }
+        multer::Error::StreamReadFailed(_) => malformed("the body ended early"),
         error => Problem::new(problem::MALFORMED, format!("the form is broken: {error}"))
             .with(Extra::Close)
             .into(),

@@ -16,9 +16,10 @@ use crate::problem::{self, ApiError, Extra, Problem};
 use crate::ranges::{self, Wanted};
 use crate::{disposition, media};
 
-/// Marks a reply that is sent as it is stored: never compressed on the way.
+/// Marks a reply that is never compressed: stored content, and secrets, whose letters could be told
+/// from the length that they are packed to (BREACH).
 #[derive(Clone, Copy)]
-pub(crate) struct Stored;
+pub(crate) struct AsItIs;
 
 /// What stored content may do in a browser that opens it: nothing.
 const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'self'";
@@ -69,7 +70,7 @@ pub(crate) async fn content(
         Wanted::Many(parts) => many(hub, download, parts, show)?,
     };
     describe(response.headers_mut(), download, show);
-    response.extensions_mut().insert(Stored);
+    response.extensions_mut().insert(AsItIs);
     Ok(response)
 }
 

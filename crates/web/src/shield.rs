@@ -12,7 +12,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::problem::{self, Extra, Problem};
-use crate::replies::Stored;
+use crate::replies::AsItIs;
 use crate::{Web, trace};
 
 /// What our own pages may do: load what this server serves, and nothing else.
@@ -31,7 +31,7 @@ const COMPRESSED_FROM: u64 = 1024;
 
 /// Puts the layers around the routes, the outermost last.
 pub(crate) fn wrap(routes: Router<Web>, web: &Web) -> Router<Web> {
-    routes
+    let routes = routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(no_such_method)
         .layer(
@@ -39,9 +39,14 @@ pub(crate) fn wrap(routes: Router<Web>, web: &Web) -> Router<Web> {
                 .quality(CompressionLevel::Fastest)
                 .compress_when(Compressible),
         )
+        .layer(CatchPanicLayer::custom(panicked));
+    let routes = match web.config.cors_origins.as_slice() {
+        [] => routes,
+        origins => routes.layer(cors(origins)),
+    };
+    // Around all that replies: what it says needs the headers that protect too.
+    routes
         .layer(middleware::from_fn_with_state(web.clone(), protect))
-        .layer(cors(&web.config.cors_origins))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(trace::request))
 }
 
@@ -71,9 +76,12 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 
 /// Other sites' pages may call the API where the settings say so: with tokens, never with cookies.
 fn cors(origins: &[String]) -> CorsLayer {
-    let origins = origins
-        .iter()
-        .filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok());
+    let origins = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let origins = origins.iter().map(|origin| origin.trim_end_matches('/'));
+        AllowOrigin::list(origins.filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
     let exposed = [
         "etag",
         "content-disposition",
@@ -83,7 +91,7 @@ fn cors(origins: &[String]) -> CorsLayer {
         "x-request-id",
     ];
     CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
+        .allow_origin(origins)
         .allow_methods([
             Method::GET,
             Method::HEAD,
@@ -127,9 +135,11 @@ async fn protect(State(web): State<Web>, request: Request, next: Next) -> Respon
         NO_FEATURES,
     );
     set(headers, header::X_FRAME_OPTIONS, "DENY");
-    if is_api {
-        set(headers, header::CACHE_CONTROL, "no-store");
-    }
+    set(
+        headers,
+        header::CACHE_CONTROL,
+        if is_api { "no-store" } else { "no-cache" },
+    );
     if web.config.is_https() {
         set(headers, header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
@@ -149,12 +159,24 @@ fn refuse(request: &Request) -> Option<Problem> {
         );
         return Some(Problem::new(kind, "an address holds 8192 bytes at the most").with(Extra::Close));
     }
+    if !is_encoded(request.uri().path()) {
+        let detail = "in an address, two hexadecimal digits follow each `%`";
+        return Some(Problem::new(problem::MALFORMED, detail));
+    }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() || (host.is_none() && request.uri().host().is_none()) {
         return Some(Problem::new(problem::MALFORMED, "a request names one host").with(Extra::Close));
     }
     None
+}
+
+/// Whether a path is percent-encoded as RFC 3986 section 2.1 has it: then it has one meaning.
+fn is_encoded(path: &str) -> bool {
+    path.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// JSON and our own pages are compressed, long enough ones; stored content and tokens never are.
@@ -166,7 +188,7 @@ impl Predicate for Compressible {
     where
         B: http_body::Body,
     {
-        if response.extensions().get::<Stored>().is_some()
+        if response.extensions().get::<AsItIs>().is_some()
             || response.headers().contains_key(header::SET_COOKIE)
         {
             return false;

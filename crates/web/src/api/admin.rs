@@ -3,13 +3,13 @@
 use axum::Json as Reply;
 use axum::extract::State;
 use http::StatusCode;
-use hub::{Hub, UserChange};
+use hub::{Hub, Part, UserChange};
 use model::{Role, UserId, UserState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::views::{UserView, time};
-use crate::extract::{Json, Path, Query, given, limit};
+use crate::extract::{Json, Path, Query, given, limit, optional_word};
 use crate::problem::ApiError;
 use crate::sessions::Signed;
 
@@ -20,7 +20,7 @@ pub(crate) struct UsersQuery {
     /// Accounts at the most: 1 to 1000, 100 when left out.
     #[param(minimum = 1)]
     limit: Option<u32>,
-    /// `next_cursor` of the page before: an address.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct NewUserBody {
     #[serde(default)]
     full_name: Option<String>,
     /// `user` (default) or `admin`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     role: Option<RoleWord>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct NewUserBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserBody {
     /// Its role.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     role: Option<RoleWord>,
     /// `true` closes it and ends its sessions; its files stay.
     #[serde(default)]
@@ -105,15 +105,14 @@ pub(crate) async fn list_users(
     Signed(actor): Signed,
     Query(query): Query<UsersQuery>,
 ) -> Result<Reply<UserList>, ApiError> {
-    let limit = limit(query.limit)?;
-    let rows = hub
-        .users(&actor, query.cursor.as_deref().unwrap_or_default(), limit)
-        .await?;
-    let last = rows.last().filter(|_| rows.len() == limit as usize);
-    let next_cursor = last.map(|row| row.user.email.to_string());
+    let part = Part {
+        limit: limit(query.limit)?,
+        cursor: query.cursor,
+    };
+    let page = hub.user_page(&actor, part).await?;
     Ok(Reply(UserList {
-        users: rows.into_iter().map(UserView::from).collect(),
-        next_cursor,
+        users: page.items.into_iter().map(UserView::from).collect(),
+        next_cursor: page.next,
     }))
 }
 

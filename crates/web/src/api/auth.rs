@@ -6,7 +6,7 @@ use axum::Json as Reply;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use hub::{Hub, Registration, SignupMode};
+use hub::{Hub, Registration, SignIn, SignupMode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,6 +14,7 @@ use super::views::{MeView, TokenView};
 use crate::WebConfig;
 use crate::extract::Json;
 use crate::problem::ApiError;
+use crate::replies::AsItIs;
 use crate::sessions::{From, Signed, set_cookie};
 
 /// Someone who wants an account.
@@ -98,7 +99,7 @@ pub(crate) async fn register(
         invite: body.invite,
     };
     let sign_in = hub.register(registration, &peer).await?;
-    Ok((StatusCode::CREATED, Reply(TokenView::from(sign_in))).into_response())
+    Ok(tokens(StatusCode::CREATED, sign_in))
 }
 
 /// `GET /auth/signup`
@@ -130,10 +131,9 @@ pub(crate) async fn login(
     State(hub): State<Hub>,
     From(peer): From,
     Json(body): Json<LoginBody>,
-) -> Result<Reply<TokenView>, ApiError> {
-    Ok(Reply(
-        hub.log_in(&body.email, &body.password, &peer).await?.into(),
-    ))
+) -> Result<Response, ApiError> {
+    let sign_in = hub.log_in(&body.email, &body.password, &peer).await?;
+    Ok(tokens(StatusCode::OK, sign_in))
 }
 
 /// `POST /auth/refresh`
@@ -144,8 +144,15 @@ pub(crate) async fn login(
 pub(crate) async fn refresh(
     State(hub): State<Hub>,
     Json(body): Json<RefreshBody>,
-) -> Result<Reply<TokenView>, ApiError> {
-    Ok(Reply(hub.refresh(&body.refresh_token).await?.into()))
+) -> Result<Response, ApiError> {
+    let sign_in = hub.refresh(&body.refresh_token).await?;
+    Ok(tokens(StatusCode::OK, sign_in))
+}
+
+fn tokens(status: StatusCode, sign_in: SignIn) -> Response {
+    let mut response = (status, Reply(TokenView::from(sign_in))).into_response();
+    response.extensions_mut().insert(AsItIs);
+    response
 }
 
 /// `POST /auth/logout`

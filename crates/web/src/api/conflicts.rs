@@ -6,7 +6,7 @@ use hub::HubError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::extract::{Json, Path, Query};
+use crate::extract::{Json, Path, Query, word};
 use crate::problem::ApiError;
 use crate::sessions::Signed;
 
@@ -53,6 +53,7 @@ pub(crate) enum Policy {
 #[allow(dead_code)]
 pub(crate) struct ResolveBody {
     /// `last-write`, `keep-both` or `manual`.
+    #[serde(deserialize_with = "word")]
     policy: Policy,
     /// For the record.
     #[serde(default)]

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::nodes::{Taken, name, path, reply};
 use super::views::NodeView;
-use crate::extract::{Folder, Json, Path};
+use crate::extract::{Folder, Json, Path, optional_word};
 use crate::problem::{self, ApiError, Problem};
 use crate::sessions::Signed;
 
@@ -31,7 +31,7 @@ pub(crate) struct FolderBody {
     #[schema(example = "Papers/2026/November")]
     path: Option<String>,
     /// When the name is taken: `fail` (default) or `keep_both`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     #[schema(value_type = Option<String>, example = "fail")]
     on_conflict: Option<Taken>,
 }

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::views::NodeView;
 use crate::conditions;
-use crate::extract::{Folder, Json, OptionalJson, Path, Query};
+use crate::extract::{Folder, Json, OptionalJson, Path, Query, optional_word};
 use crate::problem::{self, ApiError, Problem};
 use crate::sessions::Signed;
 
@@ -30,7 +30,7 @@ pub(crate) struct NodeBody {
     #[schema(value_type = Option<String>, example = "root")]
     parent_id: Option<Folder>,
     /// When the name is taken: `fail` (default) or `keep_both`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     #[schema(value_type = Option<String>, example = "fail")]
     on_conflict: Option<Taken>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct CopyBody {
     #[serde(default)]
     name: Option<String>,
     /// When the name is taken: `keep_both` (default) or `fail`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     #[schema(value_type = Option<String>, example = "keep_both")]
     on_conflict: Option<Taken>,
 }
