@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod architecture;
+mod bad_input;
 mod commands;
 mod connections;
 mod drill;
 mod harness;
+mod people;
 mod races;
 mod seeds;
 mod serving;
 mod settings;
+mod wire;
