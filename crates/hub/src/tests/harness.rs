@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -14,7 +14,10 @@ use model::{
     Actor, ByteStream, Clock, Guard, Millis, Node, NodeId, NodeKind, NodeName, OnConflict, Order, Origin,
     Sort, SortKey,
 };
+use proptest::strategy::Strategy;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::database::Database;
@@ -67,6 +70,33 @@ pub(crate) async fn on_each_engine_with(set: impl Fn(&mut Config), test: impl As
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// Checks random cases on each engine, each with a user of its own, and shrinks one that fails. Needs a
+/// runtime of several threads.
+pub(crate) async fn for_cases<S: Strategy>(
+    count: u32,
+    cases: S,
+    check: impl AsyncFn(&TestHub, Actor, S::Value),
+) {
+    on_each_engine(async |t| {
+        let config = proptest::test_runner::Config {
+            failure_persistence: None,
+            max_shrink_iters: 500,
+            ..proptest::test_runner::Config::with_cases(count)
+        };
+        let mut runner = TestRunner::new(config);
+        let made = AtomicU32::new(0);
+        let run = |case| {
+            let name = format!("user{}", made.fetch_add(1, Ordering::Relaxed));
+            Handle::current().block_on(async { check(&t, t.user(&name).await, case).await });
+            Ok(())
+        };
+        if let Err(failure) = tokio::task::block_in_place(|| runner.run(&cases, run)) {
+            panic!("{failure}");
+        }
+    })
+    .await;
 }
 
 impl TestHub {
