@@ -65,6 +65,7 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, mut item) in paths {
         for operation in operations(&mut item) {
             add_refusals(operation, &path);
+            name_by_purpose(operation);
         }
         // The router's way to write "the rest of the path" is not the document's.
         document.paths.paths.insert(path.replace("{*", "{"), item);
@@ -109,6 +110,16 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .filter_map(Option::as_mut)
+}
+
+/// A handler's first line of documentation is its address, which the document says anyway; what it
+/// does follows, and its first sentence is what a list of operations should show.
+fn name_by_purpose(operation: &mut Operation) {
+    if let Some(text) = &operation.description {
+        let end = text.find(['.', ';', ':']).unwrap_or(text.len());
+        let sentence = text[..end].split_whitespace().collect::<Vec<_>>().join(" ");
+        operation.summary = Some(sentence);
+    }
 }
 
 /// Adds the refusals that follow from what an operation takes.
