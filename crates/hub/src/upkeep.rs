@@ -3,7 +3,7 @@
 //! Each goes in small transactions and may be cut anywhere: the next run goes on.
 
 use catalog::{Entry, VersionMark};
-use content::ContentError;
+use content::{ContentError, Listed};
 use model::{Blob, BlobState, BodyError, ChangeKind, JobKind, Millis, NodeId, Place, Progress, Version};
 
 use crate::jobs::{Keep, Lease};
@@ -93,7 +93,7 @@ impl Hub {
                 let Some(last) = keys.last() else { break };
                 after = Some(last.key.clone());
                 let mut tx = self.read().await?;
-                for listed in keys.iter().filter(|listed| listed.modified_ms < cutoff) {
+                for listed in keys.iter().filter(|listed| last_sign_of(listed) < cutoff) {
                     if !tx.is_key_used(backend.name(), &listed.key).await? {
                         backend.remove(&listed.key).await?;
                         done.removed += 1;
@@ -449,6 +449,17 @@ impl Upkept {
             ..self
         }
     }
+}
+
+/// When something last happened to a stored blob, by the store's clock or by that of the node that began
+/// it, whichever is later: one of them may be wrong, and bytes that still wait for their row must stay.
+fn last_sign_of(listed: &Listed) -> Millis {
+    // A key ends with the blob's id, and an id begins with 48 bits of the time.
+    let id = listed.key.rsplit('/').next().unwrap_or_default();
+    let begun = id
+        .get(..12)
+        .and_then(|digits| i64::from_str_radix(digits, 16).ok());
+    listed.modified_ms.max(Millis(begun.unwrap_or(0)))
 }
 
 /// Whether the stored bytes are gone or wrong, which trying again does not change.

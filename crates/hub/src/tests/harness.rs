@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -72,31 +72,31 @@ pub(crate) async fn on_each_engine_with(set: impl Fn(&mut Config), test: impl As
     }
 }
 
-/// Checks random cases on each engine, each with a user of its own, and shrinks one that fails. Needs a
-/// runtime of several threads.
+/// Checks random cases, each on a fresh hub over each engine, and shrinks one that fails. Needs a runtime of
+/// several threads.
 pub(crate) async fn for_cases<S: Strategy>(
     count: u32,
     cases: S,
     check: impl AsyncFn(&TestHub, Actor, S::Value),
-) {
-    on_each_engine(async |t| {
-        let config = proptest::test_runner::Config {
-            failure_persistence: None,
-            max_shrink_iters: 500,
-            ..proptest::test_runner::Config::with_cases(count)
-        };
-        let mut runner = TestRunner::new(config);
-        let made = AtomicU32::new(0);
-        let run = |case| {
-            let name = format!("user{}", made.fetch_add(1, Ordering::Relaxed));
-            Handle::current().block_on(async { check(&t, t.user(&name).await, case).await });
-            Ok(())
-        };
-        if let Err(failure) = tokio::task::block_in_place(|| runner.run(&cases, run)) {
-            panic!("{failure}");
-        }
-    })
-    .await;
+) where
+    S::Value: Clone,
+{
+    let config = proptest::test_runner::Config {
+        failure_persistence: None,
+        max_shrink_iters: 500,
+        ..proptest::test_runner::Config::with_cases(count)
+    };
+    let mut runner = TestRunner::new(config);
+    let run = |case: S::Value| {
+        Handle::current().block_on(on_each_engine(async |t| {
+            let who = t.user("alice").await;
+            check(&t, who, case.clone()).await;
+        }));
+        Ok(())
+    };
+    if let Err(failure) = tokio::task::block_in_place(|| runner.run(&cases, run)) {
+        panic!("{failure}");
+    }
 }
 
 impl TestHub {
