@@ -152,6 +152,27 @@ pub async fn send(host: &str, request: &Request) -> Reply {
     parse(&came, request.method == "HEAD")
 }
 
+/// Sends a request and reads the head of a reply that does not end by itself.
+pub async fn head(host: &str, request: &Request) -> Reply {
+    let mut stream = TcpStream::connect(host).await.expect("the server accepts");
+    stream
+        .write_all(&request.bytes())
+        .await
+        .expect("the server reads");
+    let mut came = Vec::new();
+    let reading = async {
+        while split(&came).is_none() {
+            if stream.read_buf(&mut came).await.expect("the server replies") == 0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("the head comes");
+    parse(&came, false)
+}
+
 fn parse(came: &[u8], is_head: bool) -> Reply {
     let Some((head, rest)) = split(came) else {
         return Reply::default();

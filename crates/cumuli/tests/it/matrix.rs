@@ -1,0 +1,364 @@
+//! Every route and everybody: what each answers to whom, with nothing left out. The routes come from
+//! the server's own document; a route without a row here, or a row without a route, fails.
+
+mod policy;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::bad_input::missing_protection;
+use crate::harness::Engine;
+use crate::people::{Forger, Person, Town, now_secs};
+use crate::wire::{self, Request};
+use policy::{About, Body, POLICY, Row};
+
+/// Who asks, in the order of the answers in a row.
+const WHO: [&str; 7] = [
+    "nobody",
+    "another person",
+    "the owner",
+    "an administrator",
+    "an expired token",
+    "a token that was logged out",
+    "an app password",
+];
+
+/// The methods that a route could have.
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
+];
+
+/// The people of a matrix and what they prove themselves with.
+struct Stage {
+    town: Town,
+    expired: String,
+    revoked: String,
+    app: String,
+    count: u32,
+}
+
+impl Stage {
+    async fn on(engine: Engine) -> Self {
+        let mut town = Town::on(engine).await;
+        let revoked = town.alice.access.clone();
+        town.alice
+            .send(Request::new("POST", "/auth/logout"))
+            .await
+            .expect(204);
+        town.alice.log_in().await;
+        let forger = Forger::new(&town.alice.access);
+        let then = now_secs() - 3600;
+        let expired = forger.token(&forger.claims_with(&json!({"iat": then, "exp": then + 900})));
+        let (_, app) = town.alice.app_password("matrix").await;
+        Self {
+            town,
+            expired,
+            revoked,
+            app,
+            count: 0,
+        }
+    }
+
+    /// The person behind one of [`WHO`]; the owner for those who are nobody any more.
+    fn person(&self, who: usize) -> &Person {
+        match who {
+            1 => &self.town.bob,
+            3 => &self.town.admin,
+            _ => &self.town.alice,
+        }
+    }
+
+    fn proven(&self, who: usize, request: Request) -> Request {
+        match who {
+            0 => request,
+            4 => request.bearer(&self.expired),
+            5 => request.bearer(&self.revoked),
+            6 => request.header("Authorization", self.app.clone()),
+            _ => request.bearer(&self.person(who).access),
+        }
+    }
+
+    /// Makes what a row is about, as its owner, and names it for the row's templates.
+    async fn made(&mut self, row: &Row, who: usize) -> BTreeMap<&'static str, String> {
+        self.count += 1;
+        let n = self.count;
+        let asker = self.person(who);
+        let mut names = BTreeMap::from([
+            ("fresh", format!("fresh{n}")),
+            ("email", asker.email.clone()),
+            ("password", asker.password.clone()),
+            ("name", format!("fresh{n}")),
+            (
+                "path",
+                if row.path.starts_with("/assets") {
+                    "index.html".to_owned()
+                } else {
+                    format!("fresh{n}")
+                },
+            ),
+            ("file", "index.html".to_owned()),
+        ]);
+        let alice = &self.town.alice;
+        let node = |id: &str| format!("/api/v1/nodes/{id}");
+        match row.about {
+            About::Nothing => {}
+            About::File => drop(names.insert("id", alice.file(&format!("file{n}"), b"one").await)),
+            About::Folder => drop(names.insert("id", alice.folder(&format!("folder{n}")).await)),
+            About::Version => {
+                let id = alice.file(&format!("file{n}"), b"one").await;
+                alice.file(&format!("file{n}"), b"two").await;
+                names.extend([("id", id), ("number", "1".to_owned())]);
+            }
+            About::Trashed => {
+                let id = alice.file(&format!("file{n}"), b"one").await;
+                alice.send(Request::new("DELETE", &node(&id))).await.expect(204);
+                names.insert("id", id);
+            }
+            About::Job => {
+                let form = upload("root", &format!("file{n}"));
+                let job = alice.send(form).await.expect(201).field("job_id");
+                names.extend([("id", job.clone()), ("job_id", job)]);
+            }
+            About::Session => {
+                let other = wire::send(self.town.server.host(), &alice.log_in_request())
+                    .await
+                    .expect(200);
+                let sid = Forger::new(&other.field("access_token")).claims["sid"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                names.extend([("id", sid), ("refresh", other.field("refresh_token"))]);
+            }
+            About::AppPassword => drop(names.insert("id", alice.app_password("one").await.0)),
+            About::Owner => drop(names.insert("user_id", alice.id.clone())),
+            About::User => {
+                let body = json!({"email": format!("user{n}@example.org"), "password": "correct horse"});
+                let made = self
+                    .town
+                    .admin
+                    .send(Request::post("/api/v1/admin/users", &body))
+                    .await
+                    .expect(201);
+                names.insert("id", made.field("user_id"));
+            }
+        }
+        names
+    }
+}
+
+/// A form that uploads a file into a folder.
+fn upload(folder: &str, name: &str) -> Request {
+    let part =
+        |head: &str, body: &str| format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{body}\r\n");
+    let parts =
+        part("name=\"folder_id\"", folder) + &part(&format!("name=\"file\"; filename=\"{name}\""), "x");
+    Request::new("POST", "/api/v1/upload")
+        .header("Content-Type", "multipart/form-data; boundary=x")
+        .body(format!("{parts}--x--\r\n"))
+}
+
+/// A template with its `{names}` filled in.
+fn filled(template: &str, names: &BTreeMap<&'static str, String>) -> String {
+    let mut text = template.to_owned();
+    for (name, value) in names {
+        text = text.replace(&format!("{{{name}}}"), value);
+    }
+    text
+}
+
+fn request(row: &Row, names: &BTreeMap<&'static str, String>) -> Request {
+    let target = filled(row.path, names) + &filled(row.query, names);
+    let request = Request::new(row.method, &target);
+    match row.body {
+        Body::None => request,
+        Body::Bytes => request.body("content"),
+        Body::Json(template) => request.text_json(filled(template, names)),
+        Body::Form => upload(&names["id"], &names["fresh"]),
+    }
+}
+
+/// The paths of the server's document, each with its methods.
+async fn documented(town: &Town) -> BTreeMap<String, BTreeMap<String, Value>> {
+    let document = town.send(&Request::get("/openapi.json")).await.expect(200).json();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let methods = |item: &Value| {
+        let methods = item.as_object().unwrap().iter();
+        methods
+            .map(|(method, operation)| (method.to_uppercase(), operation.clone()))
+            .collect()
+    };
+    paths.map(|(path, item)| (path.clone(), methods(item))).collect()
+}
+
+#[tokio::test]
+async fn every_route_has_a_row_and_every_row_a_route() {
+    let town = Town::on(Engine::Sqlite).await;
+    let mut routes = BTreeSet::new();
+    for (path, methods) in documented(&town).await {
+        for (method, operation) in methods {
+            let row = POLICY
+                .iter()
+                .find(|row| (row.method, row.path) == (method.as_str(), path.as_str()));
+            // `{}` in a list of ways to prove oneself means: none is needed.
+            let is_public = operation["security"] == json!([{}]);
+            let needs_none = row.map(|row| row.answers[0] != 401);
+            assert_eq!(
+                needs_none,
+                Some(is_public),
+                "{method} {path}: no row, or the document is wrong"
+            );
+            routes.insert((method, path.clone()));
+        }
+    }
+    let rows: BTreeSet<_> = POLICY
+        .iter()
+        .map(|row| (row.method.to_owned(), row.path.to_owned()))
+        .collect();
+    assert_eq!(rows, routes);
+    assert_eq!(rows.len(), POLICY.len(), "two rows for one route");
+}
+
+/// Asks as everybody, those who are to be refused first; tells what is wrong with the answers.
+async fn ask(stage: &mut Stage, row: &Row) -> Vec<String> {
+    let mut cells = Vec::new();
+    for (who, expected) in row.answers.into_iter().enumerate() {
+        let names = stage.made(row, who).await;
+        cells.push((expected, who, stage.proven(who, request(row, &names))));
+    }
+    cells.sort_by_key(|(expected, ..)| *expected < 400);
+    let before = stage.town.state().await;
+    let mut after = None;
+    let mut wrong = Vec::new();
+    for (expected, who, request) in cells {
+        if expected < 400 && after.is_none() {
+            after = Some(stage.town.state().await);
+        }
+        let reply = match row.path {
+            "/api/v1/events" => wire::head(stage.town.server.host(), &request).await,
+            _ => stage.town.send(&request).await,
+        };
+        if reply.status != expected {
+            let text = reply.text();
+            wrong.push(format!(
+                "by {}: {} instead of {expected} ({text})",
+                WHO[who], reply.status
+            ));
+        }
+        let faults = missing_protection(&reply).into_iter();
+        wrong.extend(faults.map(|fault| format!("by {}: {fault}", WHO[who])));
+        if row.ends_session && reply.status < 300 {
+            match who {
+                1 => stage.town.bob.log_in().await,
+                2 => stage.town.alice.log_in().await,
+                3 => stage.town.admin.log_in().await,
+                _ => wrong.push(format!("{} ended a session that is not there", WHO[who])),
+            }
+        }
+    }
+    let after = match after {
+        Some(after) => after,
+        None => stage.town.state().await,
+    };
+    if after != before {
+        wrong.push(format!("who was refused changed {before} into {after}"));
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn every_route_answers_everybody_as_its_row_says() {
+    for engine in Engine::all() {
+        let mut stage = Stage::on(engine).await;
+        let mut wrong = Vec::new();
+        for row in POLICY {
+            let faults = ask(&mut stage, row).await.into_iter();
+            wrong.extend(faults.map(|fault| format!("{} {} {fault}", row.method, row.path)));
+        }
+        assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn what_the_document_does_not_have_is_not_there() {
+    let town = Town::on(Engine::Sqlite).await;
+    let mut wrong = Vec::new();
+    for (path, methods) in documented(&town).await {
+        let mut allowed: BTreeSet<&str> = methods.keys().map(String::as_str).collect();
+        if allowed.contains("GET") {
+            allowed.insert("HEAD");
+        }
+        let target = path.replace(['{', '}'], "");
+        for method in METHODS.iter().filter(|method| !allowed.contains(**method)) {
+            let reply = town.admin.send(Request::new(method, &target)).await;
+            let allow: BTreeSet<&str> = reply.header("allow").split(',').map(str::trim).collect();
+            if reply.status != 405 || allow != allowed {
+                wrong.push(format!(
+                    "{method} {path}: {} with Allow: {allow:?}, not {allowed:?}",
+                    reply.status
+                ));
+            }
+        }
+    }
+    for guess in GUESSES {
+        for method in ["GET", "POST", "PUT", "DELETE"] {
+            let reply = town.admin.send(Request::new(method, guess)).await;
+            if reply.status != 404 {
+                wrong.push(format!("{method} {guess}: {}", reply.status));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// Where others keep what we must not have, or not yet.
+const GUESSES: [&str; 48] = [
+    "/api",
+    "/api/",
+    "/api/v1",
+    "/api/v1/",
+    "/api/v2/files",
+    "/v1/files",
+    "/files",
+    "/admin",
+    "/api/v1/admin",
+    "/api/v1/admin/",
+    "/api/v1/admin/settings",
+    "/api/v1/admin/logs",
+    "/api/v1/admin/jobs",
+    "/api/v1/admin/spaces",
+    "/api/v1/users",
+    "/api/v1/users/me",
+    "/users",
+    "/api/v1/spaces",
+    "/api/v1/shares",
+    "/api/v1/links",
+    "/s/x",
+    "/share/x",
+    "/api/v1/blobs",
+    "/blob/x",
+    "/api/v1/config",
+    "/api/v1/settings",
+    "/api/v1/debug",
+    "/debug",
+    "/debug/pprof",
+    "/actuator",
+    "/actuator/env",
+    "/env",
+    "/.env",
+    "/status",
+    "/healthz/x",
+    "/metrics/x",
+    "/setup",
+    "/auth",
+    "/auth/",
+    "/auth/reset",
+    "/auth/token",
+    "/auth/users",
+    "/auth/google",
+    "/graphql",
+    "/dav",
+    "/dav/",
+    "/remote.php/dav",
+    "/api/v1/uploads/tus",
+];

@@ -1,0 +1,228 @@
+//! The table: each route, what it is about, and its answer to each who may ask.
+
+/// A route and its answers, in the order of `WHO`.
+pub struct Row {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub query: &'static str,
+    pub about: About,
+    pub body: Body,
+    pub answers: [u16; 7],
+    /// Whether who asks must sign in again afterwards.
+    pub ends_session: bool,
+}
+
+/// What a request is about. It belongs to the owner and is made afresh for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    Nothing,
+    File,
+    Folder,
+    Version,
+    Trashed,
+    Job,
+    Session,
+    AppPassword,
+    /// The owner's account.
+    Owner,
+    /// An account of nobody in particular.
+    User,
+}
+
+/// What a request carries; `{names}` in it are filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    None,
+    Bytes,
+    Json(&'static str),
+    Form,
+}
+
+use About::{AppPassword, File, Folder, Job, Nothing, Owner, Session, Trashed, User, Version};
+use Body::{Bytes, Form, Json};
+
+/// The same for everybody.
+const fn all(status: u16) -> [u16; 7] {
+    [status; 7]
+}
+
+/// For everybody who proves who they are: it is about their own.
+const fn signed(status: u16) -> [u16; 7] {
+    [401, status, status, status, 401, 401, status]
+}
+
+/// The same, but not for a program with an app password.
+const fn in_person(status: u16) -> [u16; 7] {
+    [401, status, status, status, 401, 401, 403]
+}
+
+/// For the owner; for others it does not exist.
+const fn own(status: u16) -> [u16; 7] {
+    [401, 404, status, 404, 401, 401, status]
+}
+
+/// The same, but not for a program with an app password.
+const fn own_in_person(status: u16) -> [u16; 7] {
+    [401, 404, status, 404, 401, 401, 403]
+}
+
+/// For the owner and for administrators.
+const fn watched(status: u16) -> [u16; 7] {
+    [401, 404, status, status, 401, 401, status]
+}
+
+/// For administrators.
+const fn admins(status: u16) -> [u16; 7] {
+    [401, 403, 403, status, 401, 401, 403]
+}
+
+const fn row(method: &'static str, path: &'static str, about: About, answers: [u16; 7]) -> Row {
+    Row {
+        method,
+        path,
+        query: "",
+        about,
+        body: Body::None,
+        answers,
+        ends_session: false,
+    }
+}
+
+impl Row {
+    const fn with(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    const fn query(mut self, query: &'static str) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn ends_session(mut self) -> Self {
+        self.ends_session = true;
+        self
+    }
+}
+
+const LOG_IN: Body = Json(r#"{"email":"{email}","password":"{password}"}"#);
+
+/// The table.
+pub const POLICY: &[Row] = &[
+    // Accounts and signing in.
+    row("POST", "/auth/register", Nothing, all(201)).with(Json(
+        r#"{"email":"{fresh}@example.org","password":"correct horse"}"#,
+    )),
+    row("GET", "/auth/signup", Nothing, all(200)),
+    row("POST", "/auth/login", Nothing, all(200)).with(LOG_IN),
+    row("POST", "/auth/refresh", Session, all(200)).with(Json(r#"{"refresh_token":"{refresh}"}"#)),
+    row("POST", "/auth/logout", Nothing, in_person(204)).ends_session(),
+    row("POST", "/auth/logout-everywhere", Nothing, in_person(204)).ends_session(),
+    row("POST", "/auth/password", Nothing, in_person(204)).with(Json(
+        r#"{"current_password":"{password}","new_password":"{password}"}"#,
+    )),
+    row("POST", "/auth/session", Nothing, all(200)).with(LOG_IN),
+    row("DELETE", "/auth/session", Nothing, in_person(204)).ends_session(),
+    // Other people's drives, of which none is configured.
+    row("GET", "/auth/google/start", Nothing, signed(409)),
+    row("GET", "/auth/google/callback", Nothing, all(409)),
+    row("GET", "/auth/google/status/{user_id}", Owner, own(200)),
+    row("GET", "/api/v1/providers", Nothing, signed(200)),
+    // One's own account.
+    row("GET", "/api/v1/me", Nothing, signed(200)),
+    row("PATCH", "/api/v1/me", Nothing, in_person(200)).with(Json(r#"{"full_name":"{fresh}"}"#)),
+    row("GET", "/api/v1/sessions", Nothing, in_person(200)),
+    row("DELETE", "/api/v1/sessions/{id}", Session, own_in_person(204)),
+    row("GET", "/api/v1/app-passwords", Nothing, in_person(200)),
+    row("POST", "/api/v1/app-passwords", Nothing, in_person(201)).with(Json(r#"{"label":"{fresh}"}"#)),
+    row(
+        "DELETE",
+        "/api/v1/app-passwords/{id}",
+        AppPassword,
+        own_in_person(204),
+    ),
+    // Folders and files by their ids.
+    row("GET", "/api/v1/nodes/{id}", File, own(200)),
+    row("PATCH", "/api/v1/nodes/{id}", File, own(200)).with(Json(r#"{"name":"{fresh}"}"#)),
+    row("DELETE", "/api/v1/nodes/{id}", Folder, own(204)),
+    row("POST", "/api/v1/nodes/{id}/copy", Folder, own(201)),
+    row("PUT", "/api/v1/nodes/{id}/star", File, own(204)),
+    row("DELETE", "/api/v1/nodes/{id}/star", File, own(204)),
+    row("GET", "/api/v1/resolve", Nothing, signed(200)).query("?path=/"),
+    row("POST", "/api/v1/folders", Folder, own(201)).with(Json(r#"{"parent_id":"{id}","name":"{fresh}"}"#)),
+    row("GET", "/api/v1/folders/{id}", Folder, own(200)),
+    row("GET", "/api/v1/folders/{id}/children", Folder, own(200)),
+    row("GET", "/api/v1/starred", Nothing, signed(200)),
+    row("GET", "/api/v1/recent", Nothing, signed(200)),
+    row("GET", "/api/v1/search", Folder, own(200)).query("?folder={id}"),
+    // Contents.
+    row("POST", "/api/v1/upload", Folder, own(201)).with(Form),
+    row("PUT", "/api/v1/folders/{id}/files/{name}", Folder, own(201)).with(Bytes),
+    row("PUT", "/api/v1/paths/{path}", Nothing, signed(201)).with(Bytes),
+    row("GET", "/api/v1/files", Nothing, signed(200)),
+    row("GET", "/api/v1/files/{id}", File, own(200)).query("?download=true"),
+    row("DELETE", "/api/v1/files/{id}", File, own(204)),
+    row("GET", "/api/v1/files/{id}/content", File, own(200)),
+    row("HEAD", "/api/v1/files/{id}/content", File, own(200)),
+    row("PUT", "/api/v1/files/{id}/content", File, own(200)).with(Bytes),
+    row("GET", "/api/v1/files/{id}/versions", File, own(200)),
+    row(
+        "DELETE",
+        "/api/v1/files/{id}/versions/{number}",
+        Version,
+        own(204),
+    ),
+    row(
+        "GET",
+        "/api/v1/files/{id}/versions/{number}/content",
+        Version,
+        own(200),
+    ),
+    row(
+        "HEAD",
+        "/api/v1/files/{id}/versions/{number}/content",
+        Version,
+        own(200),
+    ),
+    row(
+        "POST",
+        "/api/v1/files/{id}/versions/{number}/restore",
+        Version,
+        own(200),
+    ),
+    // The trash.
+    row("GET", "/api/v1/trash", Nothing, signed(200)),
+    row("DELETE", "/api/v1/trash", Nothing, signed(204)),
+    row("POST", "/api/v1/trash/{id}/restore", Trashed, own(200)),
+    row("DELETE", "/api/v1/trash/{id}", Trashed, own(204)),
+    // What happened, and what is being done.
+    row("GET", "/api/v1/changes", Nothing, signed(200)),
+    row("GET", "/api/v1/events", Nothing, signed(200)),
+    row("GET", "/api/v1/status/{job_id}", Job, watched(200)),
+    row("GET", "/api/v1/jobs", Nothing, signed(200)),
+    row("GET", "/api/v1/jobs/{id}", Job, watched(200)),
+    // The job has ended: it can be seen, and neither called off nor tried again.
+    row("POST", "/api/v1/jobs/{id}/cancel", Job, watched(409)),
+    row("POST", "/api/v1/jobs/{id}/retry", Job, watched(409)),
+    row("GET", "/api/v1/conflicts", Nothing, signed(200)),
+    row("GET", "/api/v1/conflicts/{id}", File, signed(404)),
+    row("POST", "/api/v1/conflicts/{id}/resolve", File, signed(404)).with(Json(r#"{"policy":"manual"}"#)),
+    // Accounts of others.
+    row("GET", "/api/v1/admin/users", Nothing, admins(200)),
+    row("POST", "/api/v1/admin/users", Nothing, admins(201)).with(Json(
+        r#"{"email":"{fresh}@example.org","password":"correct horse"}"#,
+    )),
+    row("PATCH", "/api/v1/admin/users/{id}", User, admins(200)).with(Json(r#"{"disabled":true}"#)),
+    row("POST", "/api/v1/admin/invites", Nothing, admins(201)),
+    // The server itself.
+    row("GET", "/health", Nothing, all(200)),
+    row("GET", "/health/ready", Nothing, all(200)),
+    row("GET", "/metrics", Nothing, admins(200)),
+    row("GET", "/openapi.json", Nothing, all(200)),
+    row("GET", "/docs", Nothing, all(200)),
+    row("GET", "/docs/{file}", Nothing, all(200)),
+    row("GET", "/redoc", Nothing, all(200)),
+    row("GET", "/redoc/{file}", Nothing, all(200)),
+    row("GET", "/", Nothing, all(200)),
+    row("GET", "/assets/{path}", Nothing, all(200)),
+];
