@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use model::{Millis, Node, NodeId, NodeKind, NodeName, Order, Sort, SortKey, SpaceId, UserId};
 
+use crate::CatalogError;
 use crate::db::{Tx, Value};
 use crate::nodes::{NODE, NODE_FROM, kind_code, read_node};
-use crate::{CatalogError, signed};
 
 /// A place in a listing: the sort value and row number of the item before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,15 @@ pub enum Whereabouts {
     Hidden,
 }
 
+/// A list that is sorted by a column, and by row number where that is equal.
+struct SortedList<'a> {
+    /// Which nodes, with the first parameters.
+    condition: &'a str,
+    params: Vec<Value>,
+    column: &'a str,
+    order: Order,
+}
+
 impl Tx {
     /// Returns the folders or the files in a folder after `after`, at most `limit`.
     pub async fn children(
@@ -51,128 +60,120 @@ impl Tx {
         folder: NodeId,
         kind: NodeKind,
         sort: Sort,
-        (after, limit): (Option<&Mark>, u32),
+        part: (Option<&Mark>, u32),
     ) -> Result<Vec<(Node, Mark)>, CatalogError> {
-        let column = match sort.key {
-            SortKey::Name => "n.name_key",
-            SortKey::Modified => "n.modified_ms",
-            SortKey::Size => "n.size_bytes",
+        let list = SortedList {
+            condition: "n.parent_id = $1 AND n.kind = $2",
+            params: vec![Value::id(folder.as_bytes()), kind_code(kind).into()],
+            column: match sort.key {
+                SortKey::Name => "n.name_key",
+                SortKey::Modified => "n.modified_ms",
+                SortKey::Size => "n.size_bytes",
+            },
+            order: sort.order,
         };
-        let (than, direction) = match sort.order {
-            Order::Ascending => (">", "ASC"),
-            Order::Descending => ("<", "DESC"),
-        };
-        let mut params = vec![
-            Value::id(folder.as_bytes()),
-            kind_code(kind).into(),
-            i64::from(limit).into(),
-        ];
-        let resume = match after {
-            Some(mark) => {
-                params.push(mark.value.to_value());
-                params.push(mark.row_no.into());
-                format!("AND ({column}, n.row_no) {than} ($4, $5)")
-            }
-            None => String::new(),
-        };
-        let sql = format!(
-            "SELECT {NODE}, n.name_key
-             FROM {NODE_FROM}
-             WHERE n.parent_id = $1 AND n.kind = $2 {resume}
-             ORDER BY {column} {direction}, n.row_no {direction}
-             LIMIT $3"
-        );
-        let rows = self.query(&sql, &params).await?;
-        rows.iter()
-            .map(|row| {
-                let node = read_node(row)?;
-                let value = match sort.key {
-                    SortKey::Name => MarkValue::Text(row.text(19)?),
-                    SortKey::Modified => MarkValue::Number(node.modified_ms.0),
-                    SortKey::Size => MarkValue::Number(signed(node.size_bytes())),
-                };
-                Ok((
-                    node,
-                    Mark {
-                        value,
-                        row_no: row.int(0)?,
-                    },
-                ))
-            })
-            .collect()
+        self.sorted(list, part).await
     }
 
     /// Returns the files of a space, the newest content first, deleted ones among them.
     pub async fn files_by_time(
         &mut self,
         space: SpaceId,
-        (after, limit): (Option<&Mark>, u32),
+        part: (Option<&Mark>, u32),
     ) -> Result<Vec<(Node, Mark)>, CatalogError> {
-        let mut params = vec![Value::id(space.as_bytes()), i64::from(limit).into()];
-        let resume = match after {
-            Some(mark) => {
-                params.push(mark.value.to_value());
-                params.push(mark.row_no.into());
-                "AND (n.modified_ms, n.row_no) < ($3, $4)"
-            }
-            None => "",
+        let list = SortedList {
+            condition: "n.space_id = $1 AND n.kind = 1 AND n.detached = 0",
+            params: vec![Value::id(space.as_bytes())],
+            column: "n.modified_ms",
+            order: Order::Descending,
         };
-        let sql = format!(
-            "SELECT {NODE}
-             FROM {NODE_FROM}
-             WHERE n.space_id = $1 AND n.kind = 1 AND n.detached = 0 {resume}
-             ORDER BY n.modified_ms DESC, n.row_no DESC
-             LIMIT $2"
-        );
-        let rows = self.query(&sql, &params).await?;
-        rows.iter()
-            .map(|row| {
-                let node = read_node(row)?;
-                let mark = Mark {
-                    value: MarkValue::Number(node.modified_ms.0),
-                    row_no: row.int(0)?,
-                };
-                Ok((node, mark))
-            })
-            .collect()
+        self.sorted(list, part).await
     }
 
     /// Returns the tops of the deleted trees of a space, the latest first.
     pub async fn trash(
         &mut self,
         space: SpaceId,
+        part: (Option<&Mark>, u32),
+    ) -> Result<Vec<(Node, Mark)>, CatalogError> {
+        let list = SortedList {
+            condition: "n.space_id = $1 AND n.trashed_ms IS NOT NULL",
+            params: vec![Value::id(space.as_bytes())],
+            column: "n.trashed_ms",
+            order: Order::Descending,
+        };
+        self.sorted(list, part).await
+    }
+
+    /// Returns a part of a sorted list, each node with its place in it.
+    ///
+    /// A part that begins after a mark is asked for in two: first the rest of what equals the mark,
+    /// then what comes after it. SQLite would seek a comparison of both columns by the first alone, and
+    /// step through all that is equal: ten thousand files of one size, page after page.
+    async fn sorted(
+        &mut self,
+        list: SortedList<'_>,
         (after, limit): (Option<&Mark>, u32),
     ) -> Result<Vec<(Node, Mark)>, CatalogError> {
-        let mut params = vec![Value::id(space.as_bytes()), i64::from(limit).into()];
-        let resume = match after {
-            Some(mark) => {
-                params.push(mark.value.to_value());
-                params.push(mark.row_no.into());
-                "AND (n.trashed_ms, n.row_no) < ($3, $4)"
-            }
-            None => "",
+        let Some(mark) = after else {
+            return self.sorted_where(&list, Vec::new(), limit).await;
+        };
+        let than = match list.order {
+            Order::Ascending => ">",
+            Order::Descending => "<",
+        };
+        let equal = vec![
+            ("=", list.column, mark.value.to_value()),
+            (than, "n.row_no", mark.row_no.into()),
+        ];
+        let mut found = self.sorted_where(&list, equal, limit).await?;
+        let missing = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(limit));
+        if missing > 0 {
+            let beyond = vec![(than, list.column, mark.value.to_value())];
+            found.extend(self.sorted_where(&list, beyond, missing).await?);
+        }
+        Ok(found)
+    }
+
+    async fn sorted_where(
+        &mut self,
+        list: &SortedList<'_>,
+        places: Vec<(&str, &str, Value)>,
+        limit: u32,
+    ) -> Result<Vec<(Node, Mark)>, CatalogError> {
+        let SortedList {
+            condition, column, ..
+        } = list;
+        let mut params = list.params.clone();
+        let mut place = String::new();
+        for (compared, column, value) in places {
+            params.push(value);
+            place.push_str(&format!(" AND {column} {compared} ${}", params.len()));
+        }
+        params.push(i64::from(limit).into());
+        let direction = match list.order {
+            Order::Ascending => "ASC",
+            Order::Descending => "DESC",
         };
         let sql = format!(
-            "SELECT {NODE}
+            "SELECT {NODE}, {column}
              FROM {NODE_FROM}
-             WHERE n.space_id = $1 AND n.trashed_ms IS NOT NULL {resume}
-             ORDER BY n.trashed_ms DESC, n.row_no DESC
-             LIMIT $2"
+             WHERE {condition}{place}
+             ORDER BY {column} {direction}, n.row_no {direction}
+             LIMIT ${}",
+            params.len()
         );
         let rows = self.query(&sql, &params).await?;
-        rows.iter()
-            .map(|row| {
-                let node = read_node(row)?;
-                let at_ms = node.trashed.map_or(Millis(0), |trashed| trashed.at_ms);
-                Ok((
-                    node,
-                    Mark {
-                        value: MarkValue::Number(at_ms.0),
-                        row_no: row.int(0)?,
-                    },
-                ))
-            })
-            .collect()
+        let is_text = *column == "n.name_key";
+        let marked = rows.iter().map(|row| {
+            let value = match is_text {
+                true => MarkValue::Text(row.text(19)?),
+                false => MarkValue::Number(row.int(19)?),
+            };
+            let row_no = row.int(0)?;
+            Ok((read_node(row)?, Mark { value, row_no }))
+        });
+        marked.collect()
     }
 
     /// Returns tops of deleted trees of any space that were deleted before `before`, oldest first.

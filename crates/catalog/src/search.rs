@@ -14,6 +14,9 @@ use crate::{CatalogError, signed};
 /// Rows that one look takes in when it is not known beforehand that they fit.
 const LOOK_ROWS: i64 = 10_000;
 
+/// Rows that searches may show: no roots, and nothing that is being built or purged.
+const VISIBLE: &str = "n.name <> '' AND n.detached = 0";
+
 /// What to look for. Everything that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Criteria {
@@ -67,6 +70,33 @@ impl Criteria {
     }
 }
 
+/// One look through a space, from the newest row down.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    criteria: &'a Criteria,
+    limit: u32,
+    /// The space's first row.
+    first: i64,
+    /// The row where the look before ended.
+    before: i64,
+}
+
+impl Look<'_> {
+    /// The first three parameters of every look that goes down to `bottom`.
+    fn params(&self, bottom: i64) -> Vec<Value> {
+        vec![i64::from(self.limit).into(), bottom.into(), self.before.into()]
+    }
+
+    /// What a look that went down to `bottom` found.
+    fn looked(&self, found: Vec<(Node, i64)>, bottom: i64) -> Looked {
+        let next = match found.last() {
+            Some((_, row_no)) if found.len() >= self.limit as usize => Some(*row_no),
+            Some(_) | None => Some(bottom).filter(|bottom| *bottom > self.first),
+        };
+        Looked { found, next }
+    }
+}
+
 impl Tx {
     /// Returns nodes of a space that fit, the newest first, deleted ones among them.
     ///
@@ -80,90 +110,111 @@ impl Tx {
     ) -> Result<Looked, CatalogError> {
         let (first, end) = self.rows_of_space(space).await?;
         let before = before.map_or(end, |before| before.min(end));
-        let bottom = self.bottom(criteria, (first, before)).await?;
-        let mut params = vec![i64::from(limit).into(), bottom.into(), before.into()];
-        let (source, by_name) = self.by_name(space, criteria, &mut params);
-        let filters = filters(criteria, &mut params);
+        let look = Look {
+            criteria,
+            limit,
+            first,
+            before,
+        };
+        match (self.engine(), criteria.has_trigram()) {
+            (Engine::Sqlite, true) => self.look_by_words(look).await,
+            (Engine::Postgres, true) => {
+                // Without the text a plan cannot know how few rows have it: it is made anew each time.
+                self.define("SET LOCAL plan_cache_mode = force_custom_plan")
+                    .await?;
+                // What is frequent fills a page by a short walk, what is rare is gathered by the index.
+                let walked = self.walk(look).await?;
+                match walked.found.len() < limit as usize && walked.next.is_some() {
+                    true => self.look_by_trigrams(space, look).await,
+                    false => Ok(walked),
+                }
+            }
+            (Engine::Sqlite | Engine::Postgres, false) => self.walk(look).await,
+        }
+    }
+
+    /// Tries the rows of a space one after another.
+    async fn walk(&mut self, look: Look<'_>) -> Result<Looked, CatalogError> {
+        let is_each_a_hit = look.criteria.text.is_empty() && !look.criteria.has_filter();
+        let bottom = match is_each_a_hit {
+            true => look.first,
+            false => {
+                let sql = "SELECT row_no FROM nodes
+                     WHERE row_no >= $2 AND row_no < $3
+                     ORDER BY row_no DESC
+                     LIMIT 1 OFFSET $1";
+                let row = self
+                    .first(sql, &[LOOK_ROWS.into(), look.first.into(), look.before.into()])
+                    .await?;
+                row.map_or(Ok(look.first), |row| row.int(0))?
+            }
+        };
+        let mut params = look.params(bottom);
+        let filters = filters(look.criteria, &mut params);
+        let by_name = like(&look.criteria.text, &mut params);
         let sql = format!(
             "SELECT {NODE}
-             FROM {source} LEFT JOIN versions v ON v.node_id = n.id AND v.number = n.version
-             WHERE n.row_no >= $2 AND n.row_no < $3 AND n.name <> '' AND n.detached = 0 {by_name} {filters}
+             FROM {NODE_FROM}
+             WHERE n.row_no >= $2 AND n.row_no < $3 AND {VISIBLE} {by_name} {filters}
              ORDER BY n.row_no DESC
              LIMIT $1"
         );
         let found = rows(self.query(&sql, &params).await?)?;
-        let next = match found.last() {
-            Some((_, row_no)) if found.len() >= limit as usize => Some(*row_no),
-            Some(_) | None => Some(bottom).filter(|bottom| *bottom > first),
-        };
-        Ok(Looked { found, next })
+        Ok(look.looked(found, bottom))
     }
 
-    /// How far down a look goes: to the row with [`LOOK_ROWS`] rows above it that it must try, or to the
-    /// first of the space when an index hands out nothing else than what fits.
-    async fn bottom(
-        &mut self,
-        criteria: &Criteria,
-        (first, before): (i64, i64),
-    ) -> Result<i64, CatalogError> {
-        let is_by_trigram = criteria.has_trigram();
-        let is_each_a_hit = !criteria.has_filter() && (criteria.text.is_empty() || is_by_trigram);
-        let row = match self.engine() {
-            Engine::Sqlite | Engine::Postgres if is_each_a_hit => return Ok(first),
-            Engine::Sqlite if is_by_trigram => {
-                self.first(
-                    "SELECT rowid FROM node_names
-                     WHERE node_names MATCH $4 AND rowid >= $2 AND rowid < $3
-                     ORDER BY rowid DESC
-                     LIMIT 1 OFFSET $1",
-                    &[
-                        LOOK_ROWS.into(),
-                        first.into(),
-                        before.into(),
-                        phrase(&criteria.text).into(),
-                    ],
-                )
-                .await?
-            }
-            // Few or many: PostgreSQL decides which index is cheaper.
-            Engine::Postgres if is_by_trigram => return Ok(first),
-            Engine::Sqlite | Engine::Postgres => {
-                self.first(
-                    "SELECT row_no FROM nodes
-                     WHERE row_no >= $2 AND row_no < $3
-                     ORDER BY row_no DESC
-                     LIMIT 1 OFFSET $1",
-                    &[LOOK_ROWS.into(), first.into(), before.into()],
-                )
-                .await?
+    /// Lets SQLite's full-text engine hand out the rows that have the text, the newest first.
+    async fn look_by_words(&mut self, look: Look<'_>) -> Result<Looked, CatalogError> {
+        let phrase = phrase(&look.criteria.text);
+        let bottom = match look.criteria.has_filter() {
+            false => look.first,
+            true => {
+                let sql = "SELECT m.rowid FROM node_names m
+                     WHERE m.node_names MATCH $4 AND m.rowid >= $2 AND m.rowid < $3
+                     ORDER BY m.rowid DESC
+                     LIMIT 1 OFFSET $1";
+                let params = [
+                    LOOK_ROWS.into(),
+                    look.first.into(),
+                    look.before.into(),
+                    phrase.as_str().into(),
+                ];
+                let row = self.first(sql, &params).await?;
+                row.map_or(Ok(look.first), |row| row.int(0))?
             }
         };
-        row.map_or(Ok(first), |row| row.int(0))
+        let mut params = look.params(bottom);
+        params.push(phrase.into());
+        let filters = filters(look.criteria, &mut params);
+        // Ordered by the number that the index goes by: it stops at the limit.
+        let sql = format!(
+            "SELECT {NODE}
+             FROM node_names m CROSS JOIN nodes n ON n.row_no = m.rowid
+                  LEFT JOIN versions v ON v.node_id = n.id AND v.number = n.version
+             WHERE m.node_names MATCH $4 AND m.rowid >= $2 AND m.rowid < $3 AND {VISIBLE} {filters}
+             ORDER BY m.rowid DESC
+             LIMIT $1"
+        );
+        let found = rows(self.query(&sql, &params).await?)?;
+        Ok(look.looked(found, bottom))
     }
 
-    fn by_name(
-        &self,
-        space: SpaceId,
-        criteria: &Criteria,
-        params: &mut Vec<Value>,
-    ) -> (&'static str, String) {
-        match self.engine() {
-            Engine::Sqlite if criteria.has_trigram() => {
-                params.push(phrase(&criteria.text).into());
-                let at = params.len();
-                // The rows come in the order of the index, newest first, and stop at the limit.
-                let by_name = format!("AND m.node_names MATCH ${at} AND m.rowid >= $2 AND m.rowid < $3");
-                ("node_names m CROSS JOIN nodes n ON n.row_no = m.rowid", by_name)
-            }
-            Engine::Postgres if criteria.has_trigram() => {
-                let by_name = like(&criteria.text, params);
-                params.push(Value::id(space.as_bytes()));
-                // The index holds the space and the name, and knows nothing of row numbers.
-                let by_space = format!("AND n.space_id = ${}", params.len());
-                ("nodes n", format!("{by_space} {by_name}"))
-            }
-            Engine::Sqlite | Engine::Postgres => ("nodes n", like(&criteria.text, params)),
-        }
+    /// Lets PostgreSQL gather all rows that have the text from its index, and sort them.
+    async fn look_by_trigrams(&mut self, space: SpaceId, look: Look<'_>) -> Result<Looked, CatalogError> {
+        let mut params = look.params(look.first);
+        params.push(Value::id(space.as_bytes()));
+        let by_name = like(&look.criteria.text, &mut params);
+        let filters = filters(look.criteria, &mut params);
+        // A sum is in no index, so that the planner does not walk the rows in their order instead.
+        let sql = format!(
+            "SELECT {NODE}
+             FROM {NODE_FROM}
+             WHERE n.space_id = $4 AND n.row_no >= $2 AND n.row_no < $3 AND {VISIBLE} {by_name} {filters}
+             ORDER BY n.row_no + 0 DESC
+             LIMIT $1"
+        );
+        let found = rows(self.query(&sql, &params).await?)?;
+        Ok(look.looked(found, look.first))
     }
 
     /// Returns which children of these folders fit: for a search below a small folder.

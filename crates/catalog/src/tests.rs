@@ -5,6 +5,7 @@ mod groups;
 mod jobs;
 mod migrations;
 mod nodes_apart;
+pub(crate) mod plans;
 mod transactions;
 mod urls;
 mod values;

@@ -1,5 +1,7 @@
 //! Whole trees: copying and purging them piece by piece, out of sight.
 
+use std::collections::BTreeMap;
+
 use model::{BlobId, Millis, Node, NodeId, NodeName, SpaceId};
 
 use crate::db::{Tx, Value};
@@ -115,19 +117,21 @@ impl Tx {
     /// Removes the rows of one node that has no children.
     async fn erase(&mut self, node: NodeId, now: Millis) -> Result<Freed, CatalogError> {
         let id = || Value::id(node.as_bytes());
-        // Blobs in the order of their ids, so that two purges never wait for each other in a ring.
         let rows = self
             .query(
-                "SELECT blob_id, count(*), CAST(sum(size_bytes) AS BIGINT)
-                 FROM versions WHERE node_id = $1 GROUP BY blob_id ORDER BY blob_id",
+                "SELECT blob_id, size_bytes FROM versions WHERE node_id = $1 ORDER BY number",
                 &[id()],
             )
             .await?;
         let mut bytes = 0;
+        // Blobs in the order of their ids, so that two purges never wait for each other in a ring.
+        let mut uses: BTreeMap<BlobId, i64> = BTreeMap::new();
         for row in rows {
-            self.count_uses(BlobId::from_bytes(row.id16(0)?), -row.int(1)?, now)
-                .await?;
-            bytes += count(row.int(2)?);
+            *uses.entry(BlobId::from_bytes(row.id16(0)?)).or_default() += 1;
+            bytes += count(row.int(1)?);
+        }
+        for (blob, uses) in uses {
+            self.count_uses(blob, -uses, now).await?;
         }
         self.execute("DELETE FROM versions WHERE node_id = $1", &[id()])
             .await?;

@@ -178,6 +178,7 @@ impl Hub {
             if looks >= LOOKS && to_skip == 0 {
                 break true;
             }
+            tokio::task::yield_now().await;
         };
         let next = after
             .filter(|_| has_more)
@@ -224,6 +225,7 @@ impl Hub {
             }
             after = last;
             look_rows = LOOK_ROWS;
+            tokio::task::yield_now().await;
         }
         let next = after.map(|place| cursors::seal(self.keys(), &scope, &place));
         Ok(ListingPage { items, next })

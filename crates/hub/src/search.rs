@@ -13,7 +13,7 @@ const SMALL_CHILDREN: u32 = 10_000;
 /// Hits that one look takes in, and looks that one page may take. A page that found too little within
 /// them is short and says where to go on.
 const LOOK_HITS: u32 = 500;
-const LOOKS: usize = 20;
+const LOOKS: usize = 10;
 
 /// What to look for. Everything that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -153,6 +153,8 @@ async fn search_space(
             break;
         }
         most = LOOK_HITS;
+        // SQLite answers on this very thread: others get their turn between two looks.
+        tokio::task::yield_now().await;
     }
     Ok((hits, before))
 }

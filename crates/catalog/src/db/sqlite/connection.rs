@@ -193,6 +193,8 @@ pub(crate) fn query(
     params: &[Value],
     limit: usize,
 ) -> Result<Vec<Row>, CatalogError> {
+    #[cfg(test)]
+    crate::tests::plans::note(connection, sql);
     let mut statement = connection.prepare_cached(sql).map_err(translate)?;
     bind(&mut statement, params)?;
     let columns = statement.column_count();
@@ -228,6 +230,8 @@ fn read(row: &rusqlite::Row<'_>, columns: usize) -> rusqlite::Result<Row> {
 
 /// Runs a statement and returns how many rows it changed.
 pub(crate) fn execute(connection: &Connection, sql: &str, params: &[Value]) -> Result<u64, CatalogError> {
+    #[cfg(test)]
+    crate::tests::plans::note(connection, sql);
     let mut statement = connection.prepare_cached(sql).map_err(translate)?;
     bind(&mut statement, params)?;
     let changed = statement.raw_execute().map_err(translate)?;
