@@ -1,9 +1,11 @@
 //! Blobs: where stored bytes are, how often they are used, and when they were last proven.
 
+use std::collections::HashSet;
+
 use model::{Blob, BlobId, BlobState, Digest, Millis, Place};
 
 use crate::db::{Row, Tx, Value};
-use crate::{CatalogError, count, digest, signed};
+use crate::{CHUNK, CatalogError, count, digest, signed};
 
 const COLUMNS: &str = "id, digest, size_bytes, store, store_key, refs, state, proven_ms";
 
@@ -68,15 +70,24 @@ impl Tx {
         row.as_ref().map(read).transpose()
     }
 
-    /// Whether any blob's bytes are under this key.
-    pub async fn is_key_used(&mut self, store: &str, key: &str) -> Result<bool, CatalogError> {
-        let row = self
-            .first(
-                "SELECT 1 FROM blobs WHERE store_key = $2 AND store = $1 LIMIT 1",
-                &[store.into(), key.into()],
-            )
-            .await?;
-        Ok(row.is_some())
+    /// Which of these keys of a store any blob's bytes are under.
+    pub async fn used_keys(&mut self, store: &str, keys: &[&str]) -> Result<HashSet<String>, CatalogError> {
+        let mut used = HashSet::new();
+        for chunk in keys.chunks(CHUNK) {
+            // Filled up with the last one, so that one statement serves every chunk.
+            let last = chunk[chunk.len() - 1];
+            let mut params: Vec<Value> = vec![store.into()];
+            params.extend((0..CHUNK).map(|at| Value::from(*chunk.get(at).unwrap_or(&last))));
+            let list: Vec<String> = (2..=params.len()).map(|at| format!("${at}")).collect();
+            let sql = format!(
+                "SELECT store_key FROM blobs WHERE store_key IN ({}) AND store = $1",
+                list.join(", ")
+            );
+            for row in self.query(&sql, &params).await? {
+                used.insert(row.text(0)?);
+            }
+        }
+        Ok(used)
     }
 
     /// Counts `uses` more uses of a blob; a negative number gives uses back.

@@ -21,13 +21,18 @@ pub struct Freed {
 impl Tx {
     /// Takes a tree out of sight for good; [`Tx::purge_step`] then frees it.
     pub async fn detach_node(&mut self, node: NodeId, now: Millis) -> Result<(), CatalogError> {
-        self.execute(
+        self.detach_nodes(&[node], now).await
+    }
+
+    async fn detach_nodes(&mut self, nodes: &[NodeId], now: Millis) -> Result<(), CatalogError> {
+        let mut params = vec![now.0.into()];
+        let list = place_holders(&mut params, nodes);
+        let sql = format!(
             "UPDATE nodes
-             SET detached = 2, parent_id = NULL, trashed_ms = NULL, trashed_from = NULL, modified_ms = $2
-             WHERE id = $1",
-            &[Value::id(node.as_bytes()), now.0.into()],
-        )
-        .await?;
+             SET detached = 2, parent_id = NULL, trashed_ms = NULL, trashed_from = NULL, modified_ms = $1
+             WHERE id IN ({list})"
+        );
+        self.execute(&sql, &params).await?;
         Ok(())
     }
 
@@ -96,48 +101,54 @@ impl Tx {
             )
             .await?;
         if rows.is_empty() {
-            return self.erase(node, now).await;
+            return self.erase(&[node], now).await;
         }
-        let mut freed = Freed::default();
+        let (mut folders, mut files) = (Vec::new(), Vec::new());
         for row in rows {
             let child = NodeId::from_bytes(row.id16(0)?);
-            if row.int(1)? == 0 {
-                self.detach_node(child, now).await?;
-            } else {
-                let gone = self.erase(child, now).await?;
-                freed = Freed {
-                    nodes: freed.nodes + gone.nodes,
-                    bytes: freed.bytes + gone.bytes,
-                };
+            match row.int(1)? {
+                0 => folders.push(child),
+                _ => files.push(child),
             }
+        }
+        for chunk in folders.chunks(CHUNK) {
+            self.detach_nodes(chunk, now).await?;
+        }
+        let mut freed = Freed::default();
+        for chunk in files.chunks(CHUNK) {
+            let gone = self.erase(chunk, now).await?;
+            freed = Freed {
+                nodes: freed.nodes + gone.nodes,
+                bytes: freed.bytes + gone.bytes,
+            };
         }
         Ok(freed)
     }
 
-    /// Removes the rows of one node that has no children.
-    async fn erase(&mut self, node: NodeId, now: Millis) -> Result<Freed, CatalogError> {
-        let id = || Value::id(node.as_bytes());
-        let rows = self
-            .query(
-                "SELECT blob_id, size_bytes FROM versions WHERE node_id = $1 ORDER BY number",
-                &[id()],
-            )
-            .await?;
+    /// Removes the rows of nodes that have no children, at most [`CHUNK`].
+    async fn erase(&mut self, nodes: &[NodeId], now: Millis) -> Result<Freed, CatalogError> {
+        let mut ids = Vec::new();
+        let list = place_holders(&mut ids, nodes);
+        let sql = format!("SELECT blob_id, size_bytes FROM versions WHERE node_id IN ({list})");
         let mut bytes = 0;
         // Blobs in the order of their ids, so that two purges never wait for each other in a ring.
         let mut uses: BTreeMap<BlobId, i64> = BTreeMap::new();
-        for row in rows {
+        for row in self.query(&sql, &ids).await? {
             *uses.entry(BlobId::from_bytes(row.id16(0)?)).or_default() += 1;
             bytes += count(row.int(1)?);
         }
         for (blob, uses) in uses {
             self.count_uses(blob, -uses, now).await?;
         }
-        self.execute("DELETE FROM versions WHERE node_id = $1", &[id()])
+        for sql in [
+            format!("DELETE FROM versions WHERE node_id IN ({list})"),
+            format!("DELETE FROM stars WHERE node_id IN ({list})"),
+        ] {
+            self.execute(&sql, &ids).await?;
+        }
+        let nodes = self
+            .execute(&format!("DELETE FROM nodes WHERE id IN ({list})"), &ids)
             .await?;
-        self.execute("DELETE FROM stars WHERE node_id = $1", &[id()])
-            .await?;
-        let nodes = self.execute("DELETE FROM nodes WHERE id = $1", &[id()]).await?;
         Ok(Freed { nodes, bytes })
     }
 

@@ -6,6 +6,7 @@ use crate::passwords::Verdict;
 use crate::sessions::{GONE, Proven, secret_hash, signed_in};
 use crate::{Hub, HubError, INSTANCE, Peer, SignIn, SignupMode, access, keys};
 
+const UNINVITED: HubError = HubError::Forbidden("an account here needs an invitation that is still good");
 /// How long an invitation is good.
 const INVITE_SECS: i64 = 7 * 24 * 60 * 60;
 
@@ -77,6 +78,9 @@ impl Hub {
         check_new_password(&registration.password)?;
         let full_name = text("full_name", &registration.full_name)?;
         self.check_codes(&registration, peer).await?;
+        // Who may not register is told before a hash is paid for, and is looked at again below.
+        let is_first = !self.read().await?.has_users().await?;
+        self.may_register(&registration, peer, is_first)?;
         let hash = self.hash_password(&registration.password).await?;
         let (hub, peer) = (self.clone(), peer.clone());
         self.to_end(async move {
@@ -84,25 +88,11 @@ impl Hub {
             // Two first accounts at once: the second waits here, and then is not the first.
             tx.hold_meta(INSTANCE).await?;
             let is_first = !tx.has_users().await?;
-            if is_first && !peer.is_this_machine && !hub.is_setup_code(registration.setup_code.as_deref()) {
-                return Err(HubError::Forbidden(
-                    "the first account needs the setup code that the server printed",
-                ));
-            }
-            if !is_first {
-                match hub.config().signup {
-                    SignupMode::Open => {}
-                    SignupMode::Invite => {
-                        let invite = registration.invite.as_deref().unwrap_or_default();
-                        if !tx.use_invite(secret_hash(invite), hub.now()).await? {
-                            return Err(HubError::Forbidden(
-                                "an account here needs an invitation that is still good",
-                            ));
-                        }
-                    }
-                    SignupMode::Closed => {
-                        return Err(HubError::Forbidden("accounts here are made by the administrator"));
-                    }
+            hub.may_register(&registration, &peer, is_first)?;
+            if !is_first && hub.config().signup == SignupMode::Invite {
+                let invite = registration.invite.as_deref().unwrap_or_default();
+                if !tx.use_invite(secret_hash(invite), hub.now()).await? {
+                    return Err(UNINVITED);
                 }
             }
             let role = if is_first { Role::Admin } else { Role::User };
@@ -124,12 +114,29 @@ impl Hub {
         .await
     }
 
-    /// Counts guesses at codes before any work is done for them.
+    /// Counts accounts made from other machines, and guesses at codes, before any work is done for them.
     async fn check_codes(&self, registration: &Registration, peer: &Peer) -> Result<(), HubError> {
-        if registration.setup_code.is_some() || registration.invite.is_some() {
+        let is_guess = registration.setup_code.is_some() || registration.invite.is_some();
+        if is_guess || !peer.is_this_machine {
             self.admit_guess(peer.ip).await?;
         }
         Ok(())
+    }
+
+    /// Whether an account can be made at all; an invitation is looked at when it is used up.
+    fn may_register(&self, registration: &Registration, peer: &Peer, is_first: bool) -> Result<(), HubError> {
+        if is_first {
+            let may = peer.is_this_machine || self.is_setup_code(registration.setup_code.as_deref());
+            return may.then_some(()).ok_or(HubError::Forbidden(
+                "the first account needs the setup code that the server printed",
+            ));
+        }
+        match self.config().signup {
+            SignupMode::Open => Ok(()),
+            SignupMode::Invite if registration.invite.is_some() => Ok(()),
+            SignupMode::Invite => Err(UNINVITED),
+            SignupMode::Closed => Err(HubError::Forbidden("accounts here are made by the administrator")),
+        }
     }
 
     fn is_setup_code(&self, code: Option<&str>) -> bool {

@@ -15,7 +15,7 @@ use crate::uploads::{Write, signed};
 use crate::{Hub, HubError, folders, trash, uploads};
 
 /// Nodes that one transaction copies.
-const STEP_NODES: u32 = 200;
+const STEP_NODES: u32 = 100;
 
 /// What to copy where.
 #[derive(Debug, Clone, PartialEq, Eq)]

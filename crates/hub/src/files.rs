@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use futures_util::TryStreamExt;
 use model::{Actor, Blob, BlobState, ByteStream, Node, NodeId, NodePath, Place, Right, Version};
 
 use crate::access::{self, FolderRef, Hold};
-use crate::{Hub, HubError};
+use crate::{Hub, HubError, upkeep};
 
 /// A node with what a person wants to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,10 +122,27 @@ impl Hub {
                 .await
                 .map_err(HubError::from),
         };
-        if let Err(HubError::Damaged) = &outcome {
-            self.report_damage(blob).await;
+        match outcome {
+            Ok(stream) => Ok(self.watched(stream, blob)),
+            Err(error) => {
+                if let HubError::Damaged = &error {
+                    self.report_damage(blob).await;
+                }
+                Err(error)
+            }
         }
-        outcome
+    }
+
+    /// A stream of a blob's bytes that reports the damage that it meets on the way.
+    fn watched(&self, stream: ByteStream, blob: &Blob) -> ByteStream {
+        let (hub, blob) = (self.clone(), blob.clone());
+        Box::pin(stream.inspect_err(move |error| {
+            if upkeep::is_damage_on_the_way(error) {
+                let (hub, blob) = (hub.clone(), blob.clone());
+                let tasks = hub.0.tasks.clone();
+                tasks.spawn(async move { hub.report_damage(&blob).await });
+            }
+        }))
     }
 
     async fn read_inline(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream, HubError> {

@@ -151,16 +151,15 @@ impl Hub {
                 let keys = backend.list(after.as_deref(), STEP_KEYS).await?;
                 let Some(last) = keys.last() else { break };
                 after = Some(last.key.clone());
-                let mut tx = self.read().await?;
-                for listed in keys {
-                    if !tx.is_key_used(backend.name(), &listed.key).await? {
-                        report.orphans.push(format!(
-                            "`{}` in the store `{}`, {} bytes",
-                            listed.key,
-                            backend.name(),
-                            listed.size_bytes
-                        ));
-                    }
+                let all: Vec<&str> = keys.iter().map(|listed| listed.key.as_str()).collect();
+                let used = self.read().await?.used_keys(backend.name(), &all).await?;
+                for listed in keys.iter().filter(|listed| !used.contains(&listed.key)) {
+                    report.orphans.push(format!(
+                        "`{}` in the store `{}`, {} bytes",
+                        listed.key,
+                        backend.name(),
+                        listed.size_bytes
+                    ));
                 }
             }
         }

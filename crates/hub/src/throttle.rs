@@ -14,7 +14,7 @@ const ACCOUNT_TRIES: u64 = 10;
 const ACCOUNT_TRIES_ANYWHERE: u64 = 100;
 /// Wrong passwords from one network for all accounts.
 const NETWORK_TRIES: u64 = 100;
-/// Accounts made and setup codes or invitations guessed from one network.
+/// Accounts made, or setup codes or invitations guessed, from one network.
 const SIGNUP_TRIES: u64 = 20;
 
 /// The part of an address that one customer of a network provider usually holds.

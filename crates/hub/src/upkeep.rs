@@ -92,12 +92,12 @@ impl Hub {
                 let keys = backend.list(after.as_deref(), STEP_KEYS).await?;
                 let Some(last) = keys.last() else { break };
                 after = Some(last.key.clone());
-                let mut tx = self.read().await?;
-                for listed in keys.iter().filter(|listed| last_sign_of(listed) < cutoff) {
-                    if !tx.is_key_used(backend.name(), &listed.key).await? {
-                        backend.remove(&listed.key).await?;
-                        done.removed += 1;
-                    }
+                let old = keys.iter().filter(|listed| last_sign_of(listed) < cutoff);
+                let old: Vec<&str> = old.map(|listed| listed.key.as_str()).collect();
+                let used = self.read().await?.used_keys(backend.name(), &old).await?;
+                for key in old.into_iter().filter(|key| !used.contains(*key)) {
+                    backend.remove(key).await?;
+                    done.removed += 1;
                 }
             }
         }
@@ -466,15 +466,19 @@ fn last_sign_of(listed: &Listed) -> Millis {
 fn is_damage(error: &ContentError) -> bool {
     match error {
         ContentError::Missing | ContentError::Damaged(_) => true,
-        // What broke while the bytes were streamed.
-        ContentError::Body(BodyError::Unreadable(cause)) => {
-            cause.downcast_ref::<ContentError>().is_some_and(is_damage)
-        }
+        ContentError::Body(error) => is_damage_on_the_way(error),
         ContentError::TooLarge { .. }
         | ContentError::Full
-        | ContentError::Body(_)
         | ContentError::UnknownStore(_)
         | ContentError::Unavailable(_)
         | ContentError::Io(_) => false,
+    }
+}
+
+/// Whether bytes that were being streamed are gone or wrong.
+pub(crate) fn is_damage_on_the_way(error: &BodyError) -> bool {
+    match error {
+        BodyError::Unreadable(cause) => cause.downcast_ref::<ContentError>().is_some_and(is_damage),
+        BodyError::Incomplete | BodyError::Malformed(_) | BodyError::TooSlow => false,
     }
 }

@@ -267,7 +267,7 @@ async fn the_chores_read_what_is_due_only() {
         }
         "unused" => plans(&catalog, async |tx| tx.take_unused(LATER, 100).await).await,
         "to prove" => plans(&catalog, async |tx| tx.blobs_to_prove(LATER, 100).await).await,
-        "key" => plans(&catalog, async |tx| tx.is_key_used("local", "key").await).await,
+        "key" => plans(&catalog, async |tx| tx.used_keys("local", &["key"]).await).await,
         "copy" => plans(&catalog, async |tx| tx.children_to_copy(NODE, None, 100).await).await,
         "digest" => plans(&catalog, async |tx| tx.use_blob(Digest([1; 32]), LATER).await).await,
         "blob's files" => {

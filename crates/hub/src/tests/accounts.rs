@@ -104,6 +104,30 @@ async fn guesses_at_the_setup_code_are_counted() {
 }
 
 #[tokio::test]
+async fn one_network_makes_twenty_accounts_at_a_time() {
+    on_each_engine(async |t| {
+        t.user("admin").await;
+        for n in 0..20 {
+            let peer = from(&format!("192.0.2.{n}"));
+            t.register(registration(&format!("user{n}")), &peer)
+                .await
+                .unwrap();
+        }
+
+        let next = t.register(registration("next"), &from("192.0.2.99")).await;
+        refused!(next, HubError::TooManyTries { .. });
+        t.register(registration("next"), &from("198.51.100.1"))
+            .await
+            .unwrap();
+        t.pass_secs(15 * 60);
+        t.register(registration("later"), &from("192.0.2.99"))
+            .await
+            .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_a_setup_code_only_this_machine_makes_the_first_account() {
     on_each_engine(async |t| {
         let guess = Registration {

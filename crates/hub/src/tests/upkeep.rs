@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use model::{Actor, Blob, BlobState, Guard, JobKind, Node, Place};
+use futures_util::StreamExt;
+use model::{Actor, Blob, BlobState, BodyError, Guard, JobKind, Node, Place};
 
 use super::harness::{ROOT, TestHub, big, body, into, on_each_engine, on_each_engine_with, refused};
 use crate::{Config, Expected, HubError, Upkept, Verify};
@@ -262,6 +263,32 @@ async fn a_download_of_damaged_bytes_is_refused_and_reported() {
             refused!(t.content_of(&alice, node.id, None).await, HubError::Damaged);
             assert_eq!(blob_of(&t, node).await.state, BlobState::Damaged, "{}", node.name);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn damage_that_a_download_meets_on_its_way_is_reported() {
+    on_each_engine(async |t| {
+        let alice = t.user("alice").await;
+        let file = t.put(&alice, ROOT, "file", vec![b'x'; 4 << 20]).await;
+        let download = t.open_file(&alice, file.id, None).await.unwrap();
+        let mut stream = t.read_content(&download, 0..u64::MAX).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        let path = t.store_folder().join(key(&blob_of(&t, &file).await));
+        fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(1)
+            .unwrap();
+
+        let rest: Vec<_> = stream.collect().await;
+
+        assert!(matches!(rest.last(), Some(Err(BodyError::Unreadable(_)))));
+        t.0.tasks.close();
+        t.0.tasks.wait().await;
+        assert_eq!(blob_of(&t, &file).await.state, BlobState::Damaged);
     })
     .await;
 }
