@@ -75,7 +75,7 @@ impl Hub {
             .email
             .parse()
             .map_err(|error| HubError::invalid("email", error))?;
-        check_new_password(&registration.password)?;
+        check_new_password("password", &registration.password)?;
         let full_name = text("full_name", &registration.full_name)?;
         self.check_codes(&registration, peer).await?;
         // Who may not register is told before a hash is paid for, and is looked at again below.
@@ -246,7 +246,7 @@ impl Hub {
         peer: &Peer,
     ) -> Result<(), HubError> {
         let id = signed_in(actor)?;
-        check_new_password(new)?;
+        check_new_password("new_password", new)?;
         let (user, stored) = {
             let mut tx = self.read().await?;
             (
@@ -285,17 +285,17 @@ impl Hub {
 }
 
 /// Checks a password that someone wants to set.
-pub(crate) fn check_new_password(password: &str) -> Result<(), HubError> {
+pub(crate) fn check_new_password(field: &'static str, password: &str) -> Result<(), HubError> {
     let allowed = limits::PASSWORD_BYTES;
     if !allowed.contains(&password.len()) {
         let problem = format!("a password holds {} to {} bytes", allowed.start(), allowed.end());
-        return Err(HubError::invalid("password", problem));
+        return Err(HubError::invalid(field, problem));
     }
     let mut letters = password.chars();
     let first = letters.next();
     if letters.all(|letter| Some(letter) == first) || COMMON.contains(&password.to_lowercase().as_str()) {
         return Err(HubError::invalid(
-            "password",
+            field,
             "this password is among the first that anyone would try",
         ));
     }

@@ -89,7 +89,7 @@ impl Hub {
     ) -> Result<UserRow, HubError> {
         access::admin(actor)?;
         let email: Email = email.parse().map_err(|error| HubError::invalid("email", error))?;
-        check_new_password(password)?;
+        check_new_password("password", password)?;
         let full_name = text("full_name", full_name)?;
         let hash = self.hash_password(password).await?;
         let hub = self.clone();
@@ -156,7 +156,7 @@ impl Hub {
     /// `Forbidden`, `NotFound`, `Invalid`.
     pub async fn reset_password(&self, actor: &Actor, id: UserId, password: &str) -> Result<(), HubError> {
         access::admin(actor)?;
-        check_new_password(password)?;
+        check_new_password("password", password)?;
         let hash = self.hash_password(password).await?;
         let hub = self.clone();
         self.to_end(async move {

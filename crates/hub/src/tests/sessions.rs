@@ -277,7 +277,7 @@ async fn a_new_password_ends_the_other_sessions_and_the_old_password() {
         refused!(
             t.change_password(&alice, (PASSWORD, "short"), &here()).await,
             HubError::Invalid {
-                field: "password",
+                field: "new_password",
                 ..
             }
         );
