@@ -82,25 +82,25 @@ pub(crate) fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags>
 /// # Errors
 /// 400 when a header is malformed.
 pub(crate) fn guard(headers: &HeaderMap) -> Result<Guard, ApiError> {
-    match tags(headers, header::IF_MATCH)? {
-        Some(Tags::Any) => return Ok(Guard::Exists),
+    let conditions = (
+        tags(headers, header::IF_MATCH)?,
+        tags(headers, header::IF_NONE_MATCH)?,
+    );
+    let wrong = |detail: &str| Err(Problem::new(problem::MALFORMED, detail).into());
+    match conditions {
+        (None, None) => Ok(Guard::None),
+        (Some(Tags::Any), None) => Ok(Guard::Exists),
         // A weak tag never matches for a write: it says "much the same", and that is not enough.
-        Some(Tags::These(tags)) => {
+        (Some(Tags::These(tags)), None) => {
             let strong = tags
                 .into_iter()
                 .filter(|(_, is_weak)| !is_weak)
                 .map(|(tag, _)| tag);
-            return Ok(Guard::Matches(strong.collect()));
+            Ok(Guard::Matches(strong.collect()))
         }
-        None => {}
-    }
-    match tags(headers, header::IF_NONE_MATCH)? {
-        Some(Tags::Any) => Ok(Guard::Absent),
-        Some(Tags::These(_)) => {
-            let detail = "for a write, If-None-Match can only be `*`";
-            Err(Problem::new(problem::MALFORMED, detail).into())
-        }
-        None => Ok(Guard::None),
+        (None, Some(Tags::Any)) => Ok(Guard::Absent),
+        (None, Some(Tags::These(_))) => wrong("for a write, If-None-Match can only be `*`"),
+        (Some(_), Some(_)) => wrong("give either If-Match or If-None-Match"),
     }
 }
 
@@ -196,6 +196,9 @@ mod tests {
         for value in ["a", "\"a", "\"a\" \"b\"", "\"a\", *", "", ","] {
             assert_eq!(guard_of(header::IF_MATCH, value), Err(()), "{value}");
         }
+        let both = [(header::IF_MATCH, "*"), (header::IF_NONE_MATCH, "*")];
+        let both = HeaderMap::from_iter(both.map(|(name, value)| (name, value.parse().expect("header"))));
+        assert!(guard(&both).is_err());
         let many = vec!["\"a\""; 65].join(",");
         assert_eq!(guard_of(header::IF_MATCH, &many), Err(()));
     }

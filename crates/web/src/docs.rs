@@ -60,7 +60,9 @@ pub(crate) async fn swagger() -> Result<Response, ApiError> {
 ///
 /// What that page is made of.
 #[utoipa::path(get, path = "/docs/{file}", tag = "docs", security(()), params(("file" = String, Path)),
-    responses((status = 200, description = "The file", body = String, content_type = "text/javascript")))]
+    responses((status = 200, description = "The file", content(
+                  (String = "text/html"), (String = "text/javascript"), (String = "text/css"),
+                  (String = "image/svg+xml"), (Vec<u8> = "image/png"), (String = "text/plain")))))]
 pub(crate) async fn swagger_file(Path(name): Path<String>) -> Result<Response, ApiError> {
     file(&SWAGGER, &name)
 }
@@ -78,7 +80,9 @@ pub(crate) async fn redoc() -> Result<Response, ApiError> {
 ///
 /// What that page is made of.
 #[utoipa::path(get, path = "/redoc/{file}", tag = "docs", security(()), params(("file" = String, Path)),
-    responses((status = 200, description = "The file", body = String, content_type = "text/javascript")))]
+    responses((status = 200, description = "The file", content(
+                  (String = "text/html"), (String = "text/javascript"), (String = "text/css"),
+                  (String = "image/svg+xml"), (Vec<u8> = "image/png"), (String = "text/plain")))))]
 pub(crate) async fn redoc_file(Path(name): Path<String>) -> Result<Response, ApiError> {
     file(&REDOC, &name)
 }

@@ -321,7 +321,7 @@ fn malformed(detail: &str) -> ApiError {
 
 fn invalid(field: &str, detail: impl ToString) -> ApiError {
     let detail = detail.to_string();
-    Problem::new(problem::INVALID, format!("{field}: {detail}"))
+    Problem::new(problem::INVALID, format!("`{field}`: {detail}"))
         .field(field, detail)
         .into()
 }

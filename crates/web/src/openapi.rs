@@ -2,15 +2,20 @@
 
 use http::StatusCode;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    Components, Content, InfoBuilder, License, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag,
+    Components, Content, Header, InfoBuilder, License, ObjectBuilder, OpenApi, Ref, RefOr, Required,
+    Response, ResponseBuilder, Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::{FieldProblem, Problem};
+
+/// Operations whose body may be left out.
+const OPTIONAL_BODIES: [&str; 2] = ["copy_node", "restore_node"];
 
 const TAGS: [(&str, &str); 14] = [
     ("auth", "Accounts, signing in and out"),
@@ -63,9 +68,15 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     document.security = Some(any());
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
-        for operation in operations(&mut item) {
-            add_refusals(operation, &path);
+        for (is_write, operation) in operations(&mut item) {
+            add_refusals(operation, is_write, &path);
             name_by_purpose(operation);
+            describe_conditions(operation, is_write);
+            if OPTIONAL_BODIES.contains(&operation.operation_id.as_deref().unwrap_or_default())
+                && let Some(RefOr::T(body)) = &mut operation.request_body
+            {
+                body.required = Some(Required::False);
+            }
         }
         // The router's way to write "the rest of the path" is not the document's.
         document.paths.paths.insert(path.replace("{*", "{"), item);
@@ -99,17 +110,18 @@ fn schemes() -> [(&'static str, SecurityScheme); 3] {
     ]
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// The operations of a path; `true` with those that change something.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
-        &mut item.head,
+        (false, &mut item.get),
+        (false, &mut item.head),
+        (true, &mut item.put),
+        (true, &mut item.post),
+        (true, &mut item.delete),
+        (true, &mut item.patch),
     ]
     .into_iter()
-    .filter_map(Option::as_mut)
+    .filter_map(|(is_write, operation)| Some((is_write, operation.as_mut()?)))
 }
 
 /// A handler's first line of documentation is its address, which the document says anyway; what it
@@ -122,28 +134,57 @@ fn name_by_purpose(operation: &mut Operation) {
     }
 }
 
+/// Says what the headers of conditions hold (RFC 9110 section 13.1).
+fn describe_conditions(operation: &mut Operation, is_write: bool) {
+    const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*"){0,63})$"#;
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        let pattern = match (parameter.name.as_str(), is_write) {
+            ("If-None-Match", true) => r"^\*$",
+            ("If-Match" | "If-None-Match", _) => TAGS,
+            _ => continue,
+        };
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(pattern));
+        parameter.schema = Some(RefOr::T(text.into()));
+    }
+}
+
 /// Adds the refusals that follow from what an operation takes.
-fn add_refusals(operation: &mut Operation, path: &str) {
+fn add_refusals(operation: &mut Operation, is_write: bool, path: &str) {
     let is_signed = operation.security.is_none();
     let body = operation.request_body.as_ref().map(|body| match body {
         RefOr::T(body) => body.content.keys().next().cloned().unwrap_or_default(),
         RefOr::Ref(_) => String::new(),
     });
-    let mut refusals = vec![400, 500, 503];
+    let parameters = operation.parameters.iter().flatten();
+    let is_conditional = parameters
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter.name.as_str()),
+            RefOr::Ref(_) => None,
+        })
+        .any(|name| matches!(name, "If-Match" | "If-None-Match"));
+    let mut refusals = vec![400, 414, 431, 500, 503];
     if is_signed {
         refusals.extend([401, 403, 429]);
+    }
+    if is_signed && is_write {
+        refusals.extend([409, 507]);
     }
     if path.contains('{') {
         refusals.push(404);
     }
+    if is_conditional {
+        refusals.push(412);
+    }
     match body.as_deref() {
-        Some("application/json") => refusals.extend([409, 412, 413, 415, 422]),
-        Some(_) => refusals.extend([408, 409, 412, 413, 415, 422, 507]),
-        None if is_signed => refusals.extend([409, 412, 422]),
+        Some("application/json") => refusals.extend([413, 415, 422]),
+        Some(_) => refusals.extend([408, 413, 415, 422]),
         None => {}
     }
-    if path.starts_with("/auth/") && !is_signed {
-        refusals.extend([401, 403, 409, 429]);
+    if path.starts_with("/auth/") && is_write && !is_signed {
+        refusals.extend([401, 403, 409, 429, 507]);
     }
     for status in refusals {
         let known = &mut operation.responses.responses;
@@ -158,8 +199,97 @@ fn refusal(status: u16) -> Response {
         .ok()
         .and_then(|status| status.canonical_reason());
     let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));
-    ResponseBuilder::new()
+    let refusal = ResponseBuilder::new()
         .description(text.unwrap_or("Refused"))
-        .content("application/problem+json", Content::new(Some(schema)))
-        .build()
+        .content("application/problem+json", Content::new(Some(schema)));
+    match status {
+        // Refused while it is being read, before there is a request to be answered.
+        431 => ResponseBuilder::new().description("The head of the request holds more than 32 KiB"),
+        401 => refusal.header("WWW-Authenticate", header("The way to prove who you are")),
+        429 => refusal.header(
+            "Retry-After",
+            header("Seconds after which trying again makes sense"),
+        ),
+        _ => refusal,
+    }
+    .build()
+}
+
+fn header(description: &str) -> Header {
+    let mut header = Header::new(String::schema());
+    header.description = Some(description.to_owned());
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    /// Everything that is called `key` in a document, wherever it is.
+    fn all<'a>(key: &str, value: &'a Value, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get(key));
+                fields.values().for_each(|inner| all(key, inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| all(key, inner, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn document() -> Value {
+        serde_json::to_value(crate::document()).expect("a document is JSON")
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let mut references = Vec::new();
+        all("$ref", &document, &mut references);
+        assert!(references.len() > 100, "{}", references.len());
+        for reference in references {
+            let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
+            let target = pointer.and_then(|pointer| document.pointer(pointer));
+            assert!(target.is_some(), "{reference} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_whom_it_refuses() {
+        let document = document();
+        let mut ids = BTreeSet::new();
+        let paths = document["paths"].as_object().expect("paths");
+        for (path, item) in paths {
+            for (method, operation) in item.as_object().expect("operations") {
+                let name = format!("{method} {path}");
+                for field in ["summary", "description", "operationId"] {
+                    assert!(
+                        operation[field].as_str().is_some_and(|text| !text.is_empty()),
+                        "{name}: {field}"
+                    );
+                }
+                assert!(
+                    ids.insert(operation["operationId"].to_string()),
+                    "{name} has the id of another"
+                );
+                let responses = operation["responses"].as_object().expect("responses");
+                let is_public = operation.get("security").is_some();
+                assert_eq!(
+                    responses.contains_key("401"),
+                    !is_public || path.starts_with("/auth/") && method == "post",
+                    "{name}"
+                );
+                for (status, response) in responses {
+                    let is_problem = response.pointer("/content/application~1problem+json").is_some();
+                    let is_refusal = status.as_str() >= "400";
+                    assert!(
+                        is_problem == is_refusal || method == "head" || status == "431",
+                        "{name}: {status}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -62,7 +62,9 @@ pub(crate) async fn home(State(web): State<Web>, headers: HeaderMap) -> Result<R
 ///
 /// What the page is made of.
 #[utoipa::path(get, path = "/assets/{*path}", tag = "page", security(()), params(("path" = String, Path)),
-    responses((status = 200, description = "The file", body = String, content_type = "text/javascript")))]
+    responses((status = 200, description = "The file", content(
+                  (String = "text/html"), (String = "text/javascript"), (String = "text/css"),
+                  (String = "image/svg+xml"), (Vec<u8> = "image/png"), (String = "text/plain")))))]
 pub(crate) async fn asset(State(web): State<Web>, Path(path): Path<String>) -> Result<Response, ApiError> {
     file(&web, &path).await
 }

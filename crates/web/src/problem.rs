@@ -176,7 +176,9 @@ impl From<HubError> for ApiError {
             HubError::Invalid { field, problem } => {
                 // A cursor is not typed by people: one that does not fit is a malformed request.
                 let kind = if *field == "cursor" { MALFORMED } else { INVALID };
-                return Problem::new(kind, detail).field(*field, problem.clone()).into();
+                return Problem::new(kind, format!("`{field}`: {problem}"))
+                    .field(*field, problem.clone())
+                    .into();
             }
             HubError::TooLarge { .. } => (TOO_LARGE, Extra::Close),
             HubError::QuotaExceeded { .. } => (QUOTA, Extra::None),

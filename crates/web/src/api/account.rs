@@ -18,7 +18,11 @@ use crate::sessions::Signed;
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeBody {
     /// What you call yourself.
-    #[schema(example = "John Doe")]
+    #[schema(
+        example = "John Doe",
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     full_name: String,
 }
 

@@ -18,9 +18,10 @@ use crate::sessions::Signed;
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsersQuery {
     /// Accounts at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
 }
 
@@ -57,12 +58,14 @@ impl From<RoleWord> for Role {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUserBody {
     /// The address.
-    #[schema(example = "user@example.com")]
+    #[schema(example = "user@example.com", format = "email", max_length = 254)]
     email: String,
     /// 8 to 1024 bytes.
+    #[schema(example = "correct horse battery", min_length = 8, max_length = 1024)]
     password: String,
     /// What the person calls themselves.
     #[serde(default)]
+    #[schema(max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     full_name: Option<String>,
     /// `user` (default) or `admin`.
     #[serde(default, deserialize_with = "optional_word")]
@@ -81,7 +84,7 @@ pub(crate) struct UserBody {
     disabled: Option<bool>,
     /// Its quota; `null` is the server's default.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, maximum = 9223372036854775807_u64)]
     quota_bytes: Option<Option<u64>>,
 }
 

@@ -18,7 +18,12 @@ use crate::sessions::Signed;
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppPasswordBody {
     /// What you call it.
-    #[schema(example = "Laptop backup")]
+    #[schema(
+        example = "Laptop backup",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     label: String,
 }
 

@@ -22,14 +22,18 @@ use crate::sessions::{From, Signed, set_cookie};
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterBody {
     /// The address.
-    #[schema(example = "user@example.com")]
+    #[schema(example = "user@example.com", format = "email", max_length = 254)]
     email: String,
     /// 8 to 1024 bytes.
-    #[schema(example = "correct horse battery")]
+    #[schema(example = "correct horse battery", min_length = 8, max_length = 1024)]
     password: String,
     /// What you call yourself.
     #[serde(default)]
-    #[schema(example = "John Doe")]
+    #[schema(
+        example = "John Doe",
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     full_name: Option<String>,
     /// The one-time code of a new server, for the first account from another machine.
     #[serde(default)]
@@ -47,7 +51,7 @@ pub(crate) struct LoginBody {
     #[schema(example = "user@example.com")]
     email: String,
     /// The password.
-    #[schema(example = "correct horse battery")]
+    #[schema(example = "correct horse battery", max_length = 1024)]
     password: String,
 }
 
@@ -66,6 +70,7 @@ pub(crate) struct PasswordBody {
     /// The password until now.
     current_password: String,
     /// 8 to 1024 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
 }
 

@@ -28,9 +28,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 #[into_params(parameter_in = Query)]
 pub(crate) struct ChangesQuery {
     /// `next_cursor` of the page before; from the first change on when left out.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
     /// Changes at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     limit: Option<u32>,
 }
 
@@ -39,6 +40,7 @@ pub(crate) struct ChangesQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
     /// A `next_cursor` of `/api/v1/changes` or the id of an event; from now on when left out.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
 }
 

@@ -22,12 +22,13 @@ use crate::sessions::Signed;
 #[into_params(parameter_in = Query)]
 pub(crate) struct FilesQuery {
     /// Files at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     limit: Option<u32>,
     /// Files to leave out at the start; a cursor is cheaper.
     #[param(maximum = 100000)]
     offset: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
 }
 
@@ -38,6 +39,7 @@ pub(crate) struct FileQuery {
     /// `true` sends the content instead of what is known about the file.
     download: Option<bool>,
     /// `local` (default): from this server. `google`, `azure` and `onedrive` need a linked account.
+    #[param(inline)]
     from_storage: Option<Storage>,
     /// `true` shows it in the browser where its type can do no harm.
     inline: Option<bool>,
@@ -104,8 +106,8 @@ pub(crate) async fn list_files(
            ("Range" = Option<String>, Header, description = "Parts of the content, such as `bytes=0-99`"),
            ("If-None-Match" = Option<String>, Header, description = "Only if the content is another")),
     responses((status = 200, description = "The file", content(
-                  (NodeView = "application/json"), (Vec<u8> = "application/octet-stream"))),
-              (status = 206, description = "Parts of the content", body = Vec<u8>, content_type = "application/octet-stream"),
+                  (NodeView = "application/json"), (Vec<u8> = "*/*"))),
+              (status = 206, description = "Parts of the content", body = Vec<u8>, content_type = "*/*"),
               (status = 304, description = "The content is the one you have"),
               (status = 409, description = "The provider is not configured", body = Problem,
                content_type = "application/problem+json"),

@@ -20,19 +20,24 @@ use crate::sessions::Signed;
 pub(crate) struct FolderBody {
     /// Its name.
     #[serde(default)]
-    #[schema(example = "Papers")]
+    #[schema(
+        example = "Papers",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^/\\\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: Option<String>,
     /// The folder to make it in: an id, or `root` (default).
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "root")]
+    #[schema(value_type = Option<String>, example = "root", pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
     parent_id: Option<Folder>,
     /// Instead of a name: a path whose missing folders are made.
     #[serde(default)]
-    #[schema(example = "Papers/2026/November")]
+    #[schema(example = "Papers/2026/November", max_length = 4096)]
     path: Option<String>,
     /// When the name is taken: `fail` (default) or `keep_both`.
     #[serde(default, deserialize_with = "optional_word")]
-    #[schema(value_type = Option<String>, example = "fail")]
+    #[schema(example = "fail")]
     on_conflict: Option<Taken>,
 }
 
@@ -71,7 +76,9 @@ pub(crate) async fn create_folder(
 /// A folder with its path; `root` is your root folder.
 #[utoipa::path(get, path = "/api/v1/folders/{id}", tag = "folders",
     params(("id" = String, Path, description = "An id, or `root`")),
-    responses((status = 200, description = "The folder", body = NodeView)))]
+    responses((status = 200, description = "The folder", body = NodeView),
+              (status = 409, description = "It is a file", body = Problem,
+               content_type = "application/problem+json")))]
 pub(crate) async fn get_folder(
     State(hub): State<Hub>,
     Signed(actor): Signed,

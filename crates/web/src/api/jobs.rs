@@ -17,13 +17,15 @@ use crate::sessions::Signed;
 #[into_params(parameter_in = Query)]
 pub(crate) struct JobsQuery {
     /// Only those in this state: `pending`, `running`, `completed`, `failed` or `cancelled`.
+    #[param(pattern = "^(pending|running|completed|failed|cancelled)$")]
     status: Option<String>,
     /// `true` lists everyone's and the server's own; for administrators.
     all: Option<bool>,
     /// Jobs at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
 }
 

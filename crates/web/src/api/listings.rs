@@ -63,15 +63,19 @@ impl From<KindWord> for NodeKind {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ChildrenQuery {
     /// `name` (default), `modified` or `size`. Folders come first in any order.
+    #[param(inline)]
     sort: Option<SortWord>,
     /// `asc` (default) or `desc`.
+    #[param(inline)]
     order: Option<OrderWord>,
     /// Only folders, or only files.
+    #[param(inline)]
     kind: Option<KindWord>,
     /// Items at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
 }
 
@@ -80,9 +84,10 @@ pub(crate) struct ChildrenQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PartQuery {
     /// Items at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 4096)]
     pub cursor: Option<String>,
 }
 
@@ -91,13 +96,17 @@ pub(crate) struct PartQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct SearchQuery {
     /// Any part of the name, in any case.
-    #[param(example = "report")]
+    #[param(example = "report", max_length = 512)]
     q: Option<String>,
     /// Only folders, or only files.
+    #[param(inline)]
     kind: Option<KindWord>,
     /// `image`, `video`, `audio`, `text`, `document`, `pdf`, `archive`, a media type, or its first part (`image/`).
     #[serde(rename = "type")]
-    #[param(example = "image")]
+    #[param(
+        example = "image",
+        pattern = r"^(image|video|audio|text|document|pdf|archive|[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/([a-z0-9][a-z0-9!#$&^_.+-]{0,60})?)$"
+    )]
     type_word: Option<String>,
     /// At least this many bytes.
     min_size: Option<u64>,
@@ -110,12 +119,13 @@ pub(crate) struct SearchQuery {
     #[param(format = DateTime)]
     modified_before: Option<String>,
     /// Somewhere below this folder: an id, or `root`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
     folder: Option<Folder>,
     /// Items at the most: 1 to 1000, 100 when left out.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4294967295_u32, format = Int64)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 4096)]
     cursor: Option<String>,
 }
 
@@ -134,7 +144,9 @@ impl PartQuery {
 /// What a folder holds. A page goes on where the one before ended, whatever changed meanwhile.
 #[utoipa::path(get, path = "/api/v1/folders/{id}/children", tag = "folders",
     params(("id" = String, Path, description = "An id, or `root`"), ChildrenQuery),
-    responses((status = 200, description = "One page", body = NodePage)))]
+    responses((status = 200, description = "One page", body = NodePage),
+              (status = 409, description = "It is a file", body = Problem,
+               content_type = "application/problem+json")))]
 pub(crate) async fn list_children(
     State(hub): State<Hub>,
     Signed(actor): Signed,
@@ -191,6 +203,10 @@ pub(crate) async fn list_recent(
 #[utoipa::path(get, path = "/api/v1/search", tag = "nodes", params(SearchQuery),
     responses((status = 200, description = "One page", body = NodePage),
               (status = 404, description = "There is no such folder", body = Problem,
+               content_type = "application/problem+json"),
+              (status = 409, description = "It is a file", body = Problem,
+               content_type = "application/problem+json"),
+              (status = 422, description = "A word or a moment is none", body = Problem,
                content_type = "application/problem+json")))]
 pub(crate) async fn search(
     State(hub): State<Hub>,

@@ -23,15 +23,20 @@ use crate::sessions::Signed;
 pub(crate) struct NodeBody {
     /// Its new name.
     #[serde(default)]
-    #[schema(example = "report 2026.pdf")]
+    #[schema(
+        example = "report 2026.pdf",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^/\\\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: Option<String>,
     /// Its new folder: an id, or `root`.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "root")]
+    #[schema(value_type = Option<String>, example = "root", pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
     parent_id: Option<Folder>,
     /// When the name is taken: `fail` (default) or `keep_both`.
     #[serde(default, deserialize_with = "optional_word")]
-    #[schema(value_type = Option<String>, example = "fail")]
+    #[schema(example = "fail")]
     on_conflict: Option<Taken>,
 }
 
@@ -41,19 +46,24 @@ pub(crate) struct NodeBody {
 pub(crate) struct CopyBody {
     /// Into which folder: an id, or `root`; its own when left out.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "root")]
+    #[schema(value_type = Option<String>, example = "root", pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
     parent_id: Option<Folder>,
     /// Under which name; its own when left out.
     #[serde(default)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^/\\\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: Option<String>,
     /// When the name is taken: `keep_both` (default) or `fail`.
     #[serde(default, deserialize_with = "optional_word")]
-    #[schema(value_type = Option<String>, example = "keep_both")]
+    #[schema(example = "keep_both")]
     on_conflict: Option<Taken>,
 }
 
 /// What to do when a name is taken and nothing may be written over.
-#[derive(Debug, Clone, std::marker::Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, std::marker::Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Taken {
     /// The newcomer gets a number.
@@ -76,7 +86,7 @@ impl From<Taken> for OnConflict {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PathQuery {
     /// From your root folder down, such as `/Papers/report.pdf`.
-    #[param(example = "/Papers/report.pdf")]
+    #[param(example = "/Papers/report.pdf", max_length = 4096)]
     path: String,
 }
 
@@ -229,6 +239,8 @@ pub(crate) async fn unstar_node(
 #[utoipa::path(get, path = "/api/v1/resolve", tag = "nodes", params(PathQuery),
     responses((status = 200, description = "The node", body = NodeView),
               (status = 404, description = "There is nothing at this path", body = Problem,
+               content_type = "application/problem+json"),
+              (status = 422, description = "It is no path", body = Problem,
                content_type = "application/problem+json")))]
 pub(crate) async fn resolve_path(
     State(hub): State<Hub>,

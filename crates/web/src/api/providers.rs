@@ -60,7 +60,9 @@ pub(crate) struct ProviderList {
 ///
 /// Begins to link your Google Drive. Without its settings the answer names what is missing.
 #[utoipa::path(get, path = "/auth/google/start", tag = "providers", params(StartQuery),
-    responses((status = 409, description = "Google Drive is not configured", body = Problem,
+    responses((status = 404, description = "That is not you", body = Problem,
+               content_type = "application/problem+json"),
+              (status = 409, description = "Google Drive is not configured", body = Problem,
                content_type = "application/problem+json")))]
 pub(crate) async fn start_link(
     State(hub): State<Hub>,

@@ -22,10 +22,15 @@ use crate::sessions::Signed;
 pub(crate) struct RestoreBody {
     /// The folder: an id, or `root`; when left out, where it was, or the root if that is gone.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
     parent_id: Option<Folder>,
     /// Another name.
     #[serde(default)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^/\\\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: Option<String>,
 }
 

@@ -44,6 +44,7 @@ impl From<ConflictWord> for OnConflict {
 #[into_params(parameter_in = Query)]
 pub(crate) struct StoreQuery {
     /// When the name is taken: `new_version` (default), `keep_both` or `fail`.
+    #[param(inline)]
     on_conflict: Option<ConflictWord>,
 }
 
@@ -55,15 +56,19 @@ pub(crate) struct UploadForm {
     #[schema(value_type = String, format = Binary)]
     file: String,
     /// The folder: an id, or `root` (default).
+    #[schema(nullable = false)]
     folder_id: Option<String>,
     /// Instead of a folder: the whole path, whose missing folders are made.
-    #[schema(example = "Papers/2026/report.pdf")]
+    #[schema(nullable = false, example = "Papers/2026/report.pdf")]
     path: Option<String>,
     /// When the name is taken: `new_version` (default), `keep_both` or `fail`.
+    #[schema(nullable = false)]
     on_conflict: Option<ConflictWord>,
     /// Also put it on your Google Drive.
+    #[schema(nullable = false)]
     sync_google: Option<bool>,
     /// Also put it on your Azure storage.
+    #[schema(nullable = false)]
     sync_azure: Option<bool>,
 }
 
@@ -93,6 +98,8 @@ pub(crate) struct UploadView {
 ///
 /// Stores a file that comes as a form. The parts may come in any order.
 #[utoipa::path(post, path = "/api/v1/upload", tag = "files",
+    params(("If-Match" = Option<String>, Header, description = "Only over this content"),
+           ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no such file")),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "The file is stored", body = UploadView),
               (status = 409, description = "The name is taken, or a provider that is asked for is not configured",

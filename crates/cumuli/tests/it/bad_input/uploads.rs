@@ -377,6 +377,11 @@ async fn contents_go_to_files_only() {
                 &[400, 412, 431],
             ),
             harmless(
+                "what must be there and must not",
+                over().header("If-Match", "*").header("If-None-Match", "*"),
+                &[400, 412],
+            ),
+            harmless(
                 "unless it is one of these",
                 over().header("If-None-Match", "\"a\""),
                 &[400, 412],
