@@ -29,6 +29,9 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
 ];
 
+/// Values for the names in a row's templates.
+type Names = BTreeMap<&'static str, String>;
+
 /// The people of a matrix and what they prove themselves with.
 struct Stage {
     town: Town,
@@ -79,26 +82,31 @@ impl Stage {
         }
     }
 
-    /// Makes what a row is about, as its owner, and names it for the row's templates.
-    async fn made(&mut self, row: &Row, who: usize) -> BTreeMap<&'static str, String> {
+    /// What who asks says of themselves, and names that nothing has yet.
+    fn asker(&mut self, row: &Row, who: usize) -> Names {
         self.count += 1;
-        let n = self.count;
+        let fresh = format!("fresh{}", self.count);
+        let path = if row.path.starts_with("/assets") {
+            "index.html"
+        } else {
+            &fresh
+        };
         let asker = self.person(who);
-        let mut names = BTreeMap::from([
-            ("fresh", format!("fresh{n}")),
+        Names::from([
+            ("path", path.to_owned()),
+            ("file", "index.html".to_owned()),
             ("email", asker.email.clone()),
             ("password", asker.password.clone()),
-            ("name", format!("fresh{n}")),
-            (
-                "path",
-                if row.path.starts_with("/assets") {
-                    "index.html".to_owned()
-                } else {
-                    format!("fresh{n}")
-                },
-            ),
-            ("file", "index.html".to_owned()),
-        ]);
+            ("name", fresh.clone()),
+            ("fresh", fresh),
+        ])
+    }
+
+    /// Makes what a row is about, as its owner, and names it for the row's templates.
+    async fn made(&mut self, row: &Row) -> Names {
+        self.count += 1;
+        let n = self.count;
+        let mut names = Names::new();
         let alice = &self.town.alice;
         let node = |id: &str| format!("/api/v1/nodes/{id}");
         match row.about {
@@ -159,7 +167,7 @@ fn upload(folder: &str, name: &str) -> Request {
 }
 
 /// A template with its `{names}` filled in.
-fn filled(template: &str, names: &BTreeMap<&'static str, String>) -> String {
+fn filled(template: &str, names: &Names) -> String {
     let mut text = template.to_owned();
     for (name, value) in names {
         text = text.replace(&format!("{{{name}}}"), value);
@@ -167,7 +175,7 @@ fn filled(template: &str, names: &BTreeMap<&'static str, String>) -> String {
     text
 }
 
-fn request(row: &Row, names: &BTreeMap<&'static str, String>) -> Request {
+fn request(row: &Row, names: &Names) -> Request {
     let target = filled(row.path, names) + &filled(row.query, names);
     let request = Request::new(row.method, &target);
     match row.body {
@@ -221,9 +229,15 @@ async fn every_route_has_a_row_and_every_row_a_route() {
 
 /// Asks as everybody, those who are to be refused first; tells what is wrong with the answers.
 async fn ask(stage: &mut Stage, row: &Row) -> Vec<String> {
+    let shared = stage.made(row).await;
     let mut cells = Vec::new();
     for (who, expected) in row.answers.into_iter().enumerate() {
-        let names = stage.made(row, who).await;
+        // Who is refused leaves it as it is for the next.
+        let mut names = match expected {
+            400.. => shared.clone(),
+            _ => stage.made(row).await,
+        };
+        names.extend(stage.asker(row, who));
         cells.push((expected, who, stage.proven(who, request(row, &names))));
     }
     cells.sort_by_key(|(expected, ..)| *expected < 400);
