@@ -212,6 +212,13 @@ fn store(text: &str) -> Result<Store, String> {
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
+    // The parser cuts what it quotes at a fixed byte, and panics when that is within a letter.
+    if !text.is_ascii() {
+        return Err(format!(
+            "{} is not a log filter: it has letters beyond ASCII",
+            quoted(text)
+        ));
+    }
     match tracing_subscriber::EnvFilter::builder().parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("{} is not a log filter ({error})", quoted(text))),

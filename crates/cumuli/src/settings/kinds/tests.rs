@@ -161,6 +161,21 @@ fn secrets_have_a_least_length() {
     assert!(!accepts("0123456789abcdef\n0123456789abcdef"));
 }
 
+#[test]
+fn a_log_filter_of_many_letters_is_refused() {
+    assert_eq!(
+        parsed(&LOG_FILTER, "info,hub=debug").as_deref(),
+        Some("info,hub=debug")
+    );
+    assert_eq!(
+        parsed(
+            &LOG_FILTER,
+            " :6\u{a9b8}D'\u{a9b9}\u{11145}\u{1132c}\u{ed2}\u{11c71}[vNSZ/"
+        ),
+        None
+    );
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_kind_panic(text in "\\PC{0,40}") {
