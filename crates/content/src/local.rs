@@ -185,9 +185,8 @@ fn failure(error: impl Into<io::Error>) -> ContentError {
         Some(Errno::NOENT) => ContentError::Missing,
         // What `O_NOFOLLOW` and `O_DIRECTORY` answer to a link.
         Some(Errno::LOOP | Errno::NOTDIR | Errno::ISDIR) => ContentError::Damaged(Damage::Replaced),
-        Some(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::EXIST | Errno::FBIG) => {
-            ContentError::Io(error)
-        }
+        Some(Errno::ACCESS | Errno::PERM | Errno::EXIST | Errno::FBIG) => ContentError::Io(error),
+        // A file system turns read-only when its device fails, and back when a person mended it.
         _ => ContentError::Unavailable(error),
     }
 }

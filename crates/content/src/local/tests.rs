@@ -324,7 +324,7 @@ fn errors_of_the_system_mean_what_the_caller_can_do() {
         (Errno::DQUOT, true, "the store has no room left"),
         (Errno::NOENT, false, "the store holds no such blob"),
         (Errno::LOOP, false, "the stored blob is damaged"),
-        (Errno::ROFS, false, "the store could not be used"),
+        (Errno::ROFS, true, "the store is not available"),
         (Errno::ACCESS, false, "the store could not be used"),
         (Errno::IO, true, "the store is not available"),
         (Errno::MFILE, true, "the store is not available"),
