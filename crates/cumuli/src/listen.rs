@@ -2,6 +2,7 @@
 //! and how long they may take to end.
 
 mod connection;
+mod request;
 mod slots;
 mod watch;
 

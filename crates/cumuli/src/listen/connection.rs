@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{Request, Response, StatusCode, Version as HttpVersion};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::request::{self, Carried, Fate, RequestBody};
 use super::watch::{Overdue, Version, Watch, WatchedBody, WatchedStream};
 use super::{Limits, Shutdown};
 
@@ -47,6 +48,7 @@ pub struct Server {
     shutdown: Shutdown,
     http1: http1::Builder,
     http2: http2::Builder<Tasks>,
+    tasks: TaskTracker,
 }
 
 /// Spawns what HTTP/2 needs spawned where the shutdown waits for it.
@@ -73,7 +75,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_header_size(HEAD_BYTES);
-        let mut http2 = http2::Builder::new(Tasks(tasks));
+        let mut http2 = http2::Builder::new(Tasks(tasks.clone()));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
@@ -88,11 +90,12 @@ impl Server {
             shutdown,
             http1,
             http2,
+            tasks,
         }
     }
 
     /// Serves one connection until it ends, rests too long, or the shutdown ends it.
-    pub async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    pub async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Replies go out as soon as they are written; a failure here only makes them slower.
         let _ = stream.set_nodelay(true);
         let watch = Arc::new(Watch::new());
@@ -106,9 +109,8 @@ impl Server {
             return;
         };
         let service = {
-            let watch = Arc::clone(&watch);
-            let router = self.router.clone();
-            service_fn(move |request| answer(request, router.clone(), peer, Arc::clone(&watch)))
+            let (server, watch) = (Arc::clone(&self), Arc::clone(&watch));
+            service_fn(move |request| Arc::clone(&server).take(request, peer, Arc::clone(&watch)))
         };
         let io = TokioIo::new(stream);
         match version {
@@ -171,6 +173,48 @@ impl Server {
         })
         .await;
     }
+
+    /// Takes in a request. One that changes something is carried out from now on, even if the
+    /// connection ends before its turn comes.
+    fn take(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        watch: Arc<Watch>,
+    ) -> Carried<impl Future<Output = Result<Response<WatchedBody>, Infallible>>> {
+        let running = watch.begin();
+        let goes_on = !request.method().is_safe();
+        let (request, fate) = request::watched(request);
+        let tasks = self.tasks.clone();
+        let known = fate.clone();
+        let handler = async move {
+            let response = self.answer(request, peer, &known).await?;
+            Ok(response.map(|body| WatchedBody::new(body, running)))
+        };
+        Carried::new(handler, fate, goes_on.then_some(tasks))
+    }
+
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: SocketAddr,
+        fate: &Fate,
+    ) -> Result<Response<Body>, Infallible> {
+        if request.headers().len() > HEAD_FIELDS {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Ok(response);
+        }
+        let is_one = request.version() < HttpVersion::HTTP_2;
+        let is_expecting = request::is_expecting(&request);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let mut response = self.router.clone().oneshot(request).await?;
+        if is_one {
+            fate.settle(is_expecting, response.headers_mut(), &self.tasks, &self.shutdown);
+        }
+        Ok(response)
+    }
 }
 
 /// A connection of either version that can be asked to end after what runs.
@@ -197,23 +241,4 @@ where
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
-}
-
-async fn answer(
-    request: Request<Incoming>,
-    router: Router,
-    peer: SocketAddr,
-    watch: Arc<Watch>,
-) -> Result<Response<WatchedBody>, Infallible> {
-    let running = watch.begin();
-    let response = if request.headers().len() > HEAD_FIELDS {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        response
-    } else {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.oneshot(request).await?
-    };
-    Ok(response.map(|body| WatchedBody::new(body, running)))
 }

@@ -6,7 +6,7 @@ mod http;
 mod process;
 
 pub use database::Engine;
-pub use dice::{Content, Dice, sha256};
+pub use dice::{Content, Dice, hex, sha256};
 pub use http::{Client, Reply};
 pub use process::{Outcome, PATIENCE, program};
 

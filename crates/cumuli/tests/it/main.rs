@@ -10,6 +10,7 @@ mod connections;
 mod drill;
 mod harness;
 mod headers;
+mod interrupted;
 mod matrix;
 mod people;
 mod races;

@@ -111,13 +111,13 @@ async fn one_of_many_that_saw_the_same_content_replaces_it() {
 
 #[tokio::test]
 async fn a_quota_holds_whoever_comes_at_once() {
-    const QUOTA: usize = 1_000_000;
+    const QUOTA: usize = 200_000;
     on_each_engine(async |server, alice| {
         let set = server
-            .run(&["user", "quota", "alice@example.org", "1MB"], "")
+            .run(&["user", "quota", "alice@example.org", "200000"], "")
             .await;
         assert!(set.is_success(), "{set:?}");
-        for (round, size) in [(0, 300_000), (1, 9_000)] {
+        for (round, size) in [(0, 60_000), (1, 9_000)] {
             let folder = make_folder(alice, "root", &round.to_string()).await;
             let count = QUOTA / size + 10;
             let content = |n: usize| Content {
@@ -236,7 +236,7 @@ async fn the_same_bytes_from_many_at_once_are_stored_once() {
         for round in 0..ROUNDS {
             let content = content(round, 0);
             let store = async |n: usize| {
-                let client = if n % 2 == 0 { alice } else { &bob };
+                let client = if n.is_multiple_of(2) { alice } else { &bob };
                 let path = format!("/api/v1/folders/root/files/{round}-{n}");
                 put(client, &path, content, None).await
             };
@@ -245,7 +245,7 @@ async fn the_same_bytes_from_many_at_once_are_stored_once() {
 
             assert_eq!(statuses(&replies), BTreeMap::from([(201, RACERS)]));
             for (n, reply) in replies.iter().enumerate() {
-                let client = if n % 2 == 0 { alice } else { &bob };
+                let client = if n.is_multiple_of(2) { alice } else { &bob };
                 assert_eq!(bytes(client, &id(reply)).await, content.bytes());
             }
         }
