@@ -12,6 +12,17 @@ const COLUMNS: &str = "id, digest, size_bytes, store, store_key, refs, state, pr
 impl Tx {
     /// Counts one more use of the blob with this digest, if there is one, and returns it.
     pub async fn use_blob(&mut self, digest: Digest, now: Millis) -> Result<Option<Blob>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM blobs WHERE digest = $1");
+        let row = self.first(&sql, &[digest.0.to_vec().into()]).await?;
+        let Some(blob) = row.as_ref().map(read).transpose()? else {
+            return Ok(None);
+        };
+        if blob.refs > 0 {
+            // Nobody takes away what is used, nor what was used until a moment ago.
+            self.count_uses(blob.id, 1, now);
+            return Ok(Some(blob));
+        }
+        // One without uses may be taken away at any moment, but not once this is written.
         let sql =
             format!("UPDATE blobs SET refs = refs + 1, seen_ms = $2 WHERE digest = $1 RETURNING {COLUMNS}");
         let row = self
@@ -90,13 +101,30 @@ impl Tx {
         Ok(used)
     }
 
-    /// Counts `uses` more uses of a blob; a negative number gives uses back.
-    pub async fn count_uses(&mut self, id: BlobId, uses: i64, now: Millis) -> Result<(), CatalogError> {
-        self.execute(
-            "UPDATE blobs SET refs = refs + $2, seen_ms = $3 WHERE id = $1",
-            &[Value::id(id.as_bytes()), uses.into(), now.0.into()],
-        )
-        .await?;
+    /// Counts `uses` more uses of a blob; a negative number gives uses back. Written by the commit.
+    pub fn count_uses(&mut self, id: BlobId, uses: i64, now: Millis) {
+        let (counted, at_ms) = self.uses.entry(id).or_default();
+        *counted += uses;
+        *at_ms = now;
+    }
+
+    /// Writes the counts, in the order of the blobs' ids: files of different spaces share blobs, and two
+    /// transactions that count several must not wait for each other in a ring.
+    pub(crate) async fn settle_uses(&mut self) -> Result<(), CatalogError> {
+        for (id, (uses, now)) in std::mem::take(&mut self.uses) {
+            let changed = self
+                .execute(
+                    "UPDATE blobs SET refs = refs + $2, seen_ms = $3 WHERE id = $1",
+                    &[Value::id(id.as_bytes()), uses.into(), now.0.into()],
+                )
+                .await?;
+            // Giving back what is not there happens on damaged rows, which can still be purged.
+            if changed == 0 && uses > 0 {
+                return Err(CatalogError::Unavailable(
+                    "a content was taken away just as it was to be used again".into(),
+                ));
+            }
+        }
         Ok(())
     }
 

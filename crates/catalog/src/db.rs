@@ -9,11 +9,12 @@ mod sqlite;
 mod stats;
 mod value;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::SpaceId;
+use model::{BlobId, Millis, SpaceId};
 use tokio::sync::broadcast;
 
 use self::postgres::{Mode, PgTx, Postgres};
@@ -122,6 +123,7 @@ impl Catalog {
         Ok(Tx {
             inner,
             has_failed: false,
+            uses: BTreeMap::new(),
         })
     }
 
@@ -138,6 +140,7 @@ impl Catalog {
         Ok(Tx {
             inner,
             has_failed: false,
+            uses: BTreeMap::new(),
         })
     }
 
@@ -228,6 +231,8 @@ impl Drop for Announced {
 pub struct Tx {
     inner: Inner,
     has_failed: bool,
+    /// Uses of blobs to be counted at the end: how many more, and when.
+    pub(crate) uses: BTreeMap<BlobId, (i64, Millis)>,
 }
 
 enum Inner {
@@ -341,7 +346,8 @@ impl Tx {
     ///
     /// # Errors
     /// After `Unavailable` it is not known whether the transaction took place: the answer was lost.
-    pub async fn commit(self) -> Result<(), CatalogError> {
+    pub async fn commit(mut self) -> Result<(), CatalogError> {
+        self.settle_uses().await?;
         self.proceed()?;
         match self.inner {
             Inner::SqliteRead(_) => Ok(()),

@@ -1,7 +1,5 @@
 //! Whole trees: copying and purging them piece by piece, out of sight.
 
-use std::collections::BTreeMap;
-
 use model::{BlobId, Millis, Node, NodeId, NodeName, SpaceId};
 
 use crate::db::{Tx, Value};
@@ -131,14 +129,9 @@ impl Tx {
         let list = place_holders(&mut ids, nodes);
         let sql = format!("SELECT blob_id, size_bytes FROM versions WHERE node_id IN ({list})");
         let mut bytes = 0;
-        // Blobs in the order of their ids, so that two purges never wait for each other in a ring.
-        let mut uses: BTreeMap<BlobId, i64> = BTreeMap::new();
         for row in self.query(&sql, &ids).await? {
-            *uses.entry(BlobId::from_bytes(row.id16(0)?)).or_default() += 1;
+            self.count_uses(BlobId::from_bytes(row.id16(0)?), -1, now);
             bytes += count(row.int(1)?);
-        }
-        for (blob, uses) in uses {
-            self.count_uses(blob, -uses, now).await?;
         }
         for sql in [
             format!("DELETE FROM versions WHERE node_id IN ({list})"),

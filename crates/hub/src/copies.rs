@@ -3,11 +3,9 @@
 //! A file is copied in one transaction. A tree is built out of sight in steps of bounded size, then
 //! appears in one. Interrupted, it never appears, and the sweep frees it.
 
-use std::collections::BTreeMap;
-
 use catalog::{Entry, NewNode, Tx};
 use model::{
-    Actor, BlobId, ChangeKind, Node, NodeId, NodeName, NodePath, OnConflict, Origin, Right, SpaceId, Version,
+    Actor, ChangeKind, Node, NodeId, NodeName, NodePath, OnConflict, Origin, Right, SpaceId, Version,
 };
 
 use crate::access::{self, FolderRef, Found, Hold};
@@ -72,7 +70,7 @@ impl Hub {
             .cloned()
             .chain([name.clone()])
             .collect();
-        tx.count_uses(version.blob, 1, now).await?;
+        tx.count_uses(version.blob, 1, now);
         let write = Write {
             blob: version.blob,
             size_bytes: version.size_bytes,
@@ -134,15 +132,6 @@ impl Hub {
     ) -> Result<Vec<(NodeId, Built)>, HubError> {
         let bytes = children.iter().map(Node::size_bytes).sum();
         self.hold_quota(tx, to.space, bytes).await?;
-        // In the order of their ids, so that two copies never wait for each other in a ring.
-        let mut uses: BTreeMap<BlobId, i64> = BTreeMap::new();
-        for version in children.iter().filter_map(|child| child.version.as_ref()) {
-            *uses.entry(version.blob).or_default() += 1;
-        }
-        let now = self.now();
-        for (blob, uses) in uses {
-            tx.count_uses(blob, uses, now).await?;
-        }
         let mut folders = Vec::new();
         let mut highest = 0;
         for child in children {
@@ -262,7 +251,7 @@ async fn free_place(tx: &mut Tx, folder: &Found, source: &Node, copy: &Copy) -> 
     }
 }
 
-/// Makes a copy of one node, with its current version, whose blob's use is counted already.
+/// Makes a copy of one node, with its current version.
 pub(crate) async fn build(
     hub: &Hub,
     tx: &mut Tx,
@@ -299,6 +288,7 @@ pub(crate) async fn build(
         ..version.clone()
     });
     if let Some(version) = &version {
+        tx.count_uses(version.blob, 1, now);
         tx.create_version(version).await?;
     }
     let node = Node {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod copies;
+mod crowd;
 mod database;
 mod folders;
 mod guesses;

@@ -329,7 +329,7 @@ impl Hub {
         if is_current || !tx.remove_version(version.node, version.number).await? {
             return Ok(false);
         }
-        tx.count_uses(version.blob, -1, now).await?;
+        tx.count_uses(version.blob, -1, now);
         let entry = Entry {
             kind: ChangeKind::VersionRemoved,
             node: &node,
@@ -360,7 +360,9 @@ impl Hub {
             if blobs.is_empty() {
                 return Ok(done);
             }
-            let (judged, bytes) = self.prove_some(blobs).await?;
+            let (mut judged, bytes) = self.prove_some(blobs).await?;
+            // Like all who write several blobs: in the order of their ids.
+            judged.sort_by_key(|(blob, _)| blob.id);
             let mut tx = self.write().await?;
             for (blob, state) in &judged {
                 tx.judge_blob(blob, *state, self.now()).await?;

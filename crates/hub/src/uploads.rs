@@ -284,13 +284,10 @@ impl Hub {
         let mut grown_bytes = signed(version.size_bytes);
         let keep = self.config().keep_versions;
         if keep > 0 && number > u64::from(keep) {
-            let mut surplus = tx.versions_beyond(file.id, keep, PRUNED_AT_ONCE).await?;
-            // In the order of their ids, so that two writes never wait for each other in a ring.
-            surplus.sort_by_key(|old| old.blob);
-            for old in surplus {
+            for old in tx.versions_beyond(file.id, keep, PRUNED_AT_ONCE).await? {
                 grown_bytes -= signed(old.size_bytes);
                 tx.remove_version(old.node, old.number).await?;
-                tx.count_uses(old.blob, -1, now).await?;
+                tx.count_uses(old.blob, -1, now);
             }
         }
         file.version = Some(version);

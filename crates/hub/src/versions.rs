@@ -57,7 +57,7 @@ impl Hub {
             if old.size_bytes > free_bytes {
                 return Err(HubError::QuotaExceeded { free_bytes });
             }
-            tx.count_uses(old.blob, 1, now).await?;
+            tx.count_uses(old.blob, 1, now);
             let write = Write {
                 blob: old.blob,
                 size_bytes: old.size_bytes,
@@ -98,7 +98,7 @@ impl Hub {
                 ));
             }
             tx.remove_version(id, number).await?;
-            tx.count_uses(version.blob, -1, now).await?;
+            tx.count_uses(version.blob, -1, now);
             let entry = Entry {
                 kind: ChangeKind::VersionRemoved,
                 node: &found.node,

@@ -101,15 +101,12 @@ pub(crate) async fn for_cases<S: Strategy>(
 
 impl TestHub {
     async fn start(database: &Database, config: Config) -> Self {
-        let mut options = Options::new(database.url());
-        // A test does not cut the power; the groups of commits have tests of their own.
-        options.durability = catalog::Durability::UnsafeNone;
-        let catalog = Catalog::open(options).await.unwrap();
+        let catalog = Catalog::open(Options::new(database.url())).await.unwrap();
         catalog.migrate().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = LocalStore::open(LocalOptions {
             folder: folder.path().to_owned(),
-            durability: content::Durability::UnsafeNone,
+            durability: content::Durability::Full,
         });
         let content = Content::new(Arc::new(store.await.unwrap()));
         // The store's files carry the real time, so the clock starts there.
