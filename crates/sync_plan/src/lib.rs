@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn side(text: char) -> Side {
-        (text != '-').then(|| Digest([text as u8; 32]))
+        (text != '-').then_some(Digest([text as u8; 32]))
     }
 
     /// Each row: base, here, there; `-` is nothing.

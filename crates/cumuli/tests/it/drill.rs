@@ -10,13 +10,15 @@ mod steps;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{Client, Content, Dice, Engine, Server};
+use crate::harness::{Client, Content, Dice, Engine, Server, until};
 use eye::{Eye, Trouble};
 use ledger::{Kind, Ledger};
 use worker::{Life, Worker};
@@ -24,8 +26,10 @@ use worker::{Life, Worker};
 /// Clients; two of each user.
 const WORKERS: usize = 6;
 const USERS: usize = 3;
-/// A server lives this long, milliseconds.
+/// A server lives this long after it came up, milliseconds.
 const LIFE_MS: (u64, u64) = (5, 400);
+/// Acknowledgements without which every other life does not end, so that a slow machine is tested too.
+const LEAST_WORK: u64 = 3;
 /// Files of a folder, and copies of it beside each other: more nodes than one transaction copies.
 const CROWD: (u64, u64) = (20, 12);
 
@@ -49,17 +53,25 @@ async fn drill(engine: Engine) {
         .set("ACCESS_TOKEN_EXPIRE_MINUTES", 1440)
         .start()
         .await;
+    let acknowledged = Arc::default();
     let mut workers = Vec::new();
     for number in 0..USERS {
         let client = server.user(&format!("user{number}@example.org")).await;
         for name in [format!("w{number}a"), format!("w{number}b")] {
-            workers.push(begin(&client, &name, Dice::new(dice.next())).await);
+            let ledger = begin(&client, &name).await;
+            let dice = Dice::new(dice.next());
+            workers.push(Worker::new(
+                client.clone(),
+                ledger,
+                dice,
+                Arc::clone(&acknowledged),
+            ));
         }
     }
     assert_eq!(workers.len(), WORKERS);
     make_crowd(&mut workers[0]).await;
 
-    let mut workers = work_and_kill(&mut server, workers, kills, &mut dice).await;
+    let mut workers = work_and_kill(&mut server, workers, (kills, &acknowledged), &mut dice).await;
 
     for worker in &mut workers {
         worker.client = server.again(&worker.client);
@@ -72,7 +84,7 @@ async fn drill(engine: Engine) {
     for pair in workers.chunks(2) {
         account_for_space(pair).await;
     }
-    let acknowledged: u64 = workers.iter().map(|worker| worker.ledger.acknowledged).sum();
+    let acknowledged = acknowledged.load(Ordering::Relaxed);
     println!("{engine:?}: {kills} kills, {acknowledged} acknowledgements");
     assert!(acknowledged > kills, "the clients hardly worked: {acknowledged}");
     assert_eq!(server.stop().await.code(), Some(0));
@@ -84,17 +96,16 @@ async fn drill(engine: Engine) {
     );
 }
 
-/// A worker with a folder of its own.
-async fn begin(client: &Client, name: &str, dice: Dice) -> Worker {
+/// Makes a worker's own folder.
+async fn begin(client: &Client, name: &str) -> Ledger {
     let me = client.get("/api/v1/me").await.expect(200).json();
     let home = client.post("/api/v1/folders", &json!({"name": name})).await;
     let home = home.expect(201).json();
-    let ledger = Ledger::new(
+    Ledger::new(
         me["root_id"].as_str().unwrap(),
         home["id"].as_str().unwrap(),
         name,
-    );
-    Worker::new(client.clone(), ledger, dice)
+    )
 }
 
 /// A folder with so much in it that a copy of it takes several transactions.
@@ -137,7 +148,7 @@ async fn make_crowd(worker: &mut Worker) {
 async fn work_and_kill(
     server: &mut Server,
     workers: Vec<Worker>,
-    kills: u64,
+    (kills, acknowledged): (u64, &AtomicU64),
     dice: &mut Dice,
 ) -> Vec<Worker> {
     let up = |server: &Server, number| Life::Up {
@@ -151,6 +162,10 @@ async fn work_and_kill(
         .collect();
     for number in 1..=kills {
         tokio::time::sleep(Duration::from_millis(dice.between(LIFE_MS.0, LIFE_MS.1))).await;
+        if number % 2 == 0 {
+            let enough = acknowledged.load(Ordering::Relaxed) + LEAST_WORK;
+            until(async || acknowledged.load(Ordering::Relaxed) >= enough || is_over(&working)).await;
+        }
         server.kill().await;
         // Every eighth life ends before it began to serve.
         if dice.below(8) == 0 {
@@ -161,7 +176,7 @@ async fn work_and_kill(
         }
         server.restart().await;
         lives.send(up(server, number)).unwrap();
-        if working.iter().any(JoinHandle::is_finished) {
+        if is_over(&working) {
             break;
         }
     }
@@ -171,6 +186,11 @@ async fn work_and_kill(
         workers.push(worker.await.unwrap());
     }
     workers
+}
+
+/// Whether a client found something wrong.
+fn is_over(working: &[JoinHandle<Worker>]) -> bool {
+    working.iter().any(JoinHandle::is_finished)
 }
 
 /// The journal gives the tree, and the tree holds nothing that nobody made.

@@ -8,7 +8,7 @@ mod process;
 pub use database::Engine;
 pub use dice::{Content, Dice, hex, sha256};
 pub use http::{Client, Reply};
-pub use process::{Outcome, PATIENCE, program};
+pub use process::{Outcome, PATIENCE, finished, program, told};
 
 use std::path::PathBuf;
 use std::process::ExitStatus;

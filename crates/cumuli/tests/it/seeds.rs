@@ -1,11 +1,11 @@
 //! The clients that people have already: each flow that a seed document prints, as printed.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Engine, PATIENCE, Server, until};
+use crate::harness::{Engine, PATIENCE, Server, finished, told, until};
 
 /// The commands that the sync tool's document prints, word by word.
 const REGISTER: &str = r#"curl -X POST http://localhost:8000/auth/register \
@@ -35,26 +35,10 @@ impl Terminal {
             .replace("http://localhost:8000", &self.base)
             .replace("TOKEN", &self.token)
             .replace("/path/to/file.pdf", self.file.to_str().unwrap());
-        let output = finished(Command::new("sh").args(["-c", &command])).await;
+        let output = finished(Command::new("sh").args(["-c", &command]), PATIENCE).await;
         assert!(output.status.success(), "{command}\n{}", told(&output));
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", told(&output)))
     }
-}
-
-/// Runs a program to its end, beside the server's output that has to be read.
-async fn finished(command: &mut Command) -> Output {
-    let command = std::mem::replace(command, Command::new(""));
-    let running = tokio::task::spawn_blocking(move || {
-        let mut command = command;
-        command.output().expect("the program starts")
-    });
-    let finished = tokio::time::timeout(PATIENCE, running).await;
-    finished.expect("the program ends").unwrap()
-}
-
-fn told(output: &Output) -> String {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    format!("{}\n{}", text(&output.stdout), text(&output.stderr))
 }
 
 #[tokio::test]
@@ -148,7 +132,7 @@ async fn a_browser_program_of_the_sync_tool_works() {
             .await;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/seeds/sync_tool.mjs");
 
-        let output = finished(Command::new("node").arg(script).arg(server.address())).await;
+        let output = finished(Command::new("node").arg(script).arg(server.address()), PATIENCE).await;
 
         assert!(output.status.success(), "{}", told(&output));
         assert!(told(&output).contains("every flow works"), "{}", told(&output));

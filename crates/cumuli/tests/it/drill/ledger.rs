@@ -40,8 +40,6 @@ pub struct Ledger {
     pub home: String,
     pub home_name: String,
     pub things: BTreeMap<String, Thing>,
-    /// Acknowledgements.
-    pub acknowledged: u64,
     names: u64,
 }
 
@@ -69,7 +67,6 @@ impl Ledger {
             home: home.to_owned(),
             home_name: home_name.to_owned(),
             things: BTreeMap::new(),
-            acknowledged: 0,
             names: 0,
         }
     }

@@ -1,5 +1,8 @@
 //! One client: it works, and asks after each death of the server what became of its last request.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::watch;
 
 use super::eye::{Eye, Seen, Trouble};
@@ -24,6 +27,8 @@ pub struct Worker {
     pub client: Client,
     pub ledger: Ledger,
     pub dice: Dice,
+    /// Acknowledgements, of all workers together.
+    acknowledged: Arc<AtomicU64>,
     /// A request that was not answered, or not to its end.
     doubt: Option<Doubt>,
 }
@@ -35,11 +40,12 @@ struct Doubt {
 }
 
 impl Worker {
-    pub const fn new(client: Client, ledger: Ledger, dice: Dice) -> Self {
+    pub fn new(client: Client, ledger: Ledger, dice: Dice, acknowledged: Arc<AtomicU64>) -> Self {
         Self {
             client,
             ledger,
             dice,
+            acknowledged,
             doubt: None,
         }
     }
@@ -94,7 +100,8 @@ impl Worker {
             step: request.step,
             is_acknowledged: is_success,
         });
-        self.ledger.acknowledged += u64::from(is_success);
+        self.acknowledged
+            .fetch_add(u64::from(is_success), Ordering::Relaxed);
         let bytes = reply.bytes().await.map_err(|_| Trouble::Cut)?;
         let Some(Doubt { step, .. }) = self.doubt.take_if(|_| is_success) else {
             let text = String::from_utf8_lossy(&bytes);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -82,6 +82,23 @@ pub async fn run(arguments: &[&str], settings: &[(String, String)], folder: &Pat
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Runs another program to its end, beside the server whose output has to be read.
+pub async fn finished(command: &mut Command, patience: Duration) -> Output {
+    let command = std::mem::replace(command, Command::new(""));
+    let running = tokio::task::spawn_blocking(move || {
+        let mut command = command;
+        command.stdin(Stdio::null()).output().expect("the program starts")
+    });
+    let finished = tokio::time::timeout(patience, running).await;
+    finished.expect("the program ends").unwrap()
+}
+
+/// All that a program said.
+pub fn told(output: &Output) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}\n{}", text(&output.stdout), text(&output.stderr))
 }
 
 /// A server that runs. Dropping it kills it.
