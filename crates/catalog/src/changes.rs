@@ -25,6 +25,22 @@ impl Tx {
     /// Taking the number holds the space's row until the commit, which is what makes the
     /// sequence gapless and ordered on PostgreSQL too.
     pub async fn record(&mut self, entry: Entry<'_>) -> Result<u64, CatalogError> {
+        let space = entry.node.space;
+        self.record_in(space, entry).await
+    }
+
+    /// Appends an entry to the journal of a space that the node is not in: news for its owner.
+    ///
+    /// The folder that the node is in is left out, as it is not theirs to know.
+    pub async fn tell(&mut self, space: SpaceId, entry: Entry<'_>) -> Result<u64, CatalogError> {
+        let node = Node {
+            parent: None,
+            ..entry.node.clone()
+        };
+        self.record_in(space, Entry { node: &node, ..entry }).await
+    }
+
+    async fn record_in(&mut self, space: SpaceId, entry: Entry<'_>) -> Result<u64, CatalogError> {
         let Entry {
             kind,
             node,
@@ -35,10 +51,10 @@ impl Tx {
         let row = self
             .first(
                 "UPDATE spaces SET head = head + 1, used_bytes = used_bytes + $2 WHERE id = $1 RETURNING head",
-                &[Value::id(node.space.as_bytes()), grown_bytes.into()],
+                &[Value::id(space.as_bytes()), grown_bytes.into()],
             )
             .await?
-            .ok_or_else(|| CatalogError::Damaged(format!("node {} is in no space", node.id)))?;
+            .ok_or_else(|| CatalogError::Damaged(format!("the journal of {} is in no space", node.id)))?;
         let seq = row.int(0)?;
         let version = node.version.as_ref();
         self.execute(
@@ -46,7 +62,7 @@ impl Tx {
                  size_bytes, digest, actor_id, at_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             &[
-                Value::id(node.space.as_bytes()),
+                Value::id(space.as_bytes()),
                 seq.into(),
                 kind.as_str().into(),
                 Value::id(node.id.as_bytes()),
@@ -61,7 +77,7 @@ impl Tx {
             ],
         )
         .await?;
-        self.wake(node.space);
+        self.wake(space);
         Ok(count(seq))
     }
 

@@ -30,6 +30,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_search.sqlite.sql"),
         postgres: include_str!("../migrations/0002_search.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        name: "people",
+        sqlite: include_str!("../migrations/0003_people.sql"),
+        postgres: include_str!("../migrations/0003_people.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

@@ -167,6 +167,17 @@ impl Tx {
         rows.iter().map(read_app_password).collect()
     }
 
+    /// Whether a user has an app password of this id.
+    pub async fn is_app_password(&mut self, user: UserId, id: AppPasswordId) -> Result<bool, CatalogError> {
+        let row = self
+            .first(
+                "SELECT 1 FROM app_passwords WHERE id = $1 AND user_id = $2",
+                &[Value::id(id.as_bytes()), Value::id(user.as_bytes())],
+            )
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// Notes that an app password was used.
     pub async fn touch_app_password(&mut self, id: AppPasswordId, now: Millis) -> Result<(), CatalogError> {
         self.execute(

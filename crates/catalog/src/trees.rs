@@ -136,6 +136,8 @@ impl Tx {
         for sql in [
             format!("DELETE FROM versions WHERE node_id IN ({list})"),
             format!("DELETE FROM stars WHERE node_id IN ({list})"),
+            format!("DELETE FROM shares WHERE node_id IN ({list})"),
+            format!("DELETE FROM links WHERE node_id IN ({list})"),
         ] {
             self.execute(&sql, &ids).await?;
         }

@@ -2,10 +2,17 @@
 //!
 //! Every operation gets its nodes from these functions. What the actor may not see is `NotFound`.
 
+mod standing;
+
+use std::collections::HashSet;
+
 use catalog::{Step, Tx};
 use model::{Actor, Node, NodeId, NodeName, NodePath, Right, Space, User, UserId};
 
 use crate::HubError;
+use standing::Standing;
+
+pub(crate) use standing::held_by;
 
 /// Whether the space must stay as it is until the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +40,11 @@ pub(crate) struct Found {
     /// The node first, the root last.
     pub way: Vec<Step>,
     pub right: Right,
+    /// Whether the actor may give others as much.
+    pub may_share: bool,
+    /// Steps of the way that the actor may see: all of them in their own space, else up to the
+    /// highest node that they were given.
+    pub shown: usize,
 }
 
 impl Found {
@@ -41,14 +53,29 @@ impl Found {
         self.way.len() - 1
     }
 
-    /// Names from the root down to this node.
+    /// Names down to this node, from the root or from what the actor was given.
     pub fn path(&self) -> NodePath {
-        self.way
-            .iter()
-            .rev()
-            .skip(1)
-            .map(|step| step.name.clone())
-            .collect()
+        let hidden = self.hidden_names();
+        let names = self.way.iter().rev().skip(1 + hidden);
+        names.map(|step| step.name.clone()).collect()
+    }
+
+    /// Names at the start of the whole path that the actor may not see.
+    pub fn hidden_names(&self) -> usize {
+        self.depth().saturating_sub(self.shown)
+    }
+
+    /// Whether what the actor was given begins here: what is above does not exist for them.
+    pub fn is_top(&self) -> bool {
+        self.shown == 1 && self.depth() > 0
+    }
+
+    /// The node as the actor may see it.
+    pub fn into_node(mut self) -> Node {
+        if self.is_top() {
+            self.node.parent = None;
+        }
+        self.node
     }
 }
 
@@ -60,20 +87,99 @@ pub(crate) async fn node(
     right: Right,
     hold: Hold,
 ) -> Result<Found, HubError> {
-    let (node, space, held) = visible(tx, actor, id, hold).await?;
+    let (found, standing) = seen(tx, actor, id, hold).await?;
+    let held = standing.right.ok_or(HubError::NotFound("node"))?;
+    demand(held, right)?;
+    Ok(Found { right: held, ..found })
+}
+
+/// Finds the folder that files may be put into by somebody who perhaps sees nothing of it.
+pub(crate) async fn inbox(
+    tx: &mut Tx,
+    actor: &Actor,
+    folder: FolderRef,
+    hold: Hold,
+) -> Result<Found, HubError> {
+    let id = folder_id(tx, actor, folder).await?;
+    let (found, standing) = seen(tx, actor, id, hold).await?;
+    if !found.node.is_folder() {
+        return Err(HubError::NotFound("folder"));
+    }
+    match standing.right {
+        Some(held) => demand(held, Right::Edit)?,
+        None if standing.may_add => {}
+        None => return Err(HubError::NotFound("folder")),
+    }
+    Ok(found)
+}
+
+/// Finds the folder of a found node, which the actor need not see: for renaming within it.
+pub(crate) async fn folder_of(tx: &mut Tx, found: &Found) -> Result<Option<Found>, HubError> {
+    let Some(parent) = found.node.parent else {
+        return Ok(None);
+    };
+    let node = tx.node(parent).await?.ok_or(HubError::NotFound("node"))?;
+    Ok(Some(Found {
+        node,
+        space: found.space.clone(),
+        way: found.way[1..].to_vec(),
+        right: found.right,
+        may_share: false,
+        shown: found.shown - 1,
+    }))
+}
+
+/// Finds a node and what the actor holds of it, if they hold anything.
+async fn seen(tx: &mut Tx, actor: &Actor, id: NodeId, hold: Hold) -> Result<(Found, Standing), HubError> {
+    let not_found = || HubError::NotFound("node");
+    let (space_id, owner) = tx.space_of(id).await?.ok_or_else(not_found)?;
+    // The right comes before the lock: nobody may hold up what is not theirs. It is looked up again
+    // under it, so that it holds until the end.
+    if hold == Hold::Yes && !standing::owns(actor, owner) {
+        let way = tx.way_up(id).await?;
+        let standing = standing::of(tx, actor, owner, &way).await?;
+        if standing.is_nothing() {
+            return Err(not_found());
+        }
+    }
+    let space = match hold {
+        Hold::Yes => tx.lock_space(space_id).await?,
+        Hold::No => tx.space(space_id).await?,
+    };
+    let space = space.ok_or_else(not_found)?;
+    // The space is held before the node is read: what is checked below then stays true.
+    let node = tx.node(id).await?.ok_or_else(not_found)?;
     let way = tx.way_up(id).await?;
     let is_live = way.last().is_some_and(|top| top.id == space.root)
         && way.iter().all(|step| !step.is_trashed && !step.is_detached);
     if !is_live {
-        return Err(HubError::NotFound("node"));
+        return Err(not_found());
     }
-    demand(held, right)?;
-    Ok(Found {
+    let standing = standing::of(tx, actor, owner, &way).await?;
+    if standing.is_nothing() {
+        return Err(not_found());
+    }
+    let found = Found {
         node,
         space,
         way,
-        right: held,
-    })
+        right: standing.right.unwrap_or(Right::View),
+        may_share: standing.may_share,
+        shown: standing.shown,
+    };
+    Ok((found, standing))
+}
+
+/// The id of a folder as the actor names it.
+async fn folder_id(tx: &mut Tx, actor: &Actor, folder: FolderRef) -> Result<NodeId, HubError> {
+    match (folder, actor) {
+        (FolderRef::Id(id), _) => Ok(id),
+        (FolderRef::Root, Actor::Visitor { link, .. }) => {
+            let link = tx.link(*link).await?.ok_or(HubError::NotFound("link"))?;
+            Ok(link.node)
+        }
+        (FolderRef::Root, _) => Ok(own_space(tx, actor).await?.root),
+    }
 }
 
 /// Finds a folder in a tree.
@@ -84,10 +190,7 @@ pub(crate) async fn folder(
     right: Right,
     hold: Hold,
 ) -> Result<Found, HubError> {
-    let id = match folder {
-        FolderRef::Id(id) => id,
-        FolderRef::Root => own_space(tx, actor).await?.root,
-    };
+    let id = folder_id(tx, actor, folder).await?;
     let found = node(tx, actor, id, right, hold)
         .await
         .map_err(|error| match error {
@@ -122,10 +225,15 @@ pub(crate) async fn file(
 
 /// Finds the top of a deleted tree. Only its owner sees it.
 pub(crate) async fn trashed(tx: &mut Tx, actor: &Actor, id: NodeId) -> Result<(Node, Space), HubError> {
-    let (node, space, held) = visible(tx, actor, id, Hold::Yes).await?;
-    demand(held, Right::Own)?;
+    let not_found = || HubError::NotFound("item in the trash");
+    let (space_id, owner) = tx.space_of(id).await?.ok_or_else(not_found)?;
+    if !standing::owns(actor, owner) {
+        return Err(not_found());
+    }
+    let space = tx.lock_space(space_id).await?.ok_or_else(not_found)?;
+    let node = tx.node(id).await?.ok_or_else(not_found)?;
     if node.trashed.is_none() {
-        return Err(HubError::NotFound("item in the trash"));
+        return Err(not_found());
     }
     Ok((node, space))
 }
@@ -162,39 +270,33 @@ pub(crate) fn admin(actor: &Actor) -> Result<(), HubError> {
             ..
         }
         | Actor::Worker => Ok(()),
-        Actor::User { .. } | Actor::App { .. } => {
+        Actor::User { .. } | Actor::App { .. } | Actor::Visitor { .. } => {
             Err(HubError::Forbidden("only an administrator may do this"))
         }
     }
 }
 
-async fn visible(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: NodeId,
-    hold: Hold,
-) -> Result<(Node, Space, Right), HubError> {
-    let not_found = || HubError::NotFound("node");
-    // The right comes before the lock: nobody may hold up what is not theirs.
-    let (space_id, owner) = tx.space_of(id).await?.ok_or_else(not_found)?;
-    let right = match actor {
-        Actor::Worker => Right::Own,
-        Actor::User { id, .. } | Actor::App { id, .. } if *id == owner => Right::Own,
-        Actor::User { .. } | Actor::App { .. } => return Err(not_found()),
-    };
-    // The space is held before the node is read: what is checked below then stays true.
-    let space = match hold {
-        Hold::Yes => tx.lock_space(space_id).await?,
-        Hold::No => tx.space(space_id).await?,
-    };
-    let space = space.ok_or_else(not_found)?;
-    let node = tx.node(id).await?.ok_or_else(not_found)?;
-    Ok((node, space, right))
+/// The actor's stars among these nodes; visitors have none.
+pub(crate) async fn stars(tx: &mut Tx, actor: &Actor, nodes: &[NodeId]) -> Result<HashSet<NodeId>, HubError> {
+    match actor.user() {
+        Some(user) => Ok(tx.stars(user, nodes).await?),
+        None => Ok(HashSet::new()),
+    }
+}
+
+/// Whose list a cursor belongs to.
+pub(crate) fn scope(actor: &Actor) -> String {
+    match actor {
+        Actor::User { id, .. } | Actor::App { id, .. } => id.to_string(),
+        Actor::Visitor { link, .. } => format!("link {link}"),
+        Actor::Worker => "the server".to_owned(),
+    }
 }
 
 fn demand(held: Right, needed: Right) -> Result<(), HubError> {
-    if held < needed {
-        return Err(HubError::Forbidden("you may look at this but not change it"));
+    match (held < needed, needed) {
+        (false, _) => Ok(()),
+        (true, Right::Own) => Err(HubError::Forbidden("only its owner may do this")),
+        (true, _) => Err(HubError::Forbidden("you may look at this but not change it")),
     }
-    Ok(())
 }

@@ -28,6 +28,18 @@ pub struct Copy {
     pub on_conflict: OnConflict,
 }
 
+impl Copy {
+    /// Where the copy goes: beside its source unless it is said; what was given goes to one's own root.
+    fn target(&self, source: &Found) -> Option<FolderRef> {
+        let parent = source.node.parent?;
+        let beside = match source.is_top() {
+            true => FolderRef::Root,
+            false => FolderRef::Id(parent),
+        };
+        Some(self.folder.unwrap_or(beside))
+    }
+}
+
 impl Hub {
     /// Copies a node with all below it; of a file, its current version.
     ///
@@ -41,7 +53,9 @@ impl Hub {
             let ends = copy_ends(&mut tx, &actor, &copy, Hold::No).await?;
             drop(tx);
             if !ends.source.node.is_folder() {
-                return hub.copy_file(&actor, &copy).await;
+                return hub
+                    .copy_file(&actor, &copy, [ends.source.space.id, ends.target.space.id])
+                    .await;
             }
             let top = hub.build_top(&actor, &ends).await?;
             match hub.build_and_place(&actor, &copy, &ends.source, top).await {
@@ -56,20 +70,25 @@ impl Hub {
     }
 
     /// Makes a file of the current version of another.
-    async fn copy_file(&self, actor: &Actor, copy: &Copy) -> Result<(Node, NodePath), HubError> {
+    async fn copy_file(
+        &self,
+        actor: &Actor,
+        copy: &Copy,
+        spaces: [SpaceId; 2],
+    ) -> Result<(Node, NodePath), HubError> {
         let now = self.now();
         let mut tx = self.write().await?;
+        // Two spaces are held in one order, so that two copies never wait for each other.
+        let mut spaces = spaces;
+        spaces.sort_unstable();
+        for space in spaces {
+            tx.lock_space(space).await?;
+        }
         let Ends { source, target, name } = copy_ends(&mut tx, actor, copy, Hold::Yes).await?;
         let version = source.node.version.ok_or(HubError::NotFound("file"))?;
         self.hold_quota(&mut tx, target.space.id, version.size_bytes)
             .await?;
-        let path = target
-            .path()
-            .names()
-            .iter()
-            .cloned()
-            .chain([name.clone()])
-            .collect();
+        let path = crate::nodes::path_in(&target, &name, false);
         tx.count_uses(version.blob, 1, now);
         let write = Write {
             blob: version.blob,
@@ -107,6 +126,8 @@ impl Hub {
             loop {
                 let mut tx = self.write().await?;
                 tx.lock_space(top.space).await?;
+                // Who lost the right meanwhile copies no further.
+                access::node(&mut tx, actor, copy.node, Right::View, Hold::No).await?;
                 let children = tx.children_to_copy(from, after.as_ref(), STEP_NODES).await?;
                 let folders = self.build_children(&mut tx, actor, &children, to).await?;
                 tx.keep_building(top.id, self.now()).await?;
@@ -159,8 +180,7 @@ impl Hub {
     ) -> Result<(Node, NodePath), HubError> {
         let now = self.now();
         let mut tx = self.write().await?;
-        let parent = source.node.parent.ok_or(HubError::NotFound("node"))?;
-        let folder = copy.folder.unwrap_or(FolderRef::Id(parent));
+        let folder = copy.target(source).ok_or(HubError::NotFound("node"))?;
         let folder = access::folder(&mut tx, actor, folder, Right::Edit, Hold::Yes).await?;
         let built = tx
             .built_node(top.id)
@@ -170,13 +190,7 @@ impl Hub {
         let name = free_place(&mut tx, &folder, &source.node, copy).await?;
         tx.place_node(&built, folder.node.id, &name, now).await?;
         folders::raise(&mut tx, &folder.way, height + 1).await?;
-        let path: NodePath = folder
-            .path()
-            .names()
-            .iter()
-            .cloned()
-            .chain([name.clone()])
-            .collect();
+        let path = crate::nodes::path_in(&folder, &name, false);
         let node = crate::nodes::placed(built, folder.node.id, name, now);
         let entry = Entry {
             kind: ChangeKind::Moved,
@@ -228,10 +242,9 @@ struct Ends {
 /// Finds both ends, and refuses what could not be placed before anything is built.
 async fn copy_ends(tx: &mut Tx, actor: &Actor, copy: &Copy, hold: Hold) -> Result<Ends, HubError> {
     let source = access::node(tx, actor, copy.node, Right::View, hold).await?;
-    let Some(parent) = source.node.parent else {
+    let Some(target) = copy.target(&source) else {
         return Err(HubError::Conflict("the root folder cannot be copied"));
     };
-    let target = copy.folder.unwrap_or(FolderRef::Id(parent));
     let target = access::folder(tx, actor, target, Right::Edit, hold).await?;
     if target.way.iter().any(|step| step.id == copy.node) {
         return Err(HubError::Conflict("a folder cannot be copied into itself"));

@@ -18,6 +18,9 @@ pub enum HubError {
     /// The credential is missing, wrong, expired or revoked.
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// A public link needs its password, which was not given or is wrong.
+    #[error("this link needs its password")]
+    LinkLocked,
     /// Too many wrong tries; the right answer would be refused too.
     #[error("too many tries: wait {retry_after_secs} seconds")]
     TooManyTries {
@@ -44,6 +47,9 @@ pub enum HubError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// The bytes are no picture, or one of a format that is not taken.
+    #[error("{0}")]
+    UnknownPicture(String),
     /// More bytes than a file may hold.
     #[error("a file may hold at most {limit_bytes} bytes")]
     TooLarge {

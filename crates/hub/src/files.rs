@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use futures_util::TryStreamExt;
-use model::{Actor, Blob, BlobState, ByteStream, Node, NodeId, NodePath, Place, Right, Version};
+use model::{Actor, Blob, BlobState, ByteStream, Node, NodeId, NodePath, Place, Right, UserId, Version};
 
 use crate::access::{self, FolderRef, Hold};
 use crate::{Hub, HubError, upkeep};
@@ -13,10 +13,16 @@ use crate::{Hub, HubError, upkeep};
 pub struct Info {
     /// The node.
     pub node: Node,
-    /// Its path from the root of its space.
+    /// Its path from the root of its space, or from what the actor was given.
     pub path: NodePath,
     /// Whether the person starred it.
     pub is_starred: bool,
+    /// What the actor holds of it.
+    pub right: Right,
+    /// Whether they may give as much to others.
+    pub may_share: bool,
+    /// Whose it is.
+    pub owner: UserId,
 }
 
 /// One content of a file, found and allowed, ready to be read.
@@ -37,11 +43,13 @@ impl Hub {
     pub async fn info(&self, actor: &Actor, id: NodeId) -> Result<Info, HubError> {
         let mut tx = self.read().await?;
         let found = access::node(&mut tx, actor, id, Right::View, Hold::No).await?;
-        let user = access::user(actor)?;
-        let is_starred = tx.stars(user, &[id]).await?.contains(&id);
+        let is_starred = access::stars(&mut tx, actor, &[id]).await?.contains(&id);
         let path = found.path();
         Ok(Info {
-            node: found.node,
+            right: found.right,
+            may_share: found.may_share,
+            owner: found.space.owner,
+            node: found.into_node(),
             path,
             is_starred,
         })
@@ -54,12 +62,14 @@ impl Hub {
     pub async fn folder_info(&self, actor: &Actor, folder: FolderRef) -> Result<Info, HubError> {
         let mut tx = self.read().await?;
         let found = access::folder(&mut tx, actor, folder, Right::View, Hold::No).await?;
-        let user = access::user(actor)?;
         let id = found.node.id;
-        let is_starred = tx.stars(user, &[id]).await?.contains(&id);
+        let is_starred = access::stars(&mut tx, actor, &[id]).await?.contains(&id);
         let path = found.path();
         Ok(Info {
-            node: found.node,
+            right: found.right,
+            may_share: found.may_share,
+            owner: found.space.owner,
+            node: found.into_node(),
             path,
             is_starred,
         })
@@ -101,7 +111,7 @@ impl Hub {
         let version = version.ok_or(HubError::NotFound("version"))?;
         let blob = tx.blob(version.blob).await?.ok_or(HubError::Damaged)?;
         Ok(Download {
-            node: found.node,
+            node: found.into_node(),
             version,
             blob,
         })

@@ -61,7 +61,8 @@ impl Hub {
                 }
             };
             tx.commit().await?;
-            Ok((made.node.clone(), made.path()))
+            let path = made.path();
+            Ok((made.into_node(), path))
         })
         .await
     }
@@ -151,6 +152,8 @@ fn below(folder: Found, node: Node, height: u32) -> Found {
         space: folder.space,
         way,
         right: folder.right,
+        may_share: folder.may_share,
+        shown: folder.shown + 1,
     }
 }
 

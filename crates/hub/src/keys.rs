@@ -10,6 +10,9 @@ pub struct Keys {
     refresh: hmac::Key,
     cookie: hmac::Key,
     cursor: hmac::Key,
+    link: hmac::Key,
+    pass: hmac::Key,
+    blob: hmac::Key,
 }
 
 impl std::fmt::Debug for Keys {
@@ -43,6 +46,9 @@ impl Keys {
             refresh: mac(b"refresh token v1"),
             cookie: mac(b"page session v1"),
             cursor: mac(b"page cursor v1"),
+            link: mac(b"public link v1"),
+            pass: mac(b"pass of a link v1"),
+            blob: mac(b"signed address v1"),
         }
     }
 
@@ -64,6 +70,21 @@ impl Keys {
     /// The key of cursors.
     pub(crate) const fn cursor(&self) -> &hmac::Key {
         &self.cursor
+    }
+
+    /// The key that tokens of public links follow from.
+    pub(crate) const fn link(&self) -> &hmac::Key {
+        &self.link
+    }
+
+    /// The key of proofs that a link's password was given.
+    pub(crate) const fn pass(&self) -> &hmac::Key {
+        &self.pass
+    }
+
+    /// The key of signed addresses.
+    pub(crate) const fn blob(&self) -> &hmac::Key {
+        &self.blob
     }
 }
 

@@ -19,12 +19,17 @@ mod fsck;
 mod health;
 mod jobs;
 mod keys;
+mod links;
 mod listings;
 mod nodes;
 mod passwords;
+mod people;
+mod photos;
 mod providers;
 mod search;
 mod sessions;
+mod shares;
+mod signed;
 mod staging;
 mod throttle;
 mod tokens;
@@ -32,6 +37,7 @@ mod trash;
 mod upkeep;
 mod uploads;
 mod versions;
+mod visits;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +51,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use access::FolderRef;
-pub use accounts::{Me, Registration, Signup};
+pub use accounts::{Me, MeChange, Registration, Signup};
 pub use admin::{UserChange, UserPage, UserRow};
 pub use app_passwords::NewAppPassword;
 pub use changes::{Feed, JournalPage};
@@ -58,15 +64,21 @@ pub use fsck::{FsckReport, Verify};
 pub use health::{Check, CheckState};
 pub use jobs::{JobOutcome, JobPage, JobRow, Keep, Lease};
 pub use keys::Keys;
+pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
 pub use nodes::NodeChange;
+pub use people::Contact;
+pub use photos::{PHOTO_BYTES, Photo, PhotoSize};
 pub use providers::{ConnectionStatus, Provider};
 pub use search::Search;
 pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens, is_same_secret};
+pub use shares::{NewShare, Person, ShareChange, SharePage, ShareRow};
+pub use signed::{SignedAddress, SignedDownload};
 pub use staging::{Expected, Staged};
 pub use upkeep::Upkept;
 pub use uploads::{Stored, Upload, UploadPlace};
 pub use versions::VersionPage;
+pub use visits::{LinkPass, Visit};
 
 /// Every operation of Cumuli. Cheap to clone.
 #[derive(Clone)]
@@ -80,6 +92,7 @@ struct Parts {
     instance: String,
     config: Config,
     hashing: Arc<Semaphore>,
+    rendering: Arc<Semaphore>,
     jobs: Notify,
     tasks: TaskTracker,
 }
@@ -126,6 +139,7 @@ impl Hub {
         };
         tx.commit().await?;
         let hashing = Arc::new(Semaphore::new(config.hashing_at_once));
+        let rendering = Arc::new(Semaphore::new(1));
         let jobs = Notify::new();
         Ok(Self(Arc::new(Parts {
             catalog,
@@ -135,6 +149,7 @@ impl Hub {
             instance,
             config,
             hashing,
+            rendering,
             jobs,
             tasks,
         })))

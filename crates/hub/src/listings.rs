@@ -1,7 +1,7 @@
 //! Lists of nodes in pages: a folder, all files, starred, recent.
 
 use catalog::{Mark, MarkValue, Tx, Whereabouts};
-use model::{Actor, Millis, Node, NodeId, NodeKind, NodeName, NodePath, Right, Sort, Space, UserId};
+use model::{Actor, Millis, Node, NodeId, NodeKind, NodeName, NodePath, Right, Sort, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{self, FolderRef, Hold};
@@ -95,8 +95,7 @@ impl Hub {
             .await?
             .node
             .id;
-        let user = access::user(actor)?;
-        let scope = format!("children {user} {folder} {kind:?} {sort:?}");
+        let scope = format!("children {} {folder} {kind:?} {sort:?}", access::scope(actor));
         let mut place = match &part.cursor {
             Some(cursor) => Some(cursors::open::<MarkPlace>(self.keys(), &scope, cursor)?),
             None => None,
@@ -131,7 +130,7 @@ impl Hub {
             .map(|(node, mark)| cursors::seal(self.keys(), &scope, &MarkPlace::new(Some(node.kind), mark)));
         let nodes = rows.into_iter().map(|(node, _)| (node, None)).collect();
         Ok(ListingPage {
-            items: with_stars(&mut tx, user, nodes).await?,
+            items: with_stars(&mut tx, actor, nodes).await?,
             next,
         })
     }
@@ -184,7 +183,7 @@ impl Hub {
             .filter(|_| has_more)
             .map(|mark| cursors::seal(self.keys(), &scope, &MarkPlace::new(None, &mark)));
         Ok(ListingPage {
-            items: with_stars(&mut tx, user, found).await?,
+            items: with_stars(&mut tx, actor, found).await?,
             next,
         })
     }
@@ -208,7 +207,7 @@ impl Hub {
             let rows = tx.starred(user, (after, look_rows)).await?;
             let is_last = rows.len() < look_rows as usize;
             let last = rows.last().map(|(node, at_ms)| (*at_ms, node.id));
-            for ((node, path), at_ms) in live(&mut tx, &space, rows).await? {
+            for ((node, path), at_ms) in within_reach(&mut tx, actor, &space, rows).await? {
                 if items.len() == part.limit as usize {
                     let next = after.map(|place| cursors::seal(self.keys(), &scope, &place));
                     return Ok(ListingPage { items, next });
@@ -258,14 +257,39 @@ pub(crate) async fn live<M>(
     Ok(located.collect())
 }
 
+/// Keeps the nodes that the actor may see, in their own space or as somebody gave it to them, with
+/// their paths.
+async fn within_reach(
+    tx: &mut Tx,
+    actor: &Actor,
+    own: &Space,
+    rows: Vec<(Node, Millis)>,
+) -> Result<Vec<((Node, NodePath), Millis)>, HubError> {
+    let order: Vec<NodeId> = rows.iter().map(|(node, _)| node.id).collect();
+    let (mine, given): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(node, _)| node.space == own.id);
+    let mut kept = live(tx, own, mine).await?;
+    for (node, at_ms) in given {
+        match access::node(tx, actor, node.id, Right::View, Hold::No).await {
+            Ok(found) => {
+                let path = found.path();
+                kept.push(((found.into_node(), path), at_ms));
+            }
+            Err(HubError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    kept.sort_by_key(|((node, _), _)| order.iter().position(|id| *id == node.id));
+    Ok(kept)
+}
+
 /// Adds the person's stars to a page.
 pub(crate) async fn with_stars(
     tx: &mut Tx,
-    user: UserId,
+    actor: &Actor,
     nodes: Vec<(Node, Option<NodePath>)>,
 ) -> Result<Vec<Listed>, HubError> {
     let ids: Vec<NodeId> = nodes.iter().map(|(node, _)| node.id).collect();
-    let stars = tx.stars(user, &ids).await?;
+    let stars = access::stars(tx, actor, &ids).await?;
     let listed = nodes.into_iter().map(|(node, path)| {
         let is_starred = stars.contains(&node.id);
         Listed {

@@ -19,6 +19,9 @@ pub struct NodeChange {
     pub guard: Guard,
 }
 
+const TOP_STAYS: &str =
+    "this was shared with you: only its owner may move or delete it; you may leave the share";
+
 impl Hub {
     /// Renames or moves a node. Moving costs the same whatever a folder holds.
     ///
@@ -36,16 +39,22 @@ impl Hub {
             let now = hub.now();
             let mut tx = hub.write().await?;
             let found = access::node(&mut tx, &actor, id, Right::Edit, Hold::Yes).await?;
-            let Some(parent) = found.node.parent else {
+            let is_top = found.is_top();
+            let Some(home) = access::folder_of(&mut tx, &found).await? else {
                 return Err(HubError::Conflict("the root folder stays as it is"));
             };
+            let parent = home.node.id;
             if let Guard::Matches(tags) = &change.guard
                 && !tags.contains(&found.node.etag())
             {
                 return Err(HubError::Stale);
             }
-            let target = change.folder.unwrap_or(FolderRef::Id(parent));
-            let folder = access::folder(&mut tx, &actor, target, Right::Edit, Hold::Yes).await?;
+            // What somebody was given stays where its owner put it; its name may be theirs to change.
+            let folder = match change.folder {
+                Some(_) if is_top => return Err(HubError::Forbidden(TOP_STAYS)),
+                Some(folder) => access::folder(&mut tx, &actor, folder, Right::Edit, Hold::Yes).await?,
+                None => home,
+            };
             check_move(&found, &folder)?;
             let height = folders::check_tree(&mut tx, &folder, id).await?;
             let name = change.name.unwrap_or_else(|| found.node.name.clone());
@@ -57,19 +66,13 @@ impl Hub {
                 Some(other) => return Err(HubError::NameTaken(other.name.to_string())),
                 None => name,
             };
-            let path: NodePath = folder
-                .path()
-                .names()
-                .iter()
-                .cloned()
-                .chain([name.clone()])
-                .collect();
+            let path = path_in(&folder, &name, is_top);
             if name == found.node.name && folder.node.id == parent {
-                return Ok((found.node, path));
+                return Ok((found.into_node(), path));
             }
             tx.place_node(&found.node, folder.node.id, &name, now).await?;
             folders::raise(&mut tx, &folder.way, height + 1).await?;
-            let node = placed(found.node, folder.node.id, name, now);
+            let mut node = placed(found.node, folder.node.id, name, now);
             let entry = Entry {
                 kind: ChangeKind::Moved,
                 node: &node,
@@ -79,6 +82,7 @@ impl Hub {
             };
             tx.record(entry).await?;
             tx.commit().await?;
+            node.parent = node.parent.filter(|_| !is_top);
             Ok((node, path))
         })
         .await
@@ -94,6 +98,9 @@ impl Hub {
             let now = hub.now();
             let mut tx = hub.write().await?;
             let found = access::node(&mut tx, &actor, id, Right::Edit, Hold::Yes).await?;
+            if found.is_top() {
+                return Err(HubError::Forbidden(TOP_STAYS));
+            }
             let mut node = found.node;
             let Some(from) = node.parent else {
                 return Err(HubError::Conflict("the root folder cannot be deleted"));
@@ -126,8 +133,8 @@ impl Hub {
     /// # Errors
     /// When the catalog does not answer.
     pub async fn is_starred(&self, actor: &Actor, id: NodeId) -> Result<bool, HubError> {
-        let user = access::user(actor)?;
-        Ok(self.read().await?.stars(user, &[id]).await?.contains(&id))
+        let mut tx = self.read().await?;
+        Ok(access::stars(&mut tx, actor, &[id]).await?.contains(&id))
     }
 
     /// Sets or removes the actor's star on a node.
@@ -146,6 +153,20 @@ impl Hub {
             Ok(())
         })
         .await
+    }
+}
+
+/// The path of what is called `name` in a folder, as far as the actor may see it.
+pub(crate) fn path_in(folder: &Found, name: &NodeName, is_top: bool) -> NodePath {
+    match is_top {
+        true => [name.clone()].into_iter().collect(),
+        false => folder
+            .path()
+            .names()
+            .iter()
+            .cloned()
+            .chain([name.clone()])
+            .collect(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Search by name, within the actor's space or one of its folders.
+//! Search by name, within the actor's space or a folder that they may see.
 
 use catalog::{Criteria, Tx, Whereabouts};
 use model::{Actor, Millis, Node, NodeId, NodeKind, NodePath, Right, Space};
@@ -45,23 +45,16 @@ impl Hub {
     /// `NotFound` (folder), `Invalid` (cursor).
     pub async fn search(&self, actor: &Actor, search: Search, part: Part) -> Result<ListingPage, HubError> {
         let mut tx = self.read().await?;
-        let space = access::own_space(&mut tx, actor).await?;
-        let user = access::user(actor)?;
-        let scope = format!("search {user} {search:?}");
+        let scope = format!("search {} {search:?}", access::scope(actor));
         let before = match &part.cursor {
             Some(cursor) => Some(cursors::open::<i64>(self.keys(), &scope, cursor)?),
             None => None,
         };
-        let folder = match search.folder {
-            Some(folder) => Some(
-                access::folder(&mut tx, actor, folder, Right::View, Hold::No)
-                    .await?
-                    .node
-                    .id,
-            ),
-            None => None,
-        };
-        let folder = folder.filter(|folder| *folder != space.root);
+        let folder = search.folder.unwrap_or(FolderRef::Root);
+        let within = access::folder(&mut tx, actor, folder, Right::View, Hold::No).await?;
+        let hidden_names = within.hidden_names();
+        let space = within.space;
+        let folder = Some(within.node.id).filter(|folder| *folder != space.root);
         let criteria = Criteria {
             text: model::fold(&search.text),
             kind: search.kind,
@@ -83,10 +76,13 @@ impl Hub {
         let next = next.map(|row_no| cursors::seal(self.keys(), &scope, &row_no));
         let nodes = hits
             .into_iter()
-            .map(|((node, path), _)| (node, Some(path)))
+            .map(|((node, path), _)| {
+                let shown = path.names().iter().skip(hidden_names).cloned();
+                (node, Some(shown.collect()))
+            })
             .collect();
         Ok(ListingPage {
-            items: listings::with_stars(&mut tx, user, nodes).await?,
+            items: listings::with_stars(&mut tx, actor, nodes).await?,
             next,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::Millis;
+use model::{LinkId, Millis, UserId};
 
 use crate::{Hub, HubError};
 
@@ -16,6 +16,13 @@ const ACCOUNT_TRIES_ANYWHERE: u64 = 100;
 const NETWORK_TRIES: u64 = 100;
 /// Accounts made, or setup codes or invitations guessed, from one network.
 const SIGNUP_TRIES: u64 = 20;
+/// Wrong passwords for one link from one network, and from everywhere.
+const LINK_TRIES: u64 = 10;
+const LINK_TRIES_ANYWHERE: u64 = 100;
+/// Links that one network asked for and that do not exist.
+const LINK_GUESSES: u64 = 900;
+/// People that one account looked for and that have no account.
+const LOOK_UPS: u64 = 60;
 
 /// The part of an address that one customer of a network provider usually holds.
 fn network(ip: IpAddr) -> String {
@@ -43,6 +50,13 @@ fn login_counters(account: &str, ip: IpAddr) -> [Counter; 3] {
     ]
 }
 
+fn link_counters(link: LinkId, ip: IpAddr) -> [Counter; 2] {
+    [
+        (format!("link {} {link}", network(ip)), LINK_TRIES),
+        (format!("link * {link}"), LINK_TRIES_ANYWHERE),
+    ]
+}
+
 impl Hub {
     /// Counts a try to sign in before it is looked at, so that a burst cannot slip through.
     pub(crate) async fn admit_login(&self, account: &str, ip: IpAddr) -> Result<(), HubError> {
@@ -64,6 +78,31 @@ impl Hub {
     pub(crate) async fn admit_guess(&self, ip: IpAddr) -> Result<(), HubError> {
         self.count_tries(&[(format!("signup {}", network(ip)), SIGNUP_TRIES)])
             .await
+    }
+
+    /// Counts a look for a person who has no account.
+    pub(crate) async fn admit_look_up(&self, user: UserId) -> Result<(), HubError> {
+        self.count_tries(&[(format!("person {user}"), LOOK_UPS)]).await
+    }
+
+    /// Counts a guess at the token of a link.
+    pub(crate) async fn admit_link_guess(&self, ip: IpAddr) -> Result<(), HubError> {
+        self.count_tries(&[(format!("link {}", network(ip)), LINK_GUESSES)])
+            .await
+    }
+
+    /// Counts a try of a link's password before it is looked at.
+    pub(crate) async fn admit_link_password(&self, link: LinkId, ip: IpAddr) -> Result<(), HubError> {
+        self.count_tries(&link_counters(link, ip)).await
+    }
+
+    /// Takes back the count of a try that was right.
+    pub(crate) async fn link_password_was_right(&self, link: LinkId, ip: IpAddr) -> Result<(), HubError> {
+        let mut tx = self.write().await?;
+        let [here, anywhere] = link_counters(link, ip);
+        tx.clear_tries(&here.0).await?;
+        tx.take_back_try(&anywhere.0).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn count_tries(&self, counters: &[Counter]) -> Result<(), HubError> {

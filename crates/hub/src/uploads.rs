@@ -30,6 +30,13 @@ pub enum UploadPlace {
     Path(NodePath),
     /// Over an existing file, whatever its name is by then.
     Over(NodeId),
+    /// Into a folder of which the actor perhaps sees nothing: a name that is taken gets a number.
+    Inbox {
+        /// The folder.
+        folder: FolderRef,
+        /// The name.
+        name: NodeName,
+    },
 }
 
 /// What to make of a body.
@@ -106,6 +113,9 @@ impl Hub {
                 let file = access::file(&mut tx, actor, *file, Right::Edit, Hold::No).await?;
                 check_guard(&upload.guard, Some(&file.node))?;
                 file.space
+            }
+            UploadPlace::Inbox { folder, .. } => {
+                access::inbox(&mut tx, actor, *folder, Hold::No).await?.space
             }
             UploadPlace::Path(path) => {
                 let root = access::folder(&mut tx, actor, FolderRef::Root, Right::Edit, Hold::No).await?;
@@ -186,7 +196,8 @@ impl Hub {
             origin: upload.origin,
             at_ms: now,
         };
-        let (node, was_created) = match target.current {
+        let is_top = target.is_top;
+        let (mut node, was_created) = match target.current {
             Some(file) => (self.overwrite(&mut tx, actor, file, write).await?, false),
             None => (
                 create_file(&mut tx, actor, (&target.folder, target.name), write).await?,
@@ -198,6 +209,7 @@ impl Hub {
             false => None,
         };
         tx.commit().await?;
+        node.parent = node.parent.filter(|_| !is_top);
         Ok((
             Stored {
                 node,
@@ -225,7 +237,23 @@ impl Hub {
                     space: file.space.clone(),
                     folder: file.clone(),
                     name,
+                    is_top: file.is_top(),
                     current: Some(file.node),
+                });
+            }
+            UploadPlace::Inbox { folder, name } => {
+                let folder = access::inbox(tx, actor, *folder, Hold::Yes).await?;
+                folders::check_depth(&folder, 0)?;
+                let name = match access::child(tx, &folder, name).await? {
+                    Some(_) => free_name(tx, folder.node.id, name).await?,
+                    None => name.clone(),
+                };
+                return Ok(Target {
+                    space: folder.space.clone(),
+                    folder,
+                    name,
+                    is_top: false,
+                    current: None,
                 });
             }
             UploadPlace::In { folder, name } => (
@@ -255,6 +283,7 @@ impl Hub {
             space: folder.space.clone(),
             folder,
             name,
+            is_top: false,
             current,
         })
     }
@@ -309,6 +338,8 @@ struct Target {
     space: Space,
     folder: Found,
     name: NodeName,
+    /// Whether the file's folder is not to be told.
+    is_top: bool,
     current: Option<Node>,
 }
 

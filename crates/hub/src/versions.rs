@@ -51,8 +51,9 @@ impl Hub {
                 .as_ref()
                 .is_some_and(|current| current.number == number)
             {
-                return Ok(found.node);
+                return Ok(found.into_node());
             }
+            let is_top = found.is_top();
             let free_bytes = hub.free_bytes(&mut tx, &found.space).await?;
             if old.size_bytes > free_bytes {
                 return Err(HubError::QuotaExceeded { free_bytes });
@@ -66,8 +67,9 @@ impl Hub {
                 origin: Origin::Restore,
                 at_ms: now,
             };
-            let node = hub.overwrite(&mut tx, &actor, found.node, write).await?;
+            let mut node = hub.overwrite(&mut tx, &actor, found.node, write).await?;
             tx.commit().await?;
+            node.parent = node.parent.filter(|_| !is_top);
             Ok(node)
         })
         .await

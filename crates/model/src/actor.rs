@@ -1,6 +1,6 @@
 //! Who acts, and what they may do.
 
-use crate::{AppPasswordId, Role, SessionId, UserId};
+use crate::{AppPasswordId, LinkId, Millis, Role, SessionId, UserId};
 
 /// Who a request acts as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +21,23 @@ pub enum Actor {
         /// By which password.
         password: AppPasswordId,
     },
+    /// Somebody who holds a public link.
+    Visitor {
+        /// The link.
+        link: LinkId,
+        /// When they came: a link that ends later holds for all that they asked for then.
+        at_ms: Millis,
+    },
     /// The server itself, doing a job.
     Worker,
 }
 
 impl Actor {
-    /// The person behind the request; `None` for the server itself.
+    /// The account behind the request; `None` for visitors and the server itself.
     pub const fn user(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } | Self::App { id, .. } => Some(*id),
-            Self::Worker => None,
+            Self::Visitor { .. } | Self::Worker => None,
         }
     }
 }
@@ -44,4 +51,22 @@ pub enum Right {
     Edit,
     /// Everything, such as purge it or share it.
     Own,
+}
+
+impl Right {
+    /// The word that stands for it in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Edit => "edit",
+            Self::Own => "own",
+        }
+    }
+
+    /// The right that `word` stands for, of those that can be given.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::View, Self::Edit]
+            .into_iter()
+            .find(|right| right.as_str() == word)
+    }
 }

@@ -19,11 +19,16 @@ pub enum ChangeKind {
     Purged,
     /// One of its versions that is not the current one was removed.
     VersionRemoved,
+    /// Who may reach it changed. In the journal of its own space somebody was given, denied or left
+    /// a right; in the journal of a person's own space that person has a right on it now.
+    Shared,
+    /// The person whose journal tells this no longer has the right that they were given on it.
+    Unshared,
 }
 
 impl ChangeKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Created,
         Self::Content,
         Self::Moved,
@@ -31,6 +36,8 @@ impl ChangeKind {
         Self::Restored,
         Self::Purged,
         Self::VersionRemoved,
+        Self::Shared,
+        Self::Unshared,
     ];
 
     /// The word that stands for it in the catalog and the API.
@@ -43,7 +50,14 @@ impl ChangeKind {
             Self::Restored => "restored",
             Self::Purged => "purged",
             Self::VersionRemoved => "version_removed",
+            Self::Shared => "shared",
+            Self::Unshared => "unshared",
         }
+    }
+
+    /// Whether it tells of rights, and leaves the tree as it was.
+    pub const fn is_of_rights(self) -> bool {
+        matches!(self, Self::Shared | Self::Unshared)
     }
 
     /// The kind that `word` stands for.
@@ -55,7 +69,8 @@ impl ChangeKind {
 /// One entry of a space's journal: gapless, in the order of the commits.
 ///
 /// It holds the node as it was right after the change, so that replaying a journal from its
-/// first entry gives the tree.
+/// first entry gives the tree. Entries of rights are passed over in that: they may speak of a node of
+/// another space, and name no folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The space.

@@ -93,4 +93,8 @@ ids! {
     AppPasswordId;
     /// Names an invitation to register.
     InviteId;
+    /// Names a right that somebody was given on a node.
+    ShareId;
+    /// Names a public link.
+    LinkId;
 }

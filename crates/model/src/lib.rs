@@ -4,6 +4,7 @@
 //! `user` a person with an account; `actor` who a request acts as; `space` one tree with one root;
 //! `node` a folder or a file in a space; `version` one immutable content of a file; `blob` stored
 //! bytes; `change` one entry of a space's journal; `job` a durable piece of background work;
+//! `share` a right on a node given to a user; `link` a public address of a node;
 //! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
 
 mod actor;
@@ -18,6 +19,7 @@ mod name;
 mod node;
 mod page;
 mod path;
+mod share;
 mod time;
 mod user;
 
@@ -29,11 +31,14 @@ pub use bytes::{BodyError, ByteStream};
 pub use change::{Change, ChangeKind};
 pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
-pub use ids::{AppPasswordId, BlobId, IdError, InviteId, JobId, NodeId, SessionId, SpaceId, UserId};
+pub use ids::{
+    AppPasswordId, BlobId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId, SpaceId, UserId,
+};
 pub use job::{Job, JobKind, JobState, Progress};
 pub use name::{NameError, NodeName, compose, fold};
 pub use node::{Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Space, Trashed, Version};
 pub use page::{Order, Page, Sort, SortKey};
 pub use path::{NodePath, PathError};
+pub use share::{Link, LinkMode, Share};
 pub use time::{Clock, Millis};
 pub use user::{AppPassword, Role, Session, SessionKind, User, UserState};

@@ -125,6 +125,8 @@ pub enum Origin {
     Copy,
     /// WebDAV.
     Webdav,
+    /// A visitor with a public link.
+    Link,
 }
 
 impl Origin {
@@ -136,14 +138,21 @@ impl Origin {
             Self::Restore => "restore",
             Self::Copy => "copy",
             Self::Webdav => "webdav",
+            Self::Link => "link",
         }
     }
 
     /// The door that `word` stands for.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Api, Self::Web, Self::Restore, Self::Copy, Self::Webdav]
-            .into_iter()
-            .find(|o| o.as_str() == word)
+        let all = [
+            Self::Api,
+            Self::Web,
+            Self::Restore,
+            Self::Copy,
+            Self::Webdav,
+            Self::Link,
+        ];
+        all.into_iter().find(|o| o.as_str() == word)
     }
 }
 

@@ -114,6 +114,7 @@ pub(crate) type Kind = (StatusCode, &'static str, &'static str);
 pub(crate) const MALFORMED: Kind = (StatusCode::BAD_REQUEST, "malformed", "Malformed request");
 pub(crate) const INVALID: Kind = (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid input");
 pub(crate) const UNAUTHENTICATED: Kind = (StatusCode::UNAUTHORIZED, "unauthenticated", "Not signed in");
+pub(crate) const LINK_LOCKED: Kind = (StatusCode::UNAUTHORIZED, "link_password", "A password is needed");
 pub(crate) const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "forbidden", "Forbidden");
 pub(crate) const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found", "Not found");
 pub(crate) const METHOD: Kind = (
@@ -169,6 +170,7 @@ impl From<HubError> for ApiError {
             HubError::NotFound(_) => (NOT_FOUND, Extra::None),
             HubError::Forbidden(_) => (FORBIDDEN, Extra::None),
             HubError::Unauthenticated(_) => (UNAUTHENTICATED, Extra::Challenge),
+            HubError::LinkLocked => (LINK_LOCKED, Extra::None),
             HubError::TooManyTries { retry_after_secs } => (TRIES, Extra::RetryAfter(*retry_after_secs)),
             HubError::NameTaken(_) => (NAME_TAKEN, Extra::None),
             HubError::EmailTaken | HubError::Conflict(_) => (CONFLICT, Extra::None),
@@ -180,6 +182,7 @@ impl From<HubError> for ApiError {
                     .field(*field, problem.clone())
                     .into();
             }
+            HubError::UnknownPicture(_) => (MEDIA_TYPE, Extra::None),
             HubError::TooLarge { .. } => (TOO_LARGE, Extra::Close),
             HubError::QuotaExceeded { .. } => (QUOTA, Extra::None),
             HubError::Body(BodyError::TooSlow) => (SLOW, Extra::Close),

@@ -1,0 +1,170 @@
+//! Signed addresses: one content of one file for a short time, without any other proof.
+//!
+//! An address holds as long as its time and as long as who asked for it may still see the file, so
+//! signing out, revoking and deleting take effect on it at once.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::{Actor, AppPasswordId, LinkId, Millis, NodeId, SessionId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Download, Hub, HubError};
+
+/// How long an address holds unless it is said, and at the most, seconds.
+const HOLDS_SECS: u32 = 5 * 60;
+const MOST_SECS: u32 = 15 * 60;
+/// Longest text that is looked at.
+const MOST_LETTERS: usize = 1024;
+const WRONG: HubError = HubError::Forbidden("this address is not valid, or no longer");
+
+/// An address of a content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedAddress {
+    /// The part of the address after `/blob/`.
+    pub secret: String,
+    /// When it ends.
+    pub expires_ms: Millis,
+}
+
+/// What a signed address opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedDownload {
+    /// The content.
+    pub download: Download,
+    /// Whether it was signed for showing rather than saving.
+    pub is_inline: bool,
+    /// The link through which it was signed: its downloads are counted.
+    pub link: Option<model::Link>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    #[serde(rename = "n")]
+    node: NodeId,
+    #[serde(rename = "v")]
+    version: u64,
+    #[serde(rename = "e")]
+    expires_ms: i64,
+    #[serde(rename = "i")]
+    is_inline: bool,
+    #[serde(rename = "a")]
+    signer: Signer,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Signer {
+    #[serde(rename = "u")]
+    Session(UserId, SessionId),
+    #[serde(rename = "p")]
+    App(UserId, AppPasswordId),
+    #[serde(rename = "l")]
+    Link(LinkId),
+}
+
+impl Hub {
+    /// Signs an address of a file's current content, or of version `number`. It holds `secs` seconds,
+    /// 300 when it is not said and 900 at the most.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` (a time that is too long).
+    pub async fn sign_download(
+        &self,
+        actor: &Actor,
+        (file, number): (NodeId, Option<u64>),
+        (secs, is_inline): (Option<u32>, bool),
+    ) -> Result<SignedAddress, HubError> {
+        let secs = secs.unwrap_or(HOLDS_SECS);
+        if !(1..=MOST_SECS).contains(&secs) {
+            let problem = format!("give 1 to {MOST_SECS} seconds");
+            return Err(HubError::invalid("expires_in", problem));
+        }
+        let download = self.open_file(actor, file, number).await?;
+        let signer = match *actor {
+            Actor::User { id, session, .. } => Signer::Session(id, session),
+            Actor::App { id, password } => Signer::App(id, password),
+            Actor::Visitor { link, .. } => Signer::Link(link),
+            Actor::Worker => return Err(HubError::Forbidden("this needs a person")),
+        };
+        let expires_ms = self.now().plus_secs(i64::from(secs));
+        let claims = Claims {
+            node: file,
+            version: download.version.number,
+            expires_ms: expires_ms.0,
+            is_inline,
+            signer,
+        };
+        let body = serde_json::to_vec(&claims).map_err(|error| HubError::Internal(error.into()))?;
+        let tag = hmac::sign(self.keys().blob(), &body);
+        let secret = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(&body),
+            URL_SAFE_NO_PAD.encode(tag.as_ref())
+        );
+        Ok(SignedAddress { secret, expires_ms })
+    }
+
+    /// Opens what a signed address stands for.
+    ///
+    /// # Errors
+    /// `Forbidden` when it was changed or has ended, or when who asked for it may not see the file any
+    /// more; `NotFound` when the file is gone.
+    pub async fn open_signed(&self, secret: &str) -> Result<SignedDownload, HubError> {
+        let claims = self.claims(secret).ok_or(WRONG)?;
+        let now = self.now();
+        if claims.expires_ms <= now.0 {
+            return Err(WRONG);
+        }
+        let (actor, link) = match claims.signer {
+            Signer::Session(user, session) => (self.signer_by_session(user, session).await?, None),
+            Signer::App(user, password) => (self.signer_by_app(user, password).await?, None),
+            Signer::Link(id) => {
+                let link = self.read().await?.link(id).await?.ok_or(WRONG)?;
+                let actor = Actor::Visitor { link: id, at_ms: now };
+                (actor, Some(link))
+            }
+        };
+        let download = self.open_file(&actor, claims.node, Some(claims.version)).await?;
+        Ok(SignedDownload {
+            download,
+            is_inline: claims.is_inline,
+            link,
+        })
+    }
+
+    fn claims(&self, secret: &str) -> Option<Claims> {
+        if secret.len() > MOST_LETTERS {
+            return None;
+        }
+        let (body, tag) = secret.split_once('.')?;
+        let body = URL_SAFE_NO_PAD.decode(body).ok()?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
+        hmac::verify(self.keys().blob(), &body, &tag).ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+
+    async fn signer_by_session(&self, user: UserId, session: SessionId) -> Result<Actor, HubError> {
+        let mut tx = self.read().await?;
+        let (session, account) = tx.session(session).await?.ok_or(WRONG)?;
+        let is_good = session.user == user
+            && session.expires_ms > self.now()
+            && account.state == model::UserState::Active;
+        match is_good {
+            true => Ok(Actor::User {
+                id: user,
+                role: account.role,
+                session: session.id,
+            }),
+            false => Err(WRONG),
+        }
+    }
+
+    async fn signer_by_app(&self, user: UserId, password: AppPasswordId) -> Result<Actor, HubError> {
+        let mut tx = self.read().await?;
+        let is_active = (tx.user(user).await?).is_some_and(|user| user.state == model::UserState::Active);
+        if !is_active || !tx.is_app_password(user, password).await? {
+            return Err(WRONG);
+        }
+        Ok(Actor::App { id: user, password })
+    }
+}
