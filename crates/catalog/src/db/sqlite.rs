@@ -21,7 +21,7 @@ use self::log::Log;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::stats::Counters;
-use crate::{CatalogError, Durability, OpenError, Options};
+use crate::{CatalogError, OpenError, Options};
 
 pub(super) use self::connection::{define, execute, query};
 pub(super) use self::readers::ReadTx;
@@ -33,7 +33,6 @@ pub(super) struct Sqlite {
     committer: Committer,
     pub(super) core: Arc<Core>,
     readers: Arc<Readers>,
-    log: Arc<Log>,
 }
 
 /// What the committer thread shares with the transactions.
@@ -42,7 +41,6 @@ pub(super) struct Core {
     pub(super) arrivals: Arrivals,
     pub(super) stats: Counters,
     changes: broadcast::Sender<SpaceId>,
-    durability: Durability,
 }
 
 impl Sqlite {
@@ -66,14 +64,12 @@ impl Sqlite {
             arrivals: Arrivals::default(),
             stats: Counters::default(),
             changes,
-            durability,
         });
-        let log = Arc::new(Log::start(path, durability)?);
+        let log = Log::start(path, durability)?;
         Ok(Arc::new(Self {
-            committer: Committer::start(&core, Arc::clone(&log))?,
+            committer: Committer::start(&core, log)?,
             core,
             readers: Arc::new(Readers::new(path.to_owned(), options)),
-            log,
         }))
     }
 

@@ -1,7 +1,7 @@
 //! The write-ahead log and the thread that moves its pages into the database file.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 
@@ -24,8 +24,6 @@ const TRUNCATE_STEP: i64 = 1024;
 pub(super) struct Log {
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    commits: AtomicU32,
-    look_every: u32,
     truncate_at: AtomicI64,
 }
 
@@ -43,24 +41,12 @@ impl Log {
         Ok(Self {
             wake: Some(wake),
             thread: Some(thread),
-            commits: AtomicU32::new(0),
-            look_every: match durability {
-                Durability::Full => 1,
-                Durability::UnsafeNone => 16,
-            },
             truncate_at: AtomicI64::new(TRUNCATE_PAGES),
         })
     }
 
     /// Looks how long the log is after a commit, on the writer's connection outside of a transaction.
     pub(super) fn look(&self, writer: &Connection) {
-        if !self
-            .commits
-            .fetch_add(1, Ordering::Relaxed)
-            .is_multiple_of(self.look_every)
-        {
-            return;
-        }
         let Ok(Size {
             pages, pages_done, ..
         }) = checkpoint(writer, "NOOP")

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::committer::Arrival;
 use super::{Core, Sqlite, connection};
-use crate::{CatalogError, Durability};
+use crate::CatalogError;
 
 /// How long the writer waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -236,21 +236,9 @@ impl WriteTx {
             arrival: self.arrival.take(),
         });
         group.wakes.append(&mut self.wakes);
-        let core = &self.sqlite.core;
-        match core.durability {
-            // Without a flush there is nothing to share: the hop to another thread would cost more.
-            Durability::UnsafeNone => {
-                let ended = writer.flush(number, core);
-                self.sqlite.log.look(&writer.connection);
-                drop(writer);
-                ended.into_iter().for_each(|ended| ended.tell(core));
-            }
-            Durability::Full => {
-                drop(writer);
-                if is_first {
-                    self.sqlite.committer.ask(number);
-                }
-            }
+        drop(writer);
+        if is_first {
+            self.sqlite.committer.ask(number);
         }
         Ok(receiver)
     }
