@@ -172,7 +172,7 @@ async fn a_job_is_done_once_whichever_node_does_it_and_survives_its_node() {
     let ids: BTreeSet<String> = jobs(&here)
         .await
         .iter()
-        .map(|job| job["id"].to_string())
+        .map(|job| job["job_id"].to_string())
         .collect();
     assert!(ids.len() >= 12, "{ids:?}");
     pair.there.stop().await;
