@@ -1,7 +1,12 @@
-//! Other people's drives: which providers there are and what each needs before it can be linked.
+//! Other people's drives: which providers there are and what each needs before it can be linked,
+//! and the protocols that they speak.
 //!
 //! Adding a provider is a row in [`KINDS`]. It reads no setting itself: the names of those that
-//! have a value come in.
+//! have a value come in. Only this crate knows a provider's JSON; it knows nothing of accounts.
+
+mod oidc;
+
+pub use oidc::{Answer, Identity, Oidc, OidcError, OidcOptions, PATIENCE, Question};
 
 /// A provider of drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,9 +47,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("dotenvy", &["cumuli"]),
     ("tracing-subscriber", &["cumuli"]),
     ("metrics-exporter-prometheus", &["cumuli"]),
-    ("jsonwebtoken", &["hub"]),
+    ("jsonwebtoken", &["connectors", "hub"]),
     ("argon2", &["hub"]),
     ("bcrypt", &["hub"]),
+    ("image", &["hub"]),
     ("reqwest", &["connectors"]),
 ];
 
