@@ -6,8 +6,10 @@ use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, signed};
 
 /// The columns that [`read_user`] reads, from a table called `u`.
-pub(crate) const USER: &str =
-    "u.id, u.email, u.full_name, u.role, u.state, u.quota_bytes, u.space_id, u.created_ms";
+pub(crate) const USER: &str = "u.id, u.email, u.full_name, u.role, u.state, u.quota_bytes, u.space_id, \
+     u.created_ms, u.locale, u.photo_ms";
+/// How many they are.
+const USER_COLUMNS: usize = 10;
 
 impl Tx {
     /// Reads a named text of the installation.
@@ -48,13 +50,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds a user. Answers false, and adds nothing, if the address is taken.
+    /// Adds a user, without a photo. Answers false, and adds nothing, if the address is taken.
     pub async fn create_user(&mut self, user: &User, hash: Option<&str>) -> Result<bool, CatalogError> {
         let made = self
             .execute(
                 "INSERT INTO users (id, email, full_name, password_hash, role, state, quota_bytes, space_id,
-                     created_ms)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                     created_ms, locale)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                  ON CONFLICT (email) DO NOTHING",
                 &[
                     Value::id(user.id.as_bytes()),
@@ -66,6 +68,7 @@ impl Tx {
                     user.quota_bytes.map(signed).into(),
                     Value::id(user.space.as_bytes()),
                     user.created_ms.0.into(),
+                    user.locale.clone().into(),
                 ],
             )
             .await?;
@@ -86,7 +89,7 @@ impl Tx {
     ) -> Result<Option<(User, Option<String>)>, CatalogError> {
         let sql = format!("SELECT {USER}, u.password_hash FROM users u WHERE u.email = $1");
         let row = self.first(&sql, &[email.as_str().into()]).await?;
-        row.map(|row| Ok((read_user(&row, 0)?, row.opt_text(8)?)))
+        row.map(|row| Ok((read_user(&row, 0)?, row.opt_text(USER_COLUMNS)?)))
             .transpose()
     }
 
@@ -126,20 +129,23 @@ impl Tx {
         let lock = self.lock_suffix();
         let sql = format!("SELECT {USER}, u.password_hash FROM users u WHERE u.id = $1{lock}");
         let row = self.first(&sql, &[Value::id(id.as_bytes())]).await?;
-        row.map(|row| Ok((read_user(&row, 0)?, row.opt_text(8)?)))
+        row.map(|row| Ok((read_user(&row, 0)?, row.opt_text(USER_COLUMNS)?)))
             .transpose()
     }
 
-    /// Writes a user's name, role, state and quota.
+    /// Writes a user's name, role, state, quota and locale.
     pub async fn update_user(&mut self, user: &User) -> Result<(), CatalogError> {
         self.execute(
-            "UPDATE users SET full_name = $2, role = $3, state = $4, quota_bytes = $5 WHERE id = $1",
+            "UPDATE users
+             SET full_name = $2, role = $3, state = $4, quota_bytes = $5, locale = $6
+             WHERE id = $1",
             &[
                 Value::id(user.id.as_bytes()),
                 user.full_name.as_str().into(),
                 role_code(user.role).into(),
                 state_code(user.state).into(),
                 user.quota_bytes.map(signed).into(),
+                user.locale.clone().into(),
             ],
         )
         .await?;
@@ -190,5 +196,7 @@ pub(crate) fn read_user(row: &Row, at: usize) -> Result<User, CatalogError> {
         quota_bytes: row.opt_int(at + 5)?.map(count),
         space: SpaceId::from_bytes(row.id16(at + 6)?),
         created_ms: Millis(row.int(at + 7)?),
+        locale: row.opt_text(at + 8)?,
+        photo_ms: row.opt_int(at + 9)?.map(Millis),
     })
 }

@@ -36,6 +36,15 @@ pub struct Signup {
     pub needs_setup_code: bool,
 }
 
+/// What a person changes about their own account. What is not given stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MeChange {
+    /// What they call themselves.
+    pub full_name: Option<String>,
+    /// The language that they read, as a BCP 47 tag; `Some(None)` forgets it.
+    pub locale: Option<Option<String>>,
+}
+
 /// A person and their personal space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Me {
@@ -166,6 +175,8 @@ impl Hub {
             quota_bytes: None,
             space: SpaceId::new(now, keys::random()),
             created_ms: now,
+            locale: None,
+            photo_ms: None,
         };
         if !tx.create_user(&user, Some(hash)).await? {
             return Err(HubError::EmailTaken);
@@ -213,20 +224,27 @@ impl Hub {
         })
     }
 
-    /// Changes what the actor is called.
+    /// Changes what the actor says of themselves.
     ///
     /// # Errors
     /// `Invalid`, `Forbidden` (by an app password).
-    pub async fn rename_me(&self, actor: &Actor, full_name: &str) -> Result<Me, HubError> {
+    pub async fn change_me(&self, actor: &Actor, change: MeChange) -> Result<Me, HubError> {
         signed_in(actor)?;
-        let full_name = text("full_name", full_name)?;
+        let full_name = change
+            .full_name
+            .map(|name| text("full_name", &name))
+            .transpose()?;
+        if let Some(Some(locale)) = &change.locale {
+            check_locale(locale)?;
+        }
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
             let mut tx = hub.write().await?;
             // Held, so that a change by an administrator meanwhile is not undone.
             let id = signed_in(&actor)?;
             let (mut user, _) = tx.lock_user(id).await?.ok_or(HubError::NotFound("user"))?;
-            user.full_name = full_name;
+            user.full_name = full_name.unwrap_or(user.full_name);
+            user.locale = change.locale.unwrap_or(user.locale);
             tx.update_user(&user).await?;
             tx.commit().await?;
             hub.me(&actor).await
@@ -329,6 +347,23 @@ const COMMON: [&str; 24] = [
     "adminadmin",
     "changeme",
 ];
+
+/// Checks the tag of a language (RFC 5646), as far as its shape goes: subtags of letters and digits
+/// between hyphens, a language of letters first.
+pub(crate) fn check_locale(locale: &str) -> Result<(), HubError> {
+    let mut subtags = locale.split('-');
+    let language = subtags.next().unwrap_or_default();
+    let is_tag = locale.len() <= limits::LOCALE_BYTES
+        && (2..=8).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && subtags
+            .all(|tag| (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if !is_tag {
+        let problem = "a language tag looks like en, pt-BR or zh-Hant-TW";
+        return Err(HubError::invalid("locale", problem));
+    }
+    Ok(())
+}
 
 /// Checks a line of free text such as a person's name.
 pub(crate) fn text(field: &'static str, text: &str) -> Result<String, HubError> {

@@ -20,5 +20,7 @@ pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 pub const EMAIL_BYTES: usize = 254;
 /// Longest free text such as a person's name or a label, in bytes.
 pub const TEXT_BYTES: usize = 255;
+/// Longest tag of a language, in bytes (RFC 5646 section 4.4.1).
+pub const LOCALE_BYTES: usize = 35;
 /// App passwords and sessions that one user may have.
 pub const CREDENTIALS: usize = 200;

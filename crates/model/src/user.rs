@@ -39,6 +39,10 @@ pub struct User {
     pub space: SpaceId,
     /// When it was made.
     pub created_ms: Millis,
+    /// The language that the person reads, as a BCP 47 tag.
+    pub locale: Option<String>,
+    /// When their photo was set; `None` is no photo.
+    pub photo_ms: Option<Millis>,
 }
 
 /// How a session's requests prove themselves.

@@ -13,6 +13,7 @@ mod health;
 mod jobs;
 mod listings;
 mod nodes;
+mod profiles;
 mod providers;
 mod trash;
 mod uploads;
@@ -39,7 +40,15 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(providers::finish_link))
         .routes(routes!(providers::link_status))
         .routes(routes!(providers::list_providers))
-        .routes(routes!(account::me, account::rename_me))
+        .routes(routes!(account::me, account::change_me))
+        .routes(routes!(
+            profiles::own_photo,
+            profiles::put_photo,
+            profiles::post_photo,
+            profiles::remove_photo
+        ))
+        .routes(routes!(profiles::get_user))
+        .routes(routes!(profiles::user_photo))
         .routes(routes!(account::list_sessions))
         .routes(routes!(account::end_session))
         .routes(routes!(

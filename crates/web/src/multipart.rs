@@ -26,6 +26,7 @@ const TEXT_BYTES: u64 = 8 * 1024;
 const BETWEEN_BYTES: usize = 64 * 1024;
 /// Room while a part is read, which has bounds of its own.
 const UNBOUNDED: usize = usize::MAX;
+const TWO_FILES: &str = "there are two files in the form; send one";
 
 /// A form that has come in whole.
 pub(crate) struct Form {
@@ -97,34 +98,14 @@ pub(crate) async fn receive(
     (guard, origin): (Guard, Origin),
     request: Request,
 ) -> Result<Form, ApiError> {
-    refuse_encoding(request.headers())?;
-    let kind = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
-        let detail = "send a form: Content-Type: multipart/form-data with a part called `file`";
-        return Err(Problem::new(problem::MEDIA_TYPE, detail).into());
-    }
-    let boundary = multer::parse_boundary(kind).map_err(|_| malformed("the form names no boundary"))?;
-    if boundary.len() > 70 {
-        return Err(malformed(
-            "a boundary holds 70 characters at the most (RFC 2046 section 5.1.1)",
-        ));
-    }
-    let mut limits = SizeLimit::new();
-    for name in ["folder_id", "path", "on_conflict", "sync_google", "sync_azure"] {
-        limits = limits.for_field(name, TEXT_BYTES);
-    }
-    let constraints = Constraints::new().size_limit(limits);
-    let room = Room::new(AtomicUsize::new(BETWEEN_BYTES));
-    let body = bounded(request.into_body().into_data_stream(), Arc::clone(&room));
-    let form = Multipart::with_constraints(body, boundary, constraints);
+    let parts = open(
+        request,
+        &["folder_id", "path", "on_conflict", "sync_google", "sync_azure"],
+    )?;
     // Without a name the place cannot be checked yet; the root can always be asked for its quota.
     let mut fields = Fields::default();
     let mut file: Option<FilePart> = None;
-    let outcome = read_parts((hub, actor), (form, room), (&mut fields, &mut file)).await;
+    let outcome = read_parts((hub, actor), parts, (&mut fields, &mut file)).await;
     match (outcome, file) {
         (Ok(()), Some(file)) => match build(hub, fields, &file, (guard, origin)) {
             Ok(upload) => Ok(Form {
@@ -146,20 +127,88 @@ pub(crate) async fn receive(
     }
 }
 
-async fn read_parts(
+/// Reads a form whose one part, `file`, is a picture. After an error nothing of it is left.
+///
+/// # Errors
+/// 400 for a broken form, 415 for anything else, 422 for parts that are missing, unknown or double;
+/// and those of [`Hub::stage_photo`].
+pub(crate) async fn receive_photo(hub: &Hub, actor: &Actor, request: Request) -> Result<Staged, ApiError> {
+    let parts = open(request, &[])?;
+    let mut photo = None;
+    let outcome = read_photo((hub, actor), parts, &mut photo).await;
+    match (outcome, photo) {
+        (Ok(()), Some(photo)) => Ok(photo),
+        (Ok(()), None) => Err(invalid("file", "the form has no part called `file`")),
+        (Err(error), photo) => {
+            if let Some(photo) = photo {
+                hub.discard_staged(photo).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn read_photo(
     (hub, actor): (&Hub, &Actor),
-    (mut form, room): (Multipart<'static>, Room),
-    (fields, file): (&mut Fields, &mut Option<FilePart>),
+    mut parts: Parts,
+    photo: &mut Option<Staged>,
 ) -> Result<(), ApiError> {
-    let mut count = 0;
-    loop {
-        room.store(BETWEEN_BYTES, Ordering::Relaxed);
-        let Some(field) = form.next_field().await.map_err(broken)? else {
-            return Ok(());
+    while let Some((name, field)) = parts.next().await? {
+        match name.as_str() {
+            "file" if photo.is_some() => return Err(invalid("file", TWO_FILES)),
+            "file" => *photo = Some(hub.stage_photo(actor, Expected::default(), body(field)).await?),
+            _ => return Err(invalid(&name, "the one known part is file")),
+        }
+    }
+    Ok(())
+}
+
+/// The parts of a form as they come.
+struct Parts {
+    form: Multipart<'static>,
+    room: Room,
+    count: usize,
+}
+
+/// Opens a form whose text parts have these names.
+fn open(request: Request, texts: &[&str]) -> Result<Parts, ApiError> {
+    refuse_encoding(request.headers())?;
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        let detail = "send a form: Content-Type: multipart/form-data with a part called `file`";
+        return Err(Problem::new(problem::MEDIA_TYPE, detail).into());
+    }
+    let boundary = multer::parse_boundary(kind).map_err(|_| malformed("the form names no boundary"))?;
+    if boundary.len() > 70 {
+        return Err(malformed(
+            "a boundary holds 70 characters at the most (RFC 2046 section 5.1.1)",
+        ));
+    }
+    let mut limits = SizeLimit::new();
+    for name in texts {
+        limits = limits.for_field(*name, TEXT_BYTES);
+    }
+    let constraints = Constraints::new().size_limit(limits);
+    let room = Room::new(AtomicUsize::new(BETWEEN_BYTES));
+    let body = bounded(request.into_body().into_data_stream(), Arc::clone(&room));
+    let form = Multipart::with_constraints(body, boundary, constraints);
+    Ok(Parts { form, room, count: 0 })
+}
+
+impl Parts {
+    /// The next part and its name.
+    async fn next(&mut self) -> Result<Option<(String, Field<'static>)>, ApiError> {
+        self.room.store(BETWEEN_BYTES, Ordering::Relaxed);
+        let Some(field) = self.form.next_field().await.map_err(broken)? else {
+            return Ok(None);
         };
-        room.store(UNBOUNDED, Ordering::Relaxed);
-        count += 1;
-        if count > MOST_PARTS {
+        self.room.store(UNBOUNDED, Ordering::Relaxed);
+        self.count += 1;
+        if self.count > MOST_PARTS {
             return Err(malformed("a form has 32 parts at the most"));
         }
         if field.headers().contains_key("content-transfer-encoding") {
@@ -168,14 +217,30 @@ async fn read_parts(
             ));
         }
         let name = field.name().unwrap_or_default().to_owned();
+        Ok(Some((name, field)))
+    }
+}
+
+fn body(field: Field<'static>) -> ByteStream {
+    Box::pin(field.map_err(|error| match error {
+        multer::Error::StreamReadFailed(_) => BodyError::Incomplete,
+        error => BodyError::Malformed(error.to_string()),
+    }))
+}
+
+async fn read_parts(
+    (hub, actor): (&Hub, &Actor),
+    mut parts: Parts,
+    (fields, file): (&mut Fields, &mut Option<FilePart>),
+) -> Result<(), ApiError> {
+    while let Some((name, field)) = parts.next().await? {
         match name.as_str() {
-            "file" if file.is_some() => {
-                return Err(invalid("file", "there are two files in the form; send one"));
-            }
+            "file" if file.is_some() => return Err(invalid("file", TWO_FILES)),
             "file" => *file = Some(read_file(hub, actor, fields, field).await?),
             _ => read_text(fields, &name, field).await?,
         }
     }
+    Ok(())
 }
 
 async fn read_file(
@@ -197,11 +262,7 @@ async fn read_file(
     };
     require_providers(hub, fields)?;
     let limit_bytes = hub.admit(actor, &probe, Expected::default()).await?;
-    let body: ByteStream = Box::pin(field.map_err(|error| match error {
-        multer::Error::StreamReadFailed(_) => BodyError::Incomplete,
-        error => BodyError::Malformed(error.to_string()),
-    }));
-    let staged = hub.stage(limit_bytes, Expected::default(), body).await?;
+    let staged = hub.stage(limit_bytes, Expected::default(), body(field)).await?;
     Ok(FilePart {
         staged,
         filename,

@@ -6,7 +6,7 @@ use super::harness::{
     PASSWORD, TestHub, address, from, here, named, on_each_engine, on_each_engine_with, refused, registration,
 };
 use crate::sessions::secret_hash;
-use crate::{Credential, HubError, Registration, SignupMode, UserChange};
+use crate::{Credential, HubError, MeChange, Registration, SignupMode, UserChange};
 
 fn disable() -> UserChange {
     UserChange {
@@ -19,6 +19,13 @@ fn demote() -> UserChange {
     UserChange {
         role: Some(Role::User),
         ..UserChange::default()
+    }
+}
+
+fn called(name: &str) -> MeChange {
+    MeChange {
+        full_name: Some(name.to_owned()),
+        ..MeChange::default()
     }
 }
 
@@ -419,7 +426,7 @@ async fn a_name_change_at_the_same_time_does_not_undo_a_demotion() {
         for n in 0..5 {
             let name = format!("Bob the {n}th");
             let (renamed, demoted) = tokio::join!(
-                t.rename_me(&actor, &name),
+                t.change_me(&actor, called(&name)),
                 t.change_user(&admin, bob.id, demote())
             );
             renamed.unwrap();

@@ -1,7 +1,7 @@
 //! Limits on guesses at passwords, and app passwords.
 
 use super::harness::{PASSWORD, TestHub, address, from, here, on_each_engine, refused};
-use crate::{Credential, Hub, HubError};
+use crate::{Credential, Hub, HubError, MeChange};
 
 async fn guess(hub: &Hub, name: &str, ip: &str) {
     refused!(
@@ -204,7 +204,10 @@ async fn an_app_password_opens_its_owner_s_files_and_no_credentials() {
         refused!(t.sessions(&app).await, HubError::Forbidden(_));
         refused!(t.log_out(&app).await, HubError::Forbidden(_));
         refused!(t.log_out_everywhere(&app).await, HubError::Forbidden(_));
-        refused!(t.rename_me(&app, "x").await, HubError::Forbidden(_));
+        refused!(
+            t.change_me(&app, MeChange::default()).await,
+            HubError::Forbidden(_)
+        );
         let words = (PASSWORD, "another horse battery");
         refused!(
             t.change_password(&app, words, &here()).await,

@@ -3,27 +3,37 @@
 use axum::Json as Reply;
 use axum::extract::State;
 use http::StatusCode;
-use hub::Hub;
+use hub::{Hub, MeChange};
 use model::SessionId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::views::{MeView, SessionView};
-use crate::extract::{Json, Path};
+use crate::extract::{Json, Path, given};
 use crate::problem::ApiError;
 use crate::sessions::Signed;
 
-/// What to change about your account.
+/// What to change about your account. What is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeBody {
     /// What you call yourself.
+    #[serde(default)]
     #[schema(
         example = "John Doe",
         max_length = 255,
         pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
     )]
-    full_name: String,
+    full_name: Option<String>,
+    /// The language that you read, as a BCP 47 tag; `null` forgets it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(
+        value_type = Option<String>,
+        example = "pt-BR",
+        max_length = 35,
+        pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+    )]
+    locale: Option<Option<String>>,
 }
 
 /// Your sign-ins.
@@ -44,15 +54,19 @@ pub(crate) async fn me(State(hub): State<Hub>, Signed(actor): Signed) -> Result<
 
 /// `PATCH /api/v1/me`
 ///
-/// Changes what you call yourself.
+/// Changes what you call yourself and the language that you read.
 #[utoipa::path(patch, path = "/api/v1/me", tag = "account", request_body = MeBody,
     responses((status = 200, description = "Your account", body = MeView)))]
-pub(crate) async fn rename_me(
+pub(crate) async fn change_me(
     State(hub): State<Hub>,
     Signed(actor): Signed,
     Json(body): Json<MeBody>,
 ) -> Result<Reply<MeView>, ApiError> {
-    Ok(Reply(hub.rename_me(&actor, &body.full_name).await?.into()))
+    let change = MeChange {
+        full_name: body.full_name,
+        locale: body.locale,
+    };
+    Ok(Reply(hub.change_me(&actor, change).await?.into()))
 }
 
 /// `GET /api/v1/sessions`

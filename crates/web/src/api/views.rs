@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use model::{
-    AppPassword, Change, Millis, Node, NodeKind, NodePath, Role, Session, SessionKind, User, UserState,
-    Version,
+    AppPassword, Change, Millis, Node, NodeKind, NodePath, Role, Session, SessionKind, User, UserId,
+    UserState, Version,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -204,11 +204,22 @@ pub(crate) struct MeView {
     /// When the account was made.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// The language that you read, as a BCP 47 tag.
+    #[schema(example = "pt-BR")]
+    pub locale: Option<String>,
+    /// Whether you have a photo.
+    pub has_photo: bool,
+    /// Where it is.
+    #[schema(example = "/api/v1/users/0190c2a4-5b6e-7c3d-8e9f-0a1b2c3d4e5f/photo")]
+    pub photo_url: Option<String>,
 }
 
 impl From<Me> for MeView {
     fn from(me: Me) -> Self {
+        let has_photo = me.user.photo_ms.is_some();
         Self {
+            has_photo,
+            photo_url: photo_url(me.user.id, has_photo),
             user_id: me.user.id.to_string(),
             email: me.user.email.to_string(),
             full_name: me.user.full_name,
@@ -218,8 +229,14 @@ impl From<Me> for MeView {
             root_id: me.root.to_string(),
             space_id: me.user.space.to_string(),
             created_at: time(me.user.created_ms),
+            locale: me.user.locale,
         }
     }
+}
+
+/// Where somebody's photo is.
+pub(crate) fn photo_url(user: UserId, has_photo: bool) -> Option<String> {
+    has_photo.then(|| format!("/api/v1/users/{user}/photo"))
 }
 
 /// An account as administrators see it.
