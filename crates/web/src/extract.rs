@@ -97,7 +97,8 @@ fn not_json() -> ApiError {
     .into()
 }
 
-async fn read(request: Request) -> Result<bytes::Bytes, ApiError> {
+/// Reads a body that is held in memory: 1 MiB at the most.
+pub(crate) async fn read(request: Request) -> Result<bytes::Bytes, ApiError> {
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)

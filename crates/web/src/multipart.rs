@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header;
 use hub::{Expected, FolderRef, Hub, HubError, Staged, Stored, Upload, UploadPlace};
 use model::{Actor, BodyError, ByteStream, Guard, NodeName, NodePath, OnConflict, Origin};
-use multer::{Constraints, Field, Multipart, SizeLimit};
+use multer::{Field, Multipart};
 
 use crate::extract::{Folder, refuse_encoding};
 use crate::media;
@@ -21,7 +21,7 @@ use crate::problem::{self, ApiError, Extra, Problem};
 /// Parts of one form.
 const MOST_PARTS: usize = 32;
 /// Longest text part.
-const TEXT_BYTES: u64 = 8 * 1024;
+const TEXT_BYTES: usize = 8 * 1024;
 /// What may come between two parts, headers included: the parser gathers it in memory.
 const BETWEEN_BYTES: usize = 64 * 1024;
 /// Room while a part is read, which has bounds of its own.
@@ -98,10 +98,7 @@ pub(crate) async fn receive(
     (guard, origin): (Guard, Origin),
     request: Request,
 ) -> Result<Form, ApiError> {
-    let parts = open(
-        request,
-        &["folder_id", "path", "on_conflict", "sync_google", "sync_azure"],
-    )?;
+    let parts = open(request)?;
     // Without a name the place cannot be checked yet; the root can always be asked for its quota.
     let mut fields = Fields::default();
     let mut file: Option<FilePart> = None;
@@ -133,7 +130,7 @@ pub(crate) async fn receive(
 /// 400 for a broken form, 415 for anything else, 422 for parts that are missing, unknown or double;
 /// and those of [`Hub::stage_photo`].
 pub(crate) async fn receive_photo(hub: &Hub, actor: &Actor, request: Request) -> Result<Staged, ApiError> {
-    let parts = open(request, &[])?;
+    let parts = open(request)?;
     let mut photo = None;
     let outcome = read_photo((hub, actor), parts, &mut photo).await;
     match (outcome, photo) {
@@ -164,14 +161,17 @@ async fn read_photo(
 }
 
 /// The parts of a form as they come.
-struct Parts {
+pub(crate) struct Parts {
     form: Multipart<'static>,
     room: Room,
     count: usize,
 }
 
-/// Opens a form whose text parts have these names.
-fn open(request: Request, texts: &[&str]) -> Result<Parts, ApiError> {
+/// Opens a form.
+///
+/// # Errors
+/// 400 for one without a good boundary, 415 for anything else.
+pub(crate) fn open(request: Request) -> Result<Parts, ApiError> {
     refuse_encoding(request.headers())?;
     let kind = request
         .headers()
@@ -188,20 +188,18 @@ fn open(request: Request, texts: &[&str]) -> Result<Parts, ApiError> {
             "a boundary holds 70 characters at the most (RFC 2046 section 5.1.1)",
         ));
     }
-    let mut limits = SizeLimit::new();
-    for name in texts {
-        limits = limits.for_field(*name, TEXT_BYTES);
-    }
-    let constraints = Constraints::new().size_limit(limits);
     let room = Room::new(AtomicUsize::new(BETWEEN_BYTES));
     let body = bounded(request.into_body().into_data_stream(), Arc::clone(&room));
-    let form = Multipart::with_constraints(body, boundary, constraints);
+    let form = Multipart::new(body, boundary);
     Ok(Parts { form, room, count: 0 })
 }
 
 impl Parts {
     /// The next part and its name.
-    async fn next(&mut self) -> Result<Option<(String, Field<'static>)>, ApiError> {
+    ///
+    /// # Errors
+    /// 400 for a broken form or too many parts, 413 when too much lies between two of them.
+    pub async fn next(&mut self) -> Result<Option<(String, Field<'static>)>, ApiError> {
         self.room.store(BETWEEN_BYTES, Ordering::Relaxed);
         let Some(field) = self.form.next_field().await.map_err(broken)? else {
             return Ok(None);
@@ -221,7 +219,8 @@ impl Parts {
     }
 }
 
-fn body(field: Field<'static>) -> ByteStream {
+/// The bytes of a part that is a file.
+pub(crate) fn body(field: Field<'static>) -> ByteStream {
     Box::pin(field.map_err(|error| match error {
         multer::Error::StreamReadFailed(_) => BodyError::Incomplete,
         error => BodyError::Malformed(error.to_string()),
@@ -270,9 +269,27 @@ async fn read_file(
     })
 }
 
+/// The text of a part that is none.
+///
+/// # Errors
+/// 400 for what is not UTF-8, 413 for a long one.
+pub(crate) async fn text(mut field: Field<'static>) -> Result<String, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(broken)? {
+        if bytes.len() + chunk.len() > TEXT_BYTES {
+            return Err(
+                Problem::new(problem::TOO_LARGE, "a text part holds 8 KiB at the most")
+                    .with(Extra::Close)
+                    .into(),
+            );
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|_| malformed("a text part is not UTF-8"))
+}
+
 async fn read_text(fields: &mut Fields, name: &str, field: Field<'static>) -> Result<(), ApiError> {
-    let bytes = field.bytes().await.map_err(broken)?;
-    let text = String::from_utf8(bytes.into()).map_err(|_| malformed("a text part is not UTF-8"))?;
+    let text = text(field).await?;
     match name {
         "folder_id" if text.is_empty() => {}
         "folder_id" => {
@@ -359,11 +376,6 @@ fn build(
 
 fn broken(error: multer::Error) -> ApiError {
     match error {
-        multer::Error::FieldSizeExceeded { .. } => {
-            Problem::new(problem::TOO_LARGE, "a text part holds 8 KiB at the most")
-                .with(Extra::Close)
-                .into()
-        }
         multer::Error::StreamReadFailed(error) if error.is::<TooMuchBetween>() => {
             Problem::new(problem::TOO_LARGE, error.to_string())
                 .with(Extra::Close)

@@ -143,6 +143,23 @@ pub(crate) const NOT_CONFIGURED: Kind = (
     "provider_not_configured",
     "Provider not configured",
 );
+pub(crate) const JOIN_NEEDED: Kind = (StatusCode::CONFLICT, "join_needed", "Account exists");
+const SIGN_IN_FAILED: Kind = (StatusCode::BAD_REQUEST, "sign_in_failed", "Sign-in failed");
+const ID_TOKEN: Kind = (
+    StatusCode::UNAUTHORIZED,
+    "id_token_refused",
+    "ID token refused",
+);
+const PROVIDER_DOWN: Kind = (
+    StatusCode::BAD_GATEWAY,
+    "provider_unavailable",
+    "Provider unavailable",
+);
+const PROVIDER_MISFIT: Kind = (
+    StatusCode::BAD_GATEWAY,
+    "provider_misconfigured",
+    "Provider misconfigured",
+);
 const INTERNAL: Kind = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error");
 const DAMAGED: Kind = (
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -171,6 +188,10 @@ impl From<HubError> for ApiError {
             HubError::Forbidden(_) => (FORBIDDEN, Extra::None),
             HubError::Unauthenticated(_) => (UNAUTHENTICATED, Extra::Challenge),
             HubError::LinkLocked => (LINK_LOCKED, Extra::None),
+            HubError::SignInFailed(_) => (SIGN_IN_FAILED, Extra::None),
+            HubError::IdToken(_) => (ID_TOKEN, Extra::Challenge),
+            HubError::ProviderDown(_) => (PROVIDER_DOWN, Extra::RetryAfter(5)),
+            HubError::ProviderMisfit(_) => (PROVIDER_MISFIT, Extra::None),
             HubError::TooManyTries { retry_after_secs } => (TRIES, Extra::RetryAfter(*retry_after_secs)),
             HubError::NameTaken(_) => (NAME_TAKEN, Extra::None),
             HubError::EmailTaken | HubError::Conflict(_) => (CONFLICT, Extra::None),
@@ -208,7 +229,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let extra = self.extra;
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
+        // For dialects, which say the same in their own words.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -15,6 +15,8 @@ use crate::{Web, WebConfig};
 /// The page's cookie. Over TLS its name demands what a browser must then hold it to.
 const COOKIE: &str = "cumuli_session";
 const SECURE_COOKIE: &str = "__Host-cumuli_session";
+/// What a request is told that proves nothing.
+pub(crate) const SIGN_IN: &str = "sign in first";
 
 /// A request of someone who proved who they are.
 pub(crate) struct Signed(pub Actor);
@@ -62,7 +64,7 @@ where
                 actor
             }
             (None, None) => {
-                return Err(Problem::new(problem::UNAUTHENTICATED, "sign in first")
+                return Err(Problem::new(problem::UNAUTHENTICATED, SIGN_IN)
                     .with(Extra::Challenge)
                     .into());
             }
@@ -108,15 +110,7 @@ fn from_header(headers: &HeaderMap) -> Result<Option<Credential>, ApiError> {
 }
 
 fn from_cookie(config: &WebConfig, headers: &HeaderMap) -> Result<Option<Credential>, ApiError> {
-    let name = cookie_name(config);
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    let pairs = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+    let mut values = cookies(headers, cookie_name(config));
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -124,6 +118,24 @@ fn from_cookie(config: &WebConfig, headers: &HeaderMap) -> Result<Option<Credent
         return Err(Problem::new(problem::MALFORMED, "there are two session cookies").into());
     }
     Ok(Some(Credential::Cookie(value.to_owned())))
+}
+
+/// The values of a cookie, of which there should be one.
+fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// The value of a cookie that is there once.
+pub(crate) fn only_cookie<'a>(headers: &'a HeaderMap, name: &'a str) -> Option<&'a str> {
+    let mut values = cookies(headers, name);
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// Refuses what a page of another site makes a browser send along with its cookies.
@@ -159,10 +171,15 @@ fn cookie_name(config: &WebConfig) -> &'static str {
 
 /// The header that gives a browser its session.
 pub(crate) fn set_cookie(config: &WebConfig, value: &str, max_age_secs: u32) -> HeaderValue {
+    host_cookie(config, (cookie_name(config), value), max_age_secs)
+}
+
+/// The header that gives a browser a cookie of this server alone, which no script reads. The value is
+/// sealed.
+pub(crate) fn host_cookie(config: &WebConfig, (name, value): (&str, &str), max_age_secs: u32) -> HeaderValue {
     let secure = if config.is_https() { "; Secure" } else { "" };
-    let name = cookie_name(config);
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_secs}{secure}");
-    HeaderValue::from_str(&text).expect("a sealed session is made of letters that a header may hold")
+    HeaderValue::from_str(&text).expect("what is sealed is made of letters that a header may hold")
 }
 
 /// What a signed request proved itself with, for streams that outlive the look at it.
@@ -180,7 +197,7 @@ where
             Some(credential) => Some(credential),
             None => from_cookie(&web.config, &parts.headers)?,
         };
-        let missing = || Problem::new(problem::UNAUTHENTICATED, "sign in first").with(Extra::Challenge);
+        let missing = || Problem::new(problem::UNAUTHENTICATED, SIGN_IN).with(Extra::Challenge);
         credential.map(Self).ok_or_else(|| missing().into())
     }
 }
