@@ -10,11 +10,15 @@ mod contents;
 mod files;
 mod folders;
 mod health;
+mod identities;
 mod jobs;
+mod links;
 mod listings;
 mod nodes;
 mod profiles;
 mod providers;
+mod shares;
+mod sign_in;
 mod trash;
 mod uploads;
 mod versions;
@@ -37,7 +41,12 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(auth::change_password))
         .routes(routes!(auth::begin_page_session, auth::end_page_session))
         .routes(routes!(providers::start_link))
-        .routes(routes!(providers::finish_link))
+        .routes(routes!(sign_in::begin_sign_in))
+        .routes(routes!(sign_in::finish_sign_in))
+        .routes(routes!(identities::sign_in_with_token))
+        .routes(routes!(identities::join_account))
+        .routes(routes!(identities::list_identities))
+        .routes(routes!(identities::remove_identity))
         .routes(routes!(providers::link_status))
         .routes(routes!(providers::list_providers))
         .routes(routes!(account::me, account::change_me))
@@ -86,6 +95,13 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(trash::list_trash, trash::empty_trash))
         .routes(routes!(trash::purge_node))
         .routes(routes!(trash::restore_node))
+        .routes(routes!(shares::list_shares, shares::create_share))
+        .routes(routes!(shares::list_shared_with_me))
+        .routes(routes!(shares::change_share, shares::revoke_share))
+        .routes(routes!(shares::list_access))
+        .routes(routes!(links::list_links, links::create_link))
+        .routes(routes!(links::list_node_links))
+        .routes(routes!(links::get_link, links::change_link, links::revoke_link))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::follow_changes))
         .routes(routes!(jobs::job_status))

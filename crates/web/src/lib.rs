@@ -4,6 +4,7 @@
 //! the outcome into a reply. It holds no rule; rights are checked in `hub`.
 
 mod api;
+mod base;
 mod body;
 mod conditions;
 mod config;

@@ -9,7 +9,7 @@ use model::{NodeId, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::nodes::reply;
+use super::nodes::shown;
 use super::views::NodeView;
 use crate::conditions;
 use crate::extract::{Path, Query, limit};
@@ -126,12 +126,7 @@ pub(crate) async fn get_file(
     let download = hub.open_file(&actor, id, None).await?;
     if !query.download.unwrap_or(false) {
         let info = hub.info(&actor, id).await?;
-        return Ok(reply(
-            StatusCode::OK,
-            &info.node,
-            info.is_starred,
-            Some(&info.path),
-        ));
+        return Ok(shown(&info));
     }
     match query.from_storage.unwrap_or(Storage::Local) {
         Storage::Local => {}

@@ -8,7 +8,7 @@ use model::OnConflict;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::nodes::{Taken, name, path, reply};
+use super::nodes::{Taken, name, path, reply, shown};
 use super::views::NodeView;
 use crate::extract::{Folder, Json, Path, optional_word};
 use crate::problem::{self, ApiError, Problem};
@@ -85,10 +85,5 @@ pub(crate) async fn get_folder(
     Path(folder): Path<Folder>,
 ) -> Result<Response, ApiError> {
     let info = hub.folder_info(&actor, folder.0).await?;
-    Ok(reply(
-        StatusCode::OK,
-        &info.node,
-        info.is_starred,
-        Some(&info.path),
-    ))
+    Ok(shown(&info))
 }

@@ -249,7 +249,8 @@ pub(crate) async fn search(
     Ok(Reply(hub.search(&actor, search, part).await?.into()))
 }
 
-fn moment(field: &'static str, text: Option<&str>) -> Result<Option<Millis>, ApiError> {
+/// A moment that came in a field or parameter.
+pub(super) fn moment(field: &'static str, text: Option<&str>) -> Result<Option<Millis>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let parsed: Result<Timestamp, _> = text.parse();
     let at = parsed.map_err(|_| wrong(field, "not a moment: write it like 2026-11-21T09:30:00Z"))?;

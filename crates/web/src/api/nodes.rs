@@ -6,7 +6,7 @@ use axum::Json as Reply;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use hub::{Copy, Hub, NodeChange};
+use hub::{Copy, Hub, Info, NodeChange};
 use model::{Node, NodeId, NodeName, NodePath, OnConflict};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -118,6 +118,12 @@ pub(crate) fn reply(status: StatusCode, node: &Node, is_starred: bool, path: Opt
         .into_response()
 }
 
+/// A node with all that its reader wants to know about it.
+pub(crate) fn shown(info: &Info) -> Response {
+    let etag = conditions::etag(&info.node.etag());
+    ([(header::ETAG, etag)], Reply(NodeView::from(info))).into_response()
+}
+
 /// `GET /api/v1/nodes/{id}`
 ///
 /// A folder or file with its path.
@@ -129,13 +135,7 @@ pub(crate) async fn get_node(
     Signed(actor): Signed,
     Path(id): Path<NodeId>,
 ) -> Result<Response, ApiError> {
-    let info = hub.info(&actor, id).await?;
-    Ok(reply(
-        StatusCode::OK,
-        &info.node,
-        info.is_starred,
-        Some(&info.path),
-    ))
+    Ok(shown(&hub.info(&actor, id).await?))
 }
 
 /// `PATCH /api/v1/nodes/{id}`
@@ -248,10 +248,5 @@ pub(crate) async fn resolve_path(
     Query(query): Query<PathQuery>,
 ) -> Result<Response, ApiError> {
     let info = hub.resolve(&actor, &path(&query.path)?).await?;
-    Ok(reply(
-        StatusCode::OK,
-        &info.node,
-        info.is_starred,
-        Some(&info.path),
-    ))
+    Ok(shown(&info))
 }

@@ -60,10 +60,22 @@ pub(crate) struct NodeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub trashed_at: Option<String>,
-    /// Its path, where a list goes beyond one folder; in the trash, where it would return to.
+    /// Its path, where a list goes beyond one folder; in the trash, where it would return to. Of what
+    /// others gave you it begins there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "/Papers/report.pdf")]
     pub path: Option<String>,
+    /// What you may do with it: `view`, `edit` or `own`. Where one node is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "own")]
+    pub right: Option<&'static str>,
+    /// Whether you may give as much to others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_share: Option<bool>,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid)]
+    pub owner_id: Option<String>,
 }
 
 impl NodeView {
@@ -86,13 +98,21 @@ impl NodeView {
             updated_at: time(node.modified_ms),
             trashed_at: node.trashed.map(|trashed| time(trashed.at_ms)),
             path: path.map(ToString::to_string),
+            right: None,
+            may_share: None,
+            owner_id: None,
         }
     }
 }
 
 impl From<&Info> for NodeView {
     fn from(info: &Info) -> Self {
-        Self::new(&info.node, info.is_starred, Some(&info.path))
+        Self {
+            right: Some(info.right.as_str()),
+            may_share: Some(info.may_share),
+            owner_id: Some(info.owner.to_string()),
+            ..Self::new(&info.node, info.is_starred, Some(&info.path))
+        }
     }
 }
 
