@@ -2,6 +2,8 @@
 
 mod formats;
 mod render;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
