@@ -6,6 +6,7 @@ mod changes;
 mod db;
 mod error;
 mod fsck;
+mod identities;
 mod jobs;
 mod links;
 mod listings;

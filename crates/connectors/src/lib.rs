@@ -6,7 +6,7 @@
 
 mod oidc;
 
-pub use oidc::{Answer, Identity, Oidc, OidcError, OidcOptions, PATIENCE, Question};
+pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};
 
 /// A provider of drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

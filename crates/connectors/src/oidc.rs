@@ -95,7 +95,7 @@ pub struct Answer<'a> {
 
 /// A person as the provider knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct Person {
     /// Who says so, in the one spelling of the settings.
     pub issuer: String,
     /// The person's name at the issuer, which never changes and says nothing.
@@ -203,7 +203,7 @@ impl Oidc {
     ///
     /// # Errors
     /// `Code`, `Token`, `Trouble`, `Settings`.
-    pub async fn redeem(&self, answer: &Answer<'_>, now: Millis) -> Result<Identity, OidcError> {
+    pub async fn redeem(&self, answer: &Answer<'_>, now: Millis) -> Result<Person, OidcError> {
         let metadata = self.metadata(now).await?;
         let tokens = redeem::code(&self.0.http, &self.0.options, &metadata, answer).await?;
         let expected = Expected::Answer {
@@ -225,11 +225,11 @@ impl Oidc {
     ///
     /// # Errors
     /// `Token`, `Trouble`, `Settings`.
-    pub async fn check_id_token(&self, token: &str, now: Millis) -> Result<Identity, OidcError> {
+    pub async fn check_id_token(&self, token: &str, now: Millis) -> Result<Person, OidcError> {
         self.check(token, Expected::Native(&self.0.options), now).await
     }
 
-    async fn check(&self, token: &str, expected: Expected<'_>, now: Millis) -> Result<Identity, OidcError> {
+    async fn check(&self, token: &str, expected: Expected<'_>, now: Millis) -> Result<Person, OidcError> {
         let header = token::header(token)?;
         let key = self.key(&header, now).await?;
         let claims = token::verified(token, &header, &key)?;

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use catalog::{Catalog, DatabaseUrl, Engine, Migrated};
+use connectors::{Oidc, OidcOptions};
 use content::{Content, LocalOptions, LocalStore};
-use hub::{Config, Hub, HubParts, Keys, SignupMode};
+use hub::{Config, Hub, HubParts, IdentityProvider, Keys, SignupMode};
 use model::{Actor, Clock, Millis};
 use tokio_util::task::TaskTracker;
 
@@ -107,6 +108,7 @@ impl Opened {
         let content = Content::new(Arc::new(open_store(settings, &folder).await?));
         let tasks = TaskTracker::new();
         let mut config = config(loaded);
+        config.identity_providers = identity_providers(settings)?;
         config.setup_code_digest = setup_code.as_ref().map(|code| sha256(code.expose()));
         let hub = Hub::open(HubParts {
             catalog,
@@ -232,6 +234,48 @@ fn config(loaded: &Loaded) -> Config {
         provider_settings: loaded.clouds(),
         ..Config::default()
     }
+}
+
+/// The providers that people sign in with.
+fn identity_providers(settings: &Settings) -> anyhow::Result<Vec<IdentityProvider>> {
+    let mut providers = Vec::new();
+    if settings.google_client_id.is_some() || !settings.google_native_client_ids.is_empty() {
+        let options = OidcOptions {
+            issuer: settings.google_issuer.clone(),
+            client_id: settings.google_client_id.clone().unwrap_or_default(),
+            client_secret: exposed(&settings.google_client_secret),
+            native_client_ids: settings.google_native_client_ids.clone(),
+            authorize_url: settings.google_auth_url.clone(),
+            token_url: settings.google_token_url.clone(),
+            jwks_url: settings.google_jwks_url.clone(),
+            ..OidcOptions::default()
+        };
+        providers.push(IdentityProvider {
+            name: "google",
+            title: "Google".to_owned(),
+            redirect_uri: settings.google_redirect(),
+            client: Oidc::new(options).context("nobody can sign in with Google")?,
+        });
+    }
+    if let (Some(issuer), Some(client_id)) = (&settings.oidc_issuer, &settings.oidc_client_id) {
+        let options = OidcOptions {
+            issuer: issuer.clone(),
+            client_id: client_id.clone(),
+            client_secret: exposed(&settings.oidc_client_secret),
+            ..OidcOptions::default()
+        };
+        providers.push(IdentityProvider {
+            name: "oidc",
+            title: settings.oidc_name.clone(),
+            redirect_uri: settings.oidc_redirect(),
+            client: Oidc::new(options).context("nobody can sign in with CUMULI_OIDC_ISSUER")?,
+        });
+    }
+    Ok(providers)
+}
+
+fn exposed(secret: &Option<Secret>) -> Option<String> {
+    secret.as_ref().map(|secret| secret.expose().to_owned())
 }
 
 fn sha256(text: &str) -> [u8; 32] {

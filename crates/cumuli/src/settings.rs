@@ -75,11 +75,19 @@ impl Loaded {
 
     /// Names of the settings of clouds that were given.
     pub fn clouds(&self) -> Vec<String> {
+        let of_clouds = connectors::KINDS.iter().flat_map(|kind| kind.settings);
+        of_clouds
+            .filter(|name| self.values.get(name).is_some())
+            .map(|name| (*name).to_owned())
+            .collect()
+    }
+
+    /// Names of the settings that were given and that this version only keeps for a later one.
+    fn for_later(&self) -> impl Iterator<Item = &'static str> {
         let later = TABLE.iter().filter(|row| row.is_for_later);
         later
-            .filter(|row| self.values.get(row.name).is_some())
-            .map(|row| row.name.to_owned())
-            .collect()
+            .map(|row| row.name)
+            .filter(|name| self.values.get(name).is_some())
     }
 
     /// What an operator should know about settings that are allowed and yet unwise, or without an
@@ -107,8 +115,19 @@ impl Loaded {
                 settings.listen
             ));
         }
-        for name in self.clouds() {
+        for name in self.for_later() {
             warnings.push(format!("{name} has no effect: this version links no clouds yet"));
+        }
+        if settings.google_client_secret.is_some() && settings.google_redirect().is_none() {
+            warnings.push(
+                "browsers cannot sign in with Google: set GOOGLE_CLIENT_ID, and GOOGLE_REDIRECT_URI or \
+                 CUMULI_PUBLIC_URL"
+                    .to_owned(),
+            );
+        }
+        if settings.oidc_issuer.is_some() && settings.oidc_redirect().is_none() {
+            warnings
+                .push("browsers cannot sign in with CUMULI_OIDC_ISSUER: set CUMULI_PUBLIC_URL".to_owned());
         }
         warnings
     }
@@ -153,6 +172,20 @@ impl Settings {
         Some(parts.url().parse().expect("every part of it is escaped"))
     }
 
+    /// Where Google sends browsers back to; `None` if they cannot sign in with Google.
+    pub fn google_redirect(&self) -> Option<String> {
+        self.google_client_id.as_ref()?;
+        self.google_client_secret.as_ref()?;
+        let given = self.google_redirect_uri.clone();
+        given.or_else(|| Some(format!("{}/auth/google/callback", self.public_url.as_ref()?)))
+    }
+
+    /// Where the other provider sends browsers back to; `None` if they cannot sign in with it.
+    pub fn oidc_redirect(&self) -> Option<String> {
+        self.oidc_client_id.as_ref()?;
+        Some(format!("{}/auth/oidc/callback", self.public_url.as_ref()?))
+    }
+
     /// The folder for contents, `content` in the data folder unless it was given.
     pub fn content_folder(&self, data_folder: &Path) -> PathBuf {
         self.upload_folder
@@ -187,6 +220,15 @@ fn check_together(settings: &Settings, values: &mut Values) {
             values.complain(name, "DATABASE_URL is given too: give one or the other");
         } else if settings.db_host.is_none() {
             values.complain(name, "it needs CUMULI_DB_HOST beside it");
+        }
+    }
+    for (name, other) in [
+        ("CUMULI_OIDC_ISSUER", "CUMULI_OIDC_CLIENT_ID"),
+        ("CUMULI_OIDC_CLIENT_ID", "CUMULI_OIDC_ISSUER"),
+        ("CUMULI_OIDC_CLIENT_SECRET", "CUMULI_OIDC_ISSUER"),
+    ] {
+        if values.get(name).is_some() && values.get(other).is_none() {
+            values.complain(name, &format!("it needs {other} beside it"));
         }
     }
     if settings.metrics_listen == Some(settings.listen) && settings.listen.port() != 0 {

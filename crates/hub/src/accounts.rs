@@ -7,6 +7,8 @@ use crate::sessions::{GONE, Proven, secret_hash, signed_in};
 use crate::{Hub, HubError, INSTANCE, Peer, SignIn, SignupMode, access, keys};
 
 const UNINVITED: HubError = HubError::Forbidden("an account here needs an invitation that is still good");
+/// How long a session may set a first password.
+const FRESH_SECS: i64 = 10 * 60;
 /// How long an invitation is good.
 const INVITE_SECS: i64 = 7 * 24 * 60 * 60;
 
@@ -106,7 +108,7 @@ impl Hub {
             }
             let role = if is_first { Role::Admin } else { Role::User };
             let user = hub
-                .create_account(&mut tx, email, (full_name, role), &hash)
+                .create_account(&mut tx, email, (full_name, role), Some(&hash))
                 .await?;
             tx.commit().await?;
             let proven = Proven {
@@ -157,13 +159,14 @@ impl Hub {
         }
     }
 
-    /// Makes an account and its space. The caller holds the row called [`INSTANCE`].
+    /// Makes an account and its space; without a hash no password opens it. The caller holds the row
+    /// called [`INSTANCE`].
     pub(crate) async fn create_account(
         &self,
         tx: &mut catalog::Tx,
         email: Email,
         (full_name, role): (String, Role),
-        hash: &str,
+        hash: Option<&str>,
     ) -> Result<User, HubError> {
         let now = self.now();
         let user = User {
@@ -178,7 +181,7 @@ impl Hub {
             locale: None,
             photo_ms: None,
         };
-        if !tx.create_user(&user, Some(hash)).await? {
+        if !tx.create_user(&user, hash).await? {
             return Err(HubError::EmailTaken);
         }
         tx.create_space(user.space, user.id, self.new_node_id(), now)
@@ -252,15 +255,17 @@ impl Hub {
         .await
     }
 
-    /// Changes the actor's password and ends their other sessions.
+    /// Changes the actor's password and ends their other sessions. An account that has none gets its
+    /// first by a session that began within ten minutes.
     ///
     /// # Errors
-    /// `Invalid` (the new one), `Forbidden` (the current one is wrong, or by an app password),
-    /// `TooManyTries`, `Unauthenticated` (the session was ended meanwhile).
+    /// `Invalid` (the new one, or the current one is left out), `Forbidden` (the current one is wrong,
+    /// the session too old, or by an app password), `TooManyTries`, `Unauthenticated` (the session was
+    /// ended meanwhile).
     pub async fn change_password(
         &self,
         actor: &Actor,
-        (current, new): (&str, &str),
+        (current, new): (Option<&str>, &str),
         peer: &Peer,
     ) -> Result<(), HubError> {
         let id = signed_in(actor)?;
@@ -272,27 +277,35 @@ impl Hub {
                 tx.password_hash(id).await?,
             )
         };
-        self.admit_login(user.email.as_str(), peer.ip).await?;
-        if self.check_password(current, stored.clone()).await? == Verdict::Wrong {
-            return Err(HubError::Forbidden("the current password is wrong"));
+        if stored.is_some() {
+            let current = current.ok_or_else(|| HubError::invalid("current_password", "is needed"))?;
+            self.admit_login(user.email.as_str(), peer.ip).await?;
+            if self.check_password(current, stored.clone()).await? == Verdict::Wrong {
+                return Err(HubError::Forbidden("the current password is wrong"));
+            }
+            self.login_was_right(user.email.as_str(), peer.ip).await?;
         }
-        self.login_was_right(user.email.as_str(), peer.ip).await?;
         let hash = self.hash_password(new).await?;
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
             let own = match actor {
                 Actor::User { session, .. } => Some(session),
-                Actor::App { .. } | Actor::Worker => None,
+                Actor::App { .. } | Actor::Visitor { .. } | Actor::Worker => None,
             };
             let mut tx = hub.write().await?;
             // Changed by another request since it was checked, or signed out: the older one yields.
             let (_, now_stored) = tx.lock_user(id).await?.ok_or(GONE)?;
-            let is_signed_in = match own {
-                Some(own) => tx.session(own).await?.is_some(),
-                None => false,
+            let session = match own {
+                Some(own) => tx.session(own).await?,
+                None => None,
             };
-            if now_stored != stored || !is_signed_in {
-                return Err(GONE);
+            let (session, _) = session.filter(|_| now_stored == stored).ok_or(GONE)?;
+            // Who finds a page left open could else lock its owner out.
+            let fresh_ms = hub.now().minus_secs(FRESH_SECS);
+            if stored.is_none() && session.created_ms < fresh_ms {
+                return Err(HubError::Forbidden(
+                    "sign out and in again: a first password is set within ten minutes of signing in",
+                ));
             }
             tx.set_password_hash(id, &hash).await?;
             tx.end_sessions(id, own).await?;

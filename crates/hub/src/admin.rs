@@ -97,7 +97,7 @@ impl Hub {
             let mut tx = hub.write().await?;
             tx.hold_meta(INSTANCE).await?;
             let user = hub
-                .create_account(&mut tx, email, (full_name, role), &hash)
+                .create_account(&mut tx, email, (full_name, role), Some(&hash))
                 .await?;
             tx.commit().await?;
             Ok(UserRow { user, used_bytes: 0 })

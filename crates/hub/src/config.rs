@@ -1,5 +1,7 @@
 //! Limits and modes, as the settings give them.
 
+use crate::IdentityProvider;
+
 /// Who may make an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignupMode {
@@ -65,6 +67,8 @@ pub struct Config {
     pub scrub_secs: Option<u64>,
     /// Names of the providers' settings that have a value.
     pub provider_settings: Vec<String>,
+    /// Providers that people sign in with.
+    pub identity_providers: Vec<IdentityProvider>,
 }
 
 impl Default for Config {
@@ -87,6 +91,7 @@ impl Default for Config {
             sweep_grace_secs: DAY,
             scrub_secs: Some(7 * DAY),
             provider_settings: Vec::new(),
+            identity_providers: Vec::new(),
         }
     }
 }

@@ -21,6 +21,18 @@ pub enum HubError {
     /// A public link needs its password, which was not given or is wrong.
     #[error("this link needs its password")]
     LinkLocked,
+    /// A sign-in with a provider cannot be finished; it can be started again.
+    #[error("{0}")]
+    SignInFailed(String),
+    /// An ID token proves nothing here.
+    #[error("the ID token {0}")]
+    IdToken(&'static str),
+    /// A provider that people sign in with does not answer as it should. Trying again may help.
+    #[error("{0} does not answer as it should; try again")]
+    ProviderDown(String),
+    /// A provider and the settings do not fit together. An operator has to look.
+    #[error("{0} and this server are not set up for each other; tell the administrator")]
+    ProviderMisfit(String),
     /// Too many wrong tries; the right answer would be refused too.
     #[error("too many tries: wait {retry_after_secs} seconds")]
     TooManyTries {

@@ -13,6 +13,7 @@ pub struct Keys {
     link: hmac::Key,
     pass: hmac::Key,
     blob: hmac::Key,
+    sealed: [u8; 32],
 }
 
 impl std::fmt::Debug for Keys {
@@ -49,6 +50,7 @@ impl Keys {
             link: mac(b"public link v1"),
             pass: mac(b"pass of a link v1"),
             blob: mac(b"signed address v1"),
+            sealed: derive(b"sealed text v1"),
         }
     }
 
@@ -85,6 +87,11 @@ impl Keys {
     /// The key of signed addresses.
     pub(crate) const fn blob(&self) -> &hmac::Key {
         &self.blob
+    }
+
+    /// The key of sealed texts.
+    pub(crate) const fn sealed(&self) -> &[u8; 32] {
+        &self.sealed
     }
 }
 

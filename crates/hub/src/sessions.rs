@@ -157,7 +157,12 @@ impl Hub {
         Ok((proven.user, tokens::seal(self.keys().cookie(), session.id, 0)))
     }
 
-    async fn check_login(&self, email: &str, password: &str, peer: &Peer) -> Result<Proven, HubError> {
+    pub(crate) async fn check_login(
+        &self,
+        email: &str,
+        password: &str,
+        peer: &Peer,
+    ) -> Result<Proven, HubError> {
         if password.len() > *limits::PASSWORD_BYTES.end() {
             return Err(HubError::invalid("password", "a password may hold 1024 bytes"));
         }

@@ -9,6 +9,7 @@ mod folders;
 mod guesses;
 mod harness;
 mod histories;
+mod identities;
 mod jobs;
 mod journal;
 mod links;

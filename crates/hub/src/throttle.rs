@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use model::{LinkId, Millis, UserId};
 
+use crate::sessions::secret_hash;
 use crate::{Hub, HubError};
 
 /// How long tries are counted.
@@ -19,6 +20,8 @@ const SIGNUP_TRIES: u64 = 20;
 /// Wrong passwords for one link from one network, and from everywhere.
 const LINK_TRIES: u64 = 10;
 const LINK_TRIES_ANYWHERE: u64 = 100;
+/// Sign-ins by one identity.
+const IDENTITY_SIGN_INS: u64 = 60;
 /// Links that one network asked for and that do not exist.
 const LINK_GUESSES: u64 = 900;
 /// People that one account looked for and that have no account.
@@ -36,6 +39,10 @@ fn network(ip: IpAddr) -> String {
             format!("{a:x}:{b:x}:{c:x}:{d:x}")
         }
     }
+}
+
+fn id_token_counter(ip: IpAddr) -> String {
+    format!("id token {}", network(ip))
 }
 
 /// One counter: its name and how far it may go.
@@ -103,6 +110,26 @@ impl Hub {
         tx.clear_tries(&here.0).await?;
         tx.take_back_try(&anywhere.0).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Counts an ID token before it is looked at.
+    pub(crate) async fn admit_id_token(&self, ip: IpAddr) -> Result<(), HubError> {
+        self.count_tries(&[(id_token_counter(ip), NETWORK_TRIES)]).await
+    }
+
+    /// Takes back the count of an ID token that was good.
+    pub(crate) async fn id_token_was_right(&self, ip: IpAddr) -> Result<(), HubError> {
+        let mut tx = self.write().await?;
+        tx.take_back_try(&id_token_counter(ip)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Counts a sign-in by an identity: who holds a good ID token makes no sessions without end.
+    pub(crate) async fn admit_identity(&self, issuer: &str, subject: &str) -> Result<(), HubError> {
+        let hash = secret_hash(&format!("{issuer}\n{subject}"));
+        let name: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        self.count_tries(&[(format!("identity {name}"), IDENTITY_SIGN_INS)])
+            .await
     }
 
     async fn count_tries(&self, counters: &[Counter]) -> Result<(), HubError> {

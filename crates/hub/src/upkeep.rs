@@ -156,12 +156,13 @@ impl Hub {
                 .remove_old_tries(now.minus_secs(24 * 60 * 60), STEP_ROWS)
                 .await?;
             let jobs = tx.forget_jobs(now.minus_secs(JOB_SECS), STEP_ROWS).await?;
+            let tickets = tx.remove_ended_tickets(now, STEP_ROWS).await?;
             // On PostgreSQL a purge that is queued in the moment in which another ends may be missed.
             if tx.next_to_purge().await?.is_some() {
                 self.queue_purge(&mut tx, now).await?;
             }
             tx.commit().await?;
-            if sessions < most && tries < most && jobs < most {
+            if sessions < most && tries < most && jobs < most && tickets < most {
                 self.wake_workers();
                 return Ok(());
             }

@@ -5,6 +5,7 @@
 //! `node` a folder or a file in a space; `version` one immutable content of a file; `blob` stored
 //! bytes; `change` one entry of a space's journal; `job` a durable piece of background work;
 //! `share` a right on a node given to a user; `link` a public address of a node;
+//! `identity` a person as an OpenID provider knows them;
 //! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
 
 mod actor;
@@ -12,6 +13,7 @@ mod bytes;
 mod change;
 mod digest;
 mod email;
+mod identity;
 mod ids;
 mod job;
 pub mod limits;
@@ -31,6 +33,7 @@ pub use bytes::{BodyError, ByteStream};
 pub use change::{Change, ChangeKind};
 pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
+pub use identity::Identity;
 pub use ids::{
     AppPasswordId, BlobId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId, SpaceId, UserId,
 };

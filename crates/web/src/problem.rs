@@ -95,7 +95,7 @@ impl Problem {
 }
 
 /// A phrase as a sentence: a capital at its head and a full stop.
-fn sentence(phrase: String) -> String {
+pub(crate) fn sentence(phrase: String) -> String {
     let mut letters = phrase.chars();
     let Some(first) = letters.next() else {
         return phrase;
@@ -145,11 +145,7 @@ pub(crate) const NOT_CONFIGURED: Kind = (
 );
 pub(crate) const JOIN_NEEDED: Kind = (StatusCode::CONFLICT, "join_needed", "Account exists");
 const SIGN_IN_FAILED: Kind = (StatusCode::BAD_REQUEST, "sign_in_failed", "Sign-in failed");
-const ID_TOKEN: Kind = (
-    StatusCode::UNAUTHORIZED,
-    "id_token_refused",
-    "ID token refused",
-);
+const ID_TOKEN: Kind = (StatusCode::UNAUTHORIZED, "id_token_refused", "ID token refused");
 const PROVIDER_DOWN: Kind = (
     StatusCode::BAD_GATEWAY,
     "provider_unavailable",

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::metadata::{Metadata, Proof};
 use super::token::is_yes;
-use super::{Answer, Identity, OidcError, OidcOptions, fetch};
+use super::{Answer, OidcError, OidcOptions, Person, fetch};
 
 /// No access token lives longer, seconds: a hundred years.
 const LONGEST_SECS: f64 = 100.0 * 366.0 * 24.0 * 60.0 * 60.0;
@@ -138,12 +138,12 @@ pub(super) async fn userinfo(
 
 impl About {
     /// Adds what the ID token did not say; it must be about the same person.
-    pub fn complete(self, identity: Identity) -> Result<Identity, OidcError> {
+    pub fn complete(self, identity: Person) -> Result<Person, OidcError> {
         if self.sub != identity.subject {
             return Err(OidcError::Trouble("spoke of another person".to_owned()));
         }
         let name = self.name.and_then(|name| Some(name.as_str()?.to_owned()));
-        Ok(Identity {
+        Ok(Person {
             is_email_verified: self.email.is_some() && is_yes(self.email_verified.as_ref()),
             email: self.email,
             name: identity.name.or(name),

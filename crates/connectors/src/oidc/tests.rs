@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::Millis;
 use serde_json::{Value, json};
 
-use super::{Answer, Identity, Oidc, OidcError, OidcOptions, Question};
+use super::{Answer, Oidc, OidcError, OidcOptions, Person, Question};
 use provider::{Key, Provider};
 
 const CLIENT: &str = "our-client";
@@ -87,7 +87,7 @@ fn gives(provider: &Provider, id_token: &str) {
 }
 
 /// What comes of an ID token that answers our question.
-async fn redeemed(provider: &Provider, id_token: &str) -> Result<Identity, OidcError> {
+async fn redeemed(provider: &Provider, id_token: &str) -> Result<Person, OidcError> {
     gives(provider, id_token);
     client(provider).redeem(&answer("a-code"), NOW).await
 }

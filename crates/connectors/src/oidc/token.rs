@@ -7,7 +7,7 @@ use model::Millis;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Identity, OidcError, OidcOptions};
+use super::{OidcError, OidcOptions, Person};
 
 /// How far two clocks may be apart, seconds.
 const LEEWAY_SECS: f64 = 60.0;
@@ -179,11 +179,11 @@ impl Claims {
     }
 
     /// Who it is about. `issuer` is the one spelling that is kept.
-    pub fn identity(self, issuer: &str) -> Identity {
+    pub fn identity(self, issuer: &str) -> Person {
         let is_verified = is_yes(self.email_verified.as_ref());
         let short = |text: &String| text.len() <= TEXT_BYTES;
         let name = self.name.and_then(|name| Some(name.as_str()?.to_owned()));
-        Identity {
+        Person {
             issuer: issuer.to_owned(),
             subject: self.sub,
             is_email_verified: is_verified && self.email.is_some(),

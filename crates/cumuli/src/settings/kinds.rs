@@ -17,7 +17,7 @@ pub use measures::{
     BOOL, BYTES, BYTES_OR_NONE, CONNECTIONS, COUNT, DRAIN, DURATION, DURATION_OR_FOREVER, INLINE, MINUTES,
     PORT, QUOTA, SESSION_SPAN, WORKERS,
 };
-pub use urls::{BASE_URL, ORIGIN, ORIGINS, URL};
+pub use urls::{BASE_URL, ISSUER, ORIGIN, ORIGINS, SAFE_URL, URL};
 
 /// How one setting's text becomes a value.
 pub struct Kind<T> {
@@ -67,6 +67,9 @@ pub const PATH: Kind<PathBuf> = Kind::shown("path", |text| Ok(PathBuf::from(text
 pub const FOLDER: Kind<PathBuf> = Kind::shown("path of a folder", folder);
 /// Any text in one line.
 pub const TEXT: Kind<String> = Kind::shown("text", one_line);
+/// Texts with commas between.
+pub const TEXTS: Kind<Vec<String>> =
+    Kind::shown("list of texts", |text| urls::items(text).map(one_line).collect());
 /// A secret that somebody else gave out, so that its length is theirs.
 pub const GIVEN_SECRET: Kind<Secret> = Kind::hidden("secret", |text| one_line(text).map(Secret::new));
 /// A secret of at least 32 characters.

@@ -252,6 +252,44 @@ settings! {
         /// How long a sign-in lasts.
         refresh_token_expire: Duration = "CUMULI_REFRESH_TOKEN_EXPIRE", kinds::SESSION_SPAN, default "30d", "7d";
     }
+    "Signing in with Google or another provider" {
+        /// Client id of the Google application.
+        google_client_id: Option<String> = "GOOGLE_CLIENT_ID", kinds::TEXT,
+            unset "Google is not offered", "1234-abcd.apps.googleusercontent.com";
+        /// Client secret of the Google application.
+        google_client_secret: Option<Secret> = "GOOGLE_CLIENT_SECRET", kinds::GIVEN_SECRET,
+            unset "browsers cannot sign in with Google", "GOCSPX-abcdefghijkl";
+        /// Where Google sends the browser back to: exactly one of the redirect URIs of the Google
+        /// application.
+        google_redirect_uri: Option<String> = "GOOGLE_REDIRECT_URI", kinds::URL,
+            unset "`/auth/google/callback` below the public URL",
+            "https://drive.example.org/auth/google/callback";
+        /// Client ids of own Android, iOS and desktop apps, whose ID tokens are taken too.
+        google_native_client_ids: Vec<String> = "CUMULI_GOOGLE_NATIVE_CLIENT_IDS", kinds::TEXTS,
+            default "", "1234-android.apps.googleusercontent.com";
+        /// Google's issuer; another one for an emulator.
+        google_issuer: String = "CUMULI_GOOGLE_ISSUER", kinds::ISSUER,
+            default "https://accounts.google.com", "http://127.0.0.1:9001";
+        /// URL of Google's page of consent.
+        google_auth_url: Option<String> = "CUMULI_GOOGLE_AUTH_URL", kinds::SAFE_URL,
+            unset "as the issuer says", "http://127.0.0.1:9001/auth";
+        /// URL of Google's token endpoint.
+        google_token_url: Option<String> = "CUMULI_GOOGLE_TOKEN_URL", kinds::SAFE_URL,
+            unset "as the issuer says", "http://127.0.0.1:9001/token";
+        /// URL of Google's signing keys.
+        google_jwks_url: Option<String> = "CUMULI_GOOGLE_JWKS_URL", kinds::SAFE_URL,
+            unset "as the issuer says", "http://127.0.0.1:9001/certs";
+        /// The issuer of another OpenID Connect provider, exactly as its discovery document spells it.
+        oidc_issuer: Option<String> = "CUMULI_OIDC_ISSUER", kinds::ISSUER,
+            unset "no other provider is offered", "https://id.example.org/realms/main";
+        /// Client id at that provider. Its redirect URI is `/auth/oidc/callback` below the public URL.
+        oidc_client_id: Option<String> = "CUMULI_OIDC_CLIENT_ID", kinds::TEXT, unset "none", "cumuli";
+        /// Client secret at that provider.
+        oidc_client_secret: Option<Secret> = "CUMULI_OIDC_CLIENT_SECRET", kinds::GIVEN_SECRET,
+            unset "a public client", "abcdefghijklmnop";
+        /// What people call that provider; the button says "Sign in with" it.
+        oidc_name: String = "CUMULI_OIDC_NAME", kinds::TEXT, default "single sign-on", "Example Inc.";
+    }
     "Watching" {
         /// Which log lines are written, in the words of the `tracing` filter.
         log: String = "CUMULI_LOG", kinds::LOG_FILTER, default "info", "info,hub=debug";
@@ -272,12 +310,6 @@ settings! {
         /// characters.
         "TOKEN_ENCRYPTION_KEY", kinds::LONG_SECRET, "generated into the data folder",
             "hW5tRz8yQe2uXo7iCk3pNs6vBm9aJf4g";
-        /// Client id of the Google application.
-        "GOOGLE_CLIENT_ID", kinds::TEXT, "Google is not offered", "1234-abcd.apps.googleusercontent.com";
-        /// Client secret of the Google application.
-        "GOOGLE_CLIENT_SECRET", kinds::GIVEN_SECRET, "none", "GOCSPX-abcdefghijkl";
-        /// Where Google sends the browser back to.
-        "GOOGLE_REDIRECT_URI", kinds::URL, "made from the public URL", "https://drive.example.org/auth/google/callback";
         /// Client id of the Microsoft application.
         "ONEDRIVE_CLIENT_ID", kinds::TEXT, "OneDrive is not offered", "9f1c0f5e-0000-4000-8000-1234567890ab";
         /// Client secret of the Microsoft application.
@@ -303,12 +335,6 @@ settings! {
         "AWS_SECRET_ACCESS_KEY", kinds::GIVEN_SECRET, "none", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
         /// Base URL of the Google Drive API.
         "CUMULI_GOOGLE_API_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001";
-        /// URL of Google's page of consent.
-        "CUMULI_GOOGLE_AUTH_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001/auth";
-        /// URL of Google's token endpoint.
-        "CUMULI_GOOGLE_TOKEN_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001/token";
-        /// URL of Google's signing keys.
-        "CUMULI_GOOGLE_JWKS_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001/certs";
         /// Base URL of Microsoft Graph.
         "CUMULI_GRAPH_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/v1.0";
         /// URL of Microsoft's page of consent.

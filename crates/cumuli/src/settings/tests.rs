@@ -445,7 +445,21 @@ fn unwise_settings_are_warned_of() {
     assert_eq!(warned(Given::nothing()), "");
     assert!(warned(Given::nothing().env("CUMULI_UNSAFE_NO_FLUSH", "1")).contains("loses"));
     assert!(warned(Given::nothing().env("CUMULI_LISTEN", "0.0.0.0:1")).contains("without encryption"));
-    assert!(warned(Given::nothing().env("GOOGLE_CLIENT_ID", "x")).contains("GOOGLE_CLIENT_ID has no effect"));
+    assert!(warned(Given::nothing().env("B2_BUCKET", "x")).contains("B2_BUCKET has no effect"));
+    let google = || {
+        Given::nothing()
+            .env("GOOGLE_CLIENT_ID", "x")
+            .env("GOOGLE_CLIENT_SECRET", "y")
+    };
+    assert!(warned(google()).contains("GOOGLE_REDIRECT_URI or CUMULI_PUBLIC_URL"));
+    assert_eq!(
+        warned(google().env("CUMULI_PUBLIC_URL", "https://drive.example.org")),
+        ""
+    );
+    let oidc = Given::nothing()
+        .env("CUMULI_OIDC_ISSUER", "https://id.example.org/")
+        .env("CUMULI_OIDC_CLIENT_ID", "x");
+    assert!(warned(oidc).contains("CUMULI_PUBLIC_URL"));
     let proxied = Given::nothing()
         .env("CUMULI_LISTEN", "0.0.0.0:1")
         .env("CUMULI_TRUSTED_PROXIES", "10.0.0.0/8");

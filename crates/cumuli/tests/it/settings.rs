@@ -199,6 +199,24 @@ fn a_wrong_variable_is_refused_with_its_name_and_an_example() {
             "is not a URL",
             "`https://drive",
         ),
+        (
+            "CUMULI_OIDC_ISSUER",
+            "http://id.example.org",
+            "does not begin with https:// and is not on this machine",
+            "`https://id.example.org/realms/main`",
+        ),
+        (
+            "CUMULI_GOOGLE_TOKEN_URL",
+            "http://10.0.0.1/token",
+            "does not begin with https://",
+            "`http://127.0.0.1:9001/token`",
+        ),
+        (
+            "CUMULI_OIDC_CLIENT_ID",
+            "cumuli",
+            "it needs CUMULI_OIDC_ISSUER",
+            "`cumuli`",
+        ),
         ("B2_ENDPOINT", "s3.example.org", "is not a URL", "`https://s3."),
         (
             "CUMULI_GRAPH_URL",

@@ -67,8 +67,9 @@ pub(crate) struct RefreshBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordBody {
-    /// The password until now.
-    current_password: String,
+    /// The password until now. An account without one gets its first within ten minutes of signing in.
+    #[serde(default)]
+    current_password: Option<String>,
     /// 8 to 1024 bytes.
     #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
@@ -84,6 +85,19 @@ pub(crate) struct SignupView {
     first_account: bool,
     /// Whether that needs the setup code that the server printed.
     needs_setup_code: bool,
+    /// Providers that a browser can sign in with, at `/auth/{name}/login`.
+    providers: Vec<SignInProviderView>,
+}
+
+/// A provider to sign in with.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignInProviderView {
+    /// Its name in addresses.
+    #[schema(example = "google")]
+    name: &'static str,
+    /// Its name for people.
+    #[schema(example = "Google")]
+    title: String,
 }
 
 /// `POST /auth/register`
@@ -120,10 +134,15 @@ pub(crate) async fn signup(State(hub): State<Hub>, From(peer): From) -> Result<R
         SignupMode::Closed => "closed",
     };
     let (first_account, needs_setup_code) = (signup.is_first, signup.needs_setup_code);
+    let providers = hub.identity_providers().map(|provider| SignInProviderView {
+        name: provider.name,
+        title: provider.title.clone(),
+    });
     Ok(Reply(SignupView {
         mode,
         first_account,
         needs_setup_code,
+        providers: providers.collect(),
     }))
 }
 
@@ -154,7 +173,8 @@ pub(crate) async fn refresh(
     Ok(tokens(StatusCode::OK, sign_in))
 }
 
-fn tokens(status: StatusCode, sign_in: SignIn) -> Response {
+/// Tokens as a reply.
+pub(super) fn tokens(status: StatusCode, sign_in: SignIn) -> Response {
     let mut response = (status, Reply(TokenView::from(sign_in))).into_response();
     response.extensions_mut().insert(AsItIs);
     response
@@ -185,7 +205,7 @@ pub(crate) async fn logout_everywhere(
 
 /// `POST /auth/password`
 ///
-/// Changes your password and ends your other sessions.
+/// Changes your password and ends your other sessions, or sets the first one.
 #[utoipa::path(post, path = "/auth/password", tag = "auth", request_body = PasswordBody,
     responses((status = 204, description = "Changed")))]
 pub(crate) async fn change_password(
@@ -194,8 +214,12 @@ pub(crate) async fn change_password(
     From(peer): From,
     Json(body): Json<PasswordBody>,
 ) -> Result<StatusCode, ApiError> {
-    hub.change_password(&actor, (&body.current_password, &body.new_password), &peer)
-        .await?;
+    hub.change_password(
+        &actor,
+        (body.current_password.as_deref(), &body.new_password),
+        &peer,
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -77,17 +77,6 @@ pub(crate) async fn start_link(
     Err(hub::HubError::NotFound("provider").into())
 }
 
-/// `GET /auth/google/callback`
-///
-/// Where Google sends the browser back to. Without its settings the answer names what is missing.
-#[utoipa::path(get, path = "/auth/google/callback", tag = "providers", security(()),
-    responses((status = 409, description = "Google Drive is not configured", body = Problem,
-               content_type = "application/problem+json")))]
-pub(crate) async fn finish_link(State(hub): State<Hub>) -> Result<Response, ApiError> {
-    hub.require_provider("google")?;
-    Err(hub::HubError::NotFound("provider").into())
-}
-
 /// `GET /auth/google/status/{user_id}`
 ///
 /// Whether your Google Drive is linked.

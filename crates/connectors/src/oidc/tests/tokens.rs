@@ -17,7 +17,7 @@ async fn an_id_token_tells_who_it_is_whatever_it_is_signed_with() {
 
         let identity = redeemed(&provider, &key.sign(&claims(&provider, &json!({})))).await;
 
-        let expected = Identity {
+        let expected = Person {
             issuer: provider.address.clone(),
             subject: "person-1".to_owned(),
             email: Some("ada@example.org".to_owned()),

@@ -114,6 +114,24 @@ fn urls_are_read() {
         assert_eq!(parsed(&BASE_URL, text).as_deref(), base, "{text}");
         assert_eq!(parsed(&ORIGIN, text).as_deref(), origin, "{text}");
     }
+    for (text, is_safe) in [
+        ("https://a.example/realm/", true),
+        ("http://127.0.0.1:9001", true),
+        ("http://localhost", true),
+        ("http://[::1]:9001/x", true),
+        ("http://a.example", false),
+        ("http://127.0.0.1.example", false),
+        ("http://10.0.0.1", false),
+        ("https://me:pw@a.example", false),
+    ] {
+        assert_eq!(parsed(&SAFE_URL, text).is_some(), is_safe, "{text}");
+        assert_eq!(
+            parsed(&ISSUER, text).as_deref(),
+            is_safe.then_some(text),
+            "{text}"
+        );
+    }
+    assert_eq!(parsed(&ISSUER, "https://a.example?x"), None);
     assert_eq!(parsed(&ORIGINS, "*"), Some(vec!["*".to_owned()]));
     assert_eq!(parsed(&ORIGINS, "http://a.example,*"), None);
 }

@@ -1,10 +1,21 @@
 //! Addresses of web servers.
 
+use std::net::IpAddr;
+
 use super::{Kind, quoted};
 use axum::http::Uri;
 
 /// A full URL of a page or an endpoint.
 pub const URL: Kind<String> = Kind::shown("URL", |text| url(text).map(|_| text.to_owned()));
+/// The same, encrypted unless it is on this machine.
+pub const SAFE_URL: Kind<String> = Kind::shown("URL", |text| safe(text).map(|_| text.to_owned()));
+/// A URL that names who speaks, letter by letter: a slash at its end stays.
+pub const ISSUER: Kind<String> = Kind::shown("URL", |text| {
+    if safe(text)?.query().is_some() {
+        return Err(format!("{} holds a query", quoted(text)));
+    }
+    Ok(text.to_owned())
+});
 /// A URL that paths are added to: no query; a slash at its end is dropped.
 pub const BASE_URL: Kind<String> = Kind::shown("URL", |text| {
     if url(text)?.query().is_some() {
@@ -47,6 +58,21 @@ fn url(text: &str) -> Result<Uri, String> {
     let has_good_port = authority.as_str() == authority.host() || authority.port_u16().is_some();
     if !is_web || authority.host().is_empty() || !has_good_port {
         return Err(wrong());
+    }
+    Ok(uri)
+}
+
+/// Secrets and keys go by it, so nobody between may read or change them.
+fn safe(text: &str) -> Result<Uri, String> {
+    let uri = url(text)?;
+    let host = uri.host().unwrap_or_default();
+    let ip = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost" || ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if uri.scheme_str() == Some("http") && !is_here {
+        return Err(format!(
+            "{} does not begin with https:// and is not on this machine",
+            quoted(text)
+        ));
     }
     Ok(uri)
 }
