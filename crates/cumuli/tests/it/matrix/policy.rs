@@ -23,6 +23,10 @@ pub enum About {
     Job,
     Session,
     AppPassword,
+    /// A right that the owner gave to a fourth person.
+    Share,
+    /// A public link that the owner made.
+    Link,
     /// The owner's account.
     Owner,
     /// An account of nobody in particular.
@@ -36,10 +40,14 @@ pub enum Body {
     Bytes,
     Json(&'static str),
     Form,
+    Picture,
+    PictureForm,
 }
 
-use About::{AppPassword, File, Folder, Job, Nothing, Owner, Session, Trashed, User, Version};
-use Body::{Bytes, Form, Json};
+use About::{
+    AppPassword, File, Folder, Job, Link, Nothing, Owner, Session, Share, Trashed, User, Version,
+};
+use Body::{Bytes, Form, Json, Picture, PictureForm};
 
 /// The same for everybody.
 const fn all(status: u16) -> [u16; 7] {
@@ -131,6 +139,13 @@ pub const POLICY: &[Row] = &[
     // One's own account.
     row("GET", "/api/v1/me", Nothing, signed(200)),
     row("PATCH", "/api/v1/me", Nothing, in_person(200)).with(Json(r#"{"full_name":"{fresh}"}"#)),
+    // Everybody has a photo when it is asked for, and takes it away at the end.
+    row("PUT", "/api/v1/me/photo", Nothing, in_person(200)).with(Picture),
+    row("POST", "/api/v1/me/photo", Nothing, in_person(200)).with(PictureForm),
+    row("GET", "/api/v1/me/photo", Nothing, signed(200)),
+    row("GET", "/api/v1/users/{id}", Owner, watched(200)),
+    row("GET", "/api/v1/users/{id}/photo", Owner, watched(200)),
+    row("DELETE", "/api/v1/me/photo", Nothing, in_person(204)),
     row("GET", "/api/v1/sessions", Nothing, in_person(200)),
     row("DELETE", "/api/v1/sessions/{id}", Session, own_in_person(204)),
     row("GET", "/api/v1/app-passwords", Nothing, in_person(200)),
@@ -195,6 +210,21 @@ pub const POLICY: &[Row] = &[
     row("DELETE", "/api/v1/trash", Nothing, signed(204)),
     row("POST", "/api/v1/trash/{id}/restore", Trashed, own(200)),
     row("DELETE", "/api/v1/trash/{id}", Trashed, own(204)),
+    // What is given to others.
+    row("GET", "/api/v1/shares", Nothing, signed(200)),
+    row("POST", "/api/v1/shares", File, own(201)).with(Json(
+        r#"{"node_id":"{id}","email":"carol@example.org","right":"view"}"#,
+    )),
+    row("GET", "/api/v1/shared-with-me", Nothing, signed(200)),
+    row("PATCH", "/api/v1/shares/{id}", Share, own(200)).with(Json(r#"{"right":"edit"}"#)),
+    row("DELETE", "/api/v1/shares/{id}", Share, own(204)),
+    row("GET", "/api/v1/nodes/{id}/access", File, own(200)),
+    row("GET", "/api/v1/links", Nothing, signed(200)),
+    row("POST", "/api/v1/links", File, own(201)).with(Json(r#"{"node_id":"{id}"}"#)),
+    row("GET", "/api/v1/nodes/{id}/links", File, own(200)),
+    row("GET", "/api/v1/links/{id}", Link, own(200)),
+    row("PATCH", "/api/v1/links/{id}", Link, own(200)).with(Json(r#"{"label":"{fresh}"}"#)),
+    row("DELETE", "/api/v1/links/{id}", Link, own(204)),
     // What happened, and what is being done.
     row("GET", "/api/v1/changes", Nothing, signed(200)),
     row("GET", "/api/v1/events", Nothing, signed(200)),
