@@ -6,6 +6,7 @@
 //! bytes; `change` one entry of a space's journal; `job` a durable piece of background work;
 //! `share` a right on a node given to a user; `link` a public address of a node;
 //! `identity` a person as an OpenID provider knows them;
+//! `photo` what a person shows of themselves;
 //! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
 
 mod actor;
