@@ -12,7 +12,7 @@ use model::{Actor, Node, NodeId, NodeName, NodePath, Right, Space, User, UserId}
 use crate::HubError;
 use standing::Standing;
 
-pub(crate) use standing::held_by;
+pub(crate) use standing::given_by;
 
 /// Whether the space must stay as it is until the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub(crate) struct Found {
     /// The node first, the root last.
     pub way: Vec<Step>,
     pub right: Right,
-    /// Whether the actor may give others as much.
-    pub may_share: bool,
+    /// The strongest right that the actor may give to others.
+    pub gives: Option<Right>,
     /// Steps of the way that the actor may see: all of them in their own space, else up to the
     /// highest node that they were given.
     pub shown: usize,
@@ -124,7 +124,7 @@ pub(crate) async fn folder_of(tx: &mut Tx, found: &Found) -> Result<Option<Found
         space: found.space.clone(),
         way: found.way[1..].to_vec(),
         right: found.right,
-        may_share: false,
+        gives: None,
         shown: found.shown - 1,
     }))
 }
@@ -164,7 +164,7 @@ async fn seen(tx: &mut Tx, actor: &Actor, id: NodeId, hold: Hold) -> Result<(Fou
         space,
         way,
         right: standing.right.unwrap_or(Right::View),
-        may_share: standing.may_share,
+        gives: standing.gives,
         shown: standing.shown,
     };
     Ok((found, standing))

@@ -19,7 +19,7 @@ pub struct Info {
     pub is_starred: bool,
     /// What the actor holds of it.
     pub right: Right,
-    /// Whether they may give as much to others.
+    /// Whether they may give it to others.
     pub may_share: bool,
     /// Whose it is.
     pub owner: UserId,
@@ -47,7 +47,7 @@ impl Hub {
         let path = found.path();
         Ok(Info {
             right: found.right,
-            may_share: found.may_share,
+            may_share: found.gives.is_some(),
             owner: found.space.owner,
             node: found.into_node(),
             path,
@@ -67,7 +67,7 @@ impl Hub {
         let path = found.path();
         Ok(Info {
             right: found.right,
-            may_share: found.may_share,
+            may_share: found.gives.is_some(),
             owner: found.space.owner,
             node: found.into_node(),
             path,

@@ -152,7 +152,7 @@ fn below(folder: Found, node: Node, height: u32) -> Found {
         space: folder.space,
         way,
         right: folder.right,
-        may_share: folder.may_share,
+        gives: folder.gives,
         shown: folder.shown + 1,
     }
 }

@@ -331,11 +331,11 @@ pub(crate) async fn giveable(
     hold: Hold,
 ) -> Result<Found, HubError> {
     let found = access::node(tx, actor, node, Right::View, hold).await?;
-    if !found.may_share {
+    let Some(most) = found.gives else {
         return Err(HubError::Forbidden("you may not give this to others"));
-    }
-    if right > found.right {
-        return Err(HubError::Forbidden("you cannot give more than you have"));
+    };
+    if right > most {
+        return Err(HubError::Forbidden("you may not give that much of it to others"));
     }
     if found.depth() == 0 {
         return Err(HubError::Conflict(
@@ -394,15 +394,8 @@ async fn announce(
 /// A share as its parties see it; `found` is its node.
 async fn row(tx: &mut Tx, contacts: &mut Contacts, share: Share, found: Found) -> Result<ShareRow, HubError> {
     let owner = found.space.owner;
-    let at = found.way.iter().map(|step| step.id).collect::<Vec<_>>();
-    let right = match share.given_by == owner {
-        true => Some(share.right),
-        false => {
-            let (held, may_share) = access::held_by(tx, share.given_by, owner, &found.way).await?;
-            held.filter(|_| may_share && at.first() == Some(&share.node))
-                .map(|held| held.min(share.right))
-        }
-    };
+    let given = access::given_by(tx, share.given_by, owner, &found.way).await?;
+    let right = given.map(|given| given.min(share.right));
     let path = found.path();
     Ok(ShareRow {
         user: contacts.of(tx, share.user).await?,

@@ -6,6 +6,7 @@ mod copies;
 mod crowd;
 mod database;
 mod folders;
+mod gifts;
 mod guesses;
 mod harness;
 mod histories;

@@ -13,8 +13,8 @@ const GIVERS: usize = 16;
 pub(super) struct Standing {
     /// The strongest right; `None` is not even to see it.
     pub right: Option<Right>,
-    /// Whether as much may be given to others.
-    pub may_share: bool,
+    /// The strongest right that may be given to others.
+    pub gives: Option<Right>,
     /// Whether files may be put into it unseen.
     pub may_add: bool,
     /// Steps of the way up that may be seen.
@@ -29,7 +29,7 @@ impl Standing {
     const fn owner(way: &[Step]) -> Self {
         Self {
             right: Some(Right::Own),
-            may_share: true,
+            gives: Some(Right::Own),
             may_add: true,
             shown: way.len(),
         }
@@ -59,15 +59,14 @@ pub(super) async fn of(
     }
 }
 
-/// The right that a person holds of the first node of `way`, and whether they may give it to others.
-pub(crate) async fn held_by(
+/// The strongest right on the first node of `way` that a person may give to others.
+pub(crate) async fn given_by(
     tx: &mut Tx,
     user: UserId,
     owner: UserId,
     way: &[Step],
-) -> Result<(Option<Right>, bool), HubError> {
-    let standing = person(tx, user, owner, way, &[]).await?;
-    Ok((standing.right, standing.may_share))
+) -> Result<Option<Right>, HubError> {
+    Ok(person(tx, user, owner, way, &[]).await?.gives)
 }
 
 /// What a person holds. `through` are those on whose gifts the answer is being asked for: what came
@@ -96,14 +95,11 @@ async fn person(
         } else {
             let through: Vec<UserId> = through.iter().copied().chain([user]).collect();
             let giver = Box::pin(person(tx, share.given_by, owner, &way[at..], &through)).await?;
-            giver
-                .right
-                .filter(|_| giver.may_share)
-                .map(|right| right.min(share.right))
+            giver.gives.map(|right| right.min(share.right))
         };
         let Some(right) = right else { continue };
         standing.right = standing.right.max(Some(right));
-        standing.may_share |= share.may_share;
+        standing.gives = standing.gives.max(Some(right).filter(|_| share.may_share));
         standing.shown = standing.shown.max(at + 1);
     }
     standing.may_add = standing.right >= Some(Right::Edit);
@@ -160,6 +156,5 @@ async fn giver_right(
             return Ok(None);
         }
     }
-    let giver = person(tx, link.given_by, owner, way, &[]).await?;
-    Ok(giver.right.filter(|_| giver.may_share))
+    given_by(tx, link.given_by, owner, way).await
 }

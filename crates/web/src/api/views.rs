@@ -69,7 +69,7 @@ pub(crate) struct NodeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "own")]
     pub right: Option<&'static str>,
-    /// Whether you may give as much to others.
+    /// Whether you may give it to others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub may_share: Option<bool>,
     /// Whose it is.
