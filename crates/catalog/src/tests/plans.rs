@@ -296,3 +296,17 @@ async fn the_chores_read_what_is_due_only() {
         check(&of(work).await, &[index]);
     }
 }
+
+#[tokio::test]
+async fn whether_two_people_share_something_is_asked_of_what_each_was_given() {
+    let (_database, catalog) = catalog().await;
+    let other = UserId::from_bytes([4; 16]);
+    let half = [
+        "SEARCH h USING INDEX shares_of_user (user_id=?)",
+        "SEARCH s USING PRIMARY KEY (id=?)",
+    ];
+
+    let plan = plans(&catalog, async |tx| tx.share_something(USER, other).await).await;
+
+    check(&plan, &[half, half].concat());
+}
