@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use futures_util::TryStreamExt;
-use model::{Actor, Blob, BlobState, ByteStream, Node, NodeId, NodePath, Place, Right, UserId, Version};
+use model::{
+    Actor, Blob, BlobState, ByteStream, Node, NodeId, NodeName, NodePath, Place, Right, UserId, Version,
+};
 
 use crate::access::{self, FolderRef, Hold};
 use crate::{Hub, HubError, upkeep};
@@ -73,6 +75,19 @@ impl Hub {
             path,
             is_starred,
         })
+    }
+
+    /// The ids and names of the folders down to a folder, itself the last: from the root of its space,
+    /// or from what the actor was given.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` (a file).
+    pub async fn trail(&self, actor: &Actor, folder: FolderRef) -> Result<Vec<(NodeId, NodeName)>, HubError> {
+        let mut tx = self.read().await?;
+        let found = access::folder(&mut tx, actor, folder, Right::View, Hold::No).await?;
+        let shown = found.way.into_iter().take(found.shown);
+        let trail: Vec<_> = shown.map(|step| (step.id, step.name)).collect();
+        Ok(trail.into_iter().rev().collect())
     }
 
     /// Finds the node at a path in the actor's space.

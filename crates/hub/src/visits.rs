@@ -121,6 +121,17 @@ impl Hub {
         })
     }
 
+    /// What the person calls themselves whose node a link opens; may be empty.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn host_name(&self, visit: &Visit) -> Result<String, HubError> {
+        let mut tx = self.read().await?;
+        let space = tx.space(visit.node.space).await?.ok_or(NO_LINK)?;
+        let host = tx.user(space.owner).await?.ok_or(NO_LINK)?;
+        Ok(host.full_name)
+    }
+
     /// Counts a download through a link before its first byte is sent.
     ///
     /// # Errors

@@ -6,28 +6,29 @@ mod app_passwords;
 mod auth;
 mod changes;
 mod conflicts;
-mod contents;
+pub(crate) mod contents;
 mod files;
-mod folders;
+pub(crate) mod folders;
 mod health;
 mod identities;
 mod jobs;
 mod links;
-mod listings;
-mod nodes;
+pub(crate) mod listings;
+pub(crate) mod nodes;
 mod profiles;
 mod providers;
 mod shares;
 mod sign_in;
 mod trash;
-mod uploads;
+pub(crate) mod uploads;
 mod versions;
-mod views;
+pub(crate) mod views;
+mod zips;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Web, docs, page};
+use crate::{Web, blob, docs, page, visitors};
 
 /// Every route of the server. What is not here does not exist.
 pub(crate) fn routes() -> OpenApiRouter<Web> {
@@ -102,6 +103,31 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(links::list_links, links::create_link))
         .routes(routes!(links::list_node_links))
         .routes(routes!(links::get_link, links::change_link, links::revoke_link))
+        .routes(routes!(zips::zip_folder))
+        .routes(routes!(zips::zip_nodes))
+        .routes(routes!(blob::sign_content))
+        .routes(routes!(blob::get_blob, blob::head_blob))
+        .routes(routes!(visitors::page::link_page))
+        .routes(routes!(visitors::unlock::unlock))
+        .routes(routes!(visitors::looks::visit_info))
+        .routes(routes!(visitors::looks::visit_items))
+        .routes(routes!(
+            visitors::contents::visit_content,
+            visitors::contents::head_visit_content
+        ))
+        .routes(routes!(
+            visitors::contents::visit_file,
+            visitors::contents::head_visit_file,
+            visitors::changes::visit_put_content
+        ))
+        .routes(routes!(visitors::contents::visit_zip))
+        .routes(routes!(visitors::changes::visit_put))
+        .routes(routes!(visitors::changes::visit_create_folder))
+        .routes(routes!(
+            visitors::changes::visit_change_node,
+            visitors::changes::visit_delete_node
+        ))
+        .routes(routes!(visitors::public::public_address))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::follow_changes))
         .routes(routes!(jobs::job_status))

@@ -24,7 +24,10 @@ where
         if let Some(url) = &config.public_url {
             return Ok(Self(url.trim_end_matches('/').to_owned()));
         }
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
         let host = host.and_then(|host| host.parse::<Authority>().ok());
         let host = host.filter(|host| !host.as_str().contains('@'));
         let host =

@@ -5,6 +5,7 @@
 
 mod api;
 mod base;
+mod blob;
 mod body;
 mod conditions;
 mod config;
@@ -22,6 +23,8 @@ mod replies;
 mod sessions;
 mod shield;
 mod trace;
+mod visitors;
+mod zip;
 
 use std::sync::Arc;
 

@@ -15,9 +15,9 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::problem::{FieldProblem, Problem};
 
 /// Operations whose body may be left out.
-const OPTIONAL_BODIES: [&str; 2] = ["copy_node", "restore_node"];
+const OPTIONAL_BODIES: [&str; 3] = ["copy_node", "restore_node", "sign_content"];
 
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("auth", "Accounts, signing in and out"),
     ("account", "Your own account, sign-ins and app passwords"),
     ("nodes", "Folders and files by their ids"),
@@ -25,6 +25,7 @@ const TAGS: [(&str, &str); 14] = [
     ("files", "Storing and reading files"),
     ("versions", "Earlier contents of a file"),
     ("trash", "Deleted folders and files"),
+    ("visitors", "What the holders of public links see and do"),
     ("changes", "What changed, in pages and as it happens"),
     ("jobs", "Background work"),
     ("conflicts", "Both sides of a mirror changed"),
@@ -186,12 +187,23 @@ fn add_refusals(operation: &mut Operation, is_write: bool, path: &str) {
     if path.starts_with("/auth/") && is_write && !is_signed {
         refusals.extend([401, 403, 409, 429, 507]);
     }
+    if is_visit(path) {
+        refusals.extend([401, 429]);
+    }
+    if is_visit(path) && is_write {
+        refusals.extend([403, 409, 507]);
+    }
     for status in refusals {
         let known = &mut operation.responses.responses;
         known
             .entry(status.to_string())
             .or_insert_with(|| RefOr::T(refusal(status)));
     }
+}
+
+/// Whether a path leads through a public link, which may have a password.
+fn is_visit(path: &str) -> bool {
+    path.starts_with("/s/{token}/") || path.starts_with("/share/")
 }
 
 fn refusal(status: u16) -> Response {
@@ -279,6 +291,7 @@ mod tests {
                 assert_eq!(
                     responses.contains_key("401"),
                     !is_public
+                        || super::is_visit(path)
                         || path.starts_with("/auth/") && (method == "post" || path.ends_with("/callback")),
                     "{name}"
                 );

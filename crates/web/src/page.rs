@@ -37,11 +37,7 @@ pub(crate) struct Welcome {
     responses((status = 200, description = "The page or the welcome", content(
         (Welcome = "application/json"), (String = "text/html")))))]
 pub(crate) async fn home(State(web): State<Web>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let accepts = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let mut response = if accepts.contains("text/html") {
+    let mut response = if is_for_people(&headers) {
         file(&web, "index.html").await?
     } else {
         let (message, version) = ("Cumuli is running", env!("CARGO_PKG_VERSION"));
@@ -69,7 +65,14 @@ pub(crate) async fn asset(State(web): State<Web>, Path(path): Path<String>) -> R
     file(&web, &path).await
 }
 
-async fn file(web: &Web, path: &str) -> Result<Response, ApiError> {
+/// Whether it is a browser that asks, for somebody to look at.
+pub(crate) fn is_for_people(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.contains("text/html"))
+}
+
+/// A file of the page.
+pub(crate) async fn file(web: &Web, path: &str) -> Result<Response, ApiError> {
     let missing = || ApiError::from(Problem::new(problem::NOT_FOUND, "there is no such file"));
     // What is not built in is not served, from a folder either: no path leads out of it.
     let built_in = PAGE.get_file(path).ok_or_else(missing)?;

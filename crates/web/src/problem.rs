@@ -51,8 +51,10 @@ pub(crate) enum Extra {
     None,
     /// `Retry-After`, seconds.
     RetryAfter(u64),
-    /// `WWW-Authenticate`.
+    /// `WWW-Authenticate`: sign in.
     Challenge,
+    /// `WWW-Authenticate`: give the link's password. No browser asks for it by itself.
+    LinkChallenge,
     /// The connection cannot be used for another request.
     Close,
 }
@@ -164,7 +166,7 @@ const DAMAGED: Kind = (
 );
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable");
 const FULL: Kind = (StatusCode::INSUFFICIENT_STORAGE, "full", "Storage full");
-const QUOTA: Kind = (
+pub(crate) const QUOTA: Kind = (
     StatusCode::INSUFFICIENT_STORAGE,
     "quota_exceeded",
     "Quota exceeded",
@@ -183,7 +185,7 @@ impl From<HubError> for ApiError {
             HubError::NotFound(_) => (NOT_FOUND, Extra::None),
             HubError::Forbidden(_) => (FORBIDDEN, Extra::None),
             HubError::Unauthenticated(_) => (UNAUTHENTICATED, Extra::Challenge),
-            HubError::LinkLocked => (LINK_LOCKED, Extra::None),
+            HubError::LinkLocked => (LINK_LOCKED, Extra::LinkChallenge),
             HubError::SignInFailed(_) => (SIGN_IN_FAILED, Extra::None),
             HubError::IdToken(_) => (ID_TOKEN, Extra::Challenge),
             HubError::ProviderDown(_) => (PROVIDER_DOWN, Extra::RetryAfter(5)),
@@ -243,6 +245,12 @@ impl IntoResponse for Problem {
                 headers.insert(
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"cumuli\""),
+                );
+            }
+            Extra::LinkChallenge => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("LinkPassword realm=\"cumuli\""),
                 );
             }
             Extra::Close => {

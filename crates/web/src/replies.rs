@@ -22,7 +22,7 @@ use crate::{disposition, media};
 pub(crate) struct AsItIs;
 
 /// What stored content may do in a browser that opens it: nothing.
-const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'self'";
+pub(crate) const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'self'";
 
 /// Whether content may be shown inside a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

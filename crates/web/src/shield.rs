@@ -22,6 +22,8 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// Browser features that no page of ours uses.
 const NO_FEATURES: &str = "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), \
      microphone=(), payment=(), usb=()";
+/// Addresses that open something to whoever knows them: no list of others should have them.
+const SECRET: [&str; 3] = ["/s/", "/share/", "/blob/"];
 /// A year.
 const STRICT_TRANSPORT: &str = "max-age=31536000; includeSubDomains";
 /// Longest address.
@@ -111,6 +113,9 @@ async fn protect(State(web): State<Web>, request: Request, next: Next) -> Respon
         && !["/assets/", "/docs/", "/redoc/"]
             .iter()
             .any(|prefix| request.uri().path().starts_with(prefix));
+    let is_secret = SECRET
+        .iter()
+        .any(|prefix| request.uri().path().starts_with(prefix));
     let mut response = match refuse(&request) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
@@ -140,6 +145,9 @@ async fn protect(State(web): State<Web>, request: Request, next: Next) -> Respon
         header::CACHE_CONTROL,
         if is_api { "no-store" } else { "no-cache" },
     );
+    if is_secret {
+        set(headers, HeaderName::from_static("x-robots-tag"), "noindex");
+    }
     if web.config.is_https() {
         set(headers, header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }

@@ -157,6 +157,32 @@ impl Stage {
                 let link = Request::post("/api/v1/links", &json!({"node_id": file}));
                 names.insert("id", alice.send(link).await.expect(201).field("id"));
             }
+            About::FileLink => {
+                let id = alice.file(&format!("file{n}"), b"one").await;
+                let token = alice.link(&json!({"node_id": id, "mode": "edit"})).await;
+                names.extend([("id", id), ("token", token)]);
+            }
+            About::FolderLink => {
+                let folder = alice.folder(&format!("folder{n}")).await;
+                let id = alice.folder_in(&folder, "inner").await;
+                let token = alice.link(&json!({"node_id": folder, "mode": "edit"})).await;
+                names.extend([("id", id), ("token", token)]);
+            }
+            About::LockedLink => {
+                let id = alice.file(&format!("file{n}"), b"one").await;
+                let body = json!({"node_id": id, "password": "open sesame"});
+                names.insert("token", alice.link(&body).await);
+            }
+            About::Address => {
+                let id = alice.file(&format!("file{n}"), b"one").await;
+                let target = format!("/api/v1/files/{id}/url");
+                let url = alice
+                    .send(Request::post(&target, &json!({})))
+                    .await
+                    .expect(200)
+                    .field("url");
+                names.insert("secret", url.rsplit('/').next().unwrap().to_owned());
+            }
             About::Owner => names.extend([("id", alice.id.clone()), ("user_id", alice.id.clone())]),
             About::User => {
                 let body = json!({"email": format!("user{n}@example.org"), "password": "correct horse"});
@@ -354,7 +380,7 @@ async fn what_the_document_does_not_have_is_not_there() {
 }
 
 /// Where others keep what we must not have, or not yet.
-const GUESSES: [&str; 45] = [
+const GUESSES: [&str; 46] = [
     "/api",
     "/api/",
     "/api/v1",
@@ -372,10 +398,11 @@ const GUESSES: [&str; 45] = [
     "/api/v1/users",
     "/users",
     "/api/v1/spaces",
-    "/s/x",
-    "/share/x",
+    "/s",
+    "/s/x/y",
+    "/share",
     "/api/v1/blobs",
-    "/blob/x",
+    "/blob",
     "/api/v1/config",
     "/api/v1/settings",
     "/api/v1/debug",

@@ -137,6 +137,12 @@ impl Person {
         reply.field("id")
     }
 
+    /// Makes a public link; answers its token.
+    pub async fn link(&self, body: &Value) -> String {
+        let made = self.send(Request::post("/api/v1/links", body)).await;
+        made.expect(201).field("token")
+    }
+
     /// Makes a session of the page; answers its cookie as `name=value`.
     pub async fn cookie(&self) -> String {
         let body = json!({"email": self.email, "password": self.password});

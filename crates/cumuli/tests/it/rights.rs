@@ -44,6 +44,9 @@ const RULES: &[Rule] = &[
     ("POST", "/api/v1/folders", Need::Edit, None),
     ("GET", "/api/v1/folders/{id}", Need::View, None),
     ("GET", "/api/v1/folders/{id}/children", Need::View, None),
+    ("GET", "/api/v1/folders/{id}/zip", Need::View, None),
+    ("GET", "/api/v1/zip", Need::View, None),
+    ("POST", "/api/v1/files/{id}/url", Need::View, None),
     ("GET", "/api/v1/search", Need::View, None),
     ("POST", "/api/v1/upload", Need::Edit, None),
     ("PUT", "/api/v1/folders/{id}/files/{name}", Need::Edit, None),
@@ -367,10 +370,7 @@ async fn ask(cast: &mut Cast, row: &Row, (need, body): (Need, Option<&'static st
 
 #[tokio::test]
 async fn everybody_may_do_what_they_were_given_and_no_more() {
-    let rules: BTreeSet<_> = RULES
-        .iter()
-        .map(|(method, path, ..)| (*method, *path))
-        .collect();
+    let rules: BTreeSet<_> = RULES.iter().map(|(method, path, ..)| (*method, *path)).collect();
     let about_nodes = |row: &&Row| {
         let abouts = [About::File, About::Folder, About::Version, About::Trashed];
         abouts.contains(&row.about)
@@ -380,7 +380,10 @@ async fn everybody_may_do_what_they_were_given_and_no_more() {
         .filter(about_nodes)
         .map(|row| (row.method, row.path))
         .collect();
-    assert_eq!(rules, rows, "each route about a node has a rule, and each rule a route");
+    assert_eq!(
+        rules, rows,
+        "each route about a node has a rule, and each rule a route"
+    );
     for engine in Engine::all() {
         let mut cast = Cast::on(engine).await;
         let mut wrong = Vec::new();

@@ -41,6 +41,26 @@ pub(crate) struct FolderBody {
     on_conflict: Option<Taken>,
 }
 
+impl FolderBody {
+    /// Checked.
+    pub fn read(&self) -> Result<NewFolder, ApiError> {
+        match (&self.name, &self.path) {
+            (Some(text), None) => Ok(NewFolder::In {
+                folder: self.parent_id.map_or(FolderRef::Root, |folder| folder.0),
+                name: name(text)?,
+                on_conflict: self.on_conflict.map_or(OnConflict::Fail, OnConflict::from),
+            }),
+            (None, Some(text)) if self.parent_id.is_none() => Ok(NewFolder::Path(path(text)?)),
+            _ => {
+                let detail = "give either a name, with parent_id if you like, or a path";
+                Err(Problem::new(problem::INVALID, detail)
+                    .field("name", detail)
+                    .into())
+            }
+        }
+    }
+}
+
 /// `POST /api/v1/folders`
 ///
 /// Makes a folder, or the missing folders of a path.
@@ -53,21 +73,7 @@ pub(crate) async fn create_folder(
     Signed(actor): Signed,
     Json(body): Json<FolderBody>,
 ) -> Result<Response, ApiError> {
-    let new = match (&body.name, &body.path) {
-        (Some(text), None) => NewFolder::In {
-            folder: body.parent_id.map_or(FolderRef::Root, |folder| folder.0),
-            name: name(text)?,
-            on_conflict: body.on_conflict.map_or(OnConflict::Fail, OnConflict::from),
-        },
-        (None, Some(text)) if body.parent_id.is_none() => NewFolder::Path(path(text)?),
-        _ => {
-            let detail = "give either a name, with parent_id if you like, or a path";
-            return Err(Problem::new(problem::INVALID, detail)
-                .field("name", detail)
-                .into());
-        }
-    };
-    let (node, path) = hub.create_folder(&actor, new).await?;
+    let (node, path) = hub.create_folder(&actor, body.read()?).await?;
     Ok(reply(StatusCode::CREATED, &node, false, Some(&path)))
 }
 

@@ -50,7 +50,11 @@ pub(crate) struct LinkBody {
     mode: Option<ModeWord>,
     /// What you call it.
     #[serde(default)]
-    #[schema(example = "For the printer", max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
+    #[schema(
+        example = "For the printer",
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     label: Option<String>,
     /// What visitors have to know.
     #[serde(default)]

@@ -129,6 +129,20 @@ pub(crate) struct SearchQuery {
     cursor: Option<String>,
 }
 
+/// The order that two words stand for.
+pub(crate) fn sorted(sort: Option<SortWord>, order: Option<OrderWord>) -> Sort {
+    let key = match sort.unwrap_or_default() {
+        SortWord::Name => SortKey::Name,
+        SortWord::Modified => SortKey::Modified,
+        SortWord::Size => SortKey::Size,
+    };
+    let order = match order.unwrap_or_default() {
+        OrderWord::Asc => Order::Ascending,
+        OrderWord::Desc => Order::Descending,
+    };
+    Sort { key, order }
+}
+
 impl PartQuery {
     /// Checked.
     pub fn part(self) -> Result<Part, ApiError> {
@@ -153,20 +167,11 @@ pub(crate) async fn list_children(
     Path(folder): Path<Folder>,
     Query(query): Query<ChildrenQuery>,
 ) -> Result<Reply<NodePage>, ApiError> {
-    let key = match query.sort.unwrap_or_default() {
-        SortWord::Name => SortKey::Name,
-        SortWord::Modified => SortKey::Modified,
-        SortWord::Size => SortKey::Size,
-    };
-    let order = match query.order.unwrap_or_default() {
-        OrderWord::Asc => Order::Ascending,
-        OrderWord::Desc => Order::Descending,
-    };
     let part = Part {
         limit: limit(query.limit)?,
         cursor: query.cursor,
     };
-    let shape = (query.kind.map(NodeKind::from), Sort { key, order });
+    let shape = (query.kind.map(NodeKind::from), sorted(query.sort, query.order));
     Ok(Reply(hub.children(&actor, folder.0, shape, part).await?.into()))
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use hub::{Copy, Hub, Info, NodeChange};
-use model::{Node, NodeId, NodeName, NodePath, OnConflict};
+use model::{Guard, Node, NodeId, NodeName, NodePath, OnConflict};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -38,6 +38,18 @@ pub(crate) struct NodeBody {
     #[serde(default, deserialize_with = "optional_word")]
     #[schema(example = "fail")]
     on_conflict: Option<Taken>,
+}
+
+impl NodeBody {
+    /// Checked.
+    pub fn read(&self, guard: Guard) -> Result<NodeChange, ApiError> {
+        Ok(NodeChange {
+            name: self.name.as_deref().map(name).transpose()?,
+            folder: self.parent_id.map(|folder| folder.0),
+            on_conflict: self.on_conflict.unwrap_or(Taken::Fail).into(),
+            guard,
+        })
+    }
 }
 
 /// Where to copy a node to.
@@ -152,12 +164,7 @@ pub(crate) async fn change_node(
     headers: HeaderMap,
     Json(body): Json<NodeBody>,
 ) -> Result<Response, ApiError> {
-    let change = NodeChange {
-        name: body.name.as_deref().map(name).transpose()?,
-        folder: body.parent_id.map(|folder| folder.0),
-        on_conflict: body.on_conflict.unwrap_or(Taken::Fail).into(),
-        guard: conditions::guard(&headers)?,
-    };
+    let change = body.read(conditions::guard(&headers)?)?;
     // What it did is told, not what is there by now: someone else may have deleted the node meanwhile.
     let (node, path) = hub.change_node(&actor, id, change).await?;
     let is_starred = hub.is_starred(&actor, id).await?;

@@ -193,7 +193,11 @@ pub(crate) async fn create_share(
         may_share: body.may_share,
     };
     let (row, is_new) = hub.share(&actor, new).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Reply(ShareView::from(row))).into_response())
 }
 

@@ -40,12 +40,19 @@ impl From<ConflictWord> for OnConflict {
 }
 
 /// How to store.
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StoreQuery {
     /// When the name is taken: `new_version` (default), `keep_both` or `fail`.
     #[param(inline)]
     on_conflict: Option<ConflictWord>,
+}
+
+impl StoreQuery {
+    /// As a choice.
+    pub fn on_conflict(&self) -> OnConflict {
+        self.on_conflict.unwrap_or_default().into()
+    }
 }
 
 /// An upload as a form.
@@ -210,11 +217,7 @@ pub(crate) async fn put_content(
     put(
         &hub,
         &actor,
-        (
-            UploadPlace::Over(id),
-            media_type,
-            StoreQuery { on_conflict: None },
-        ),
+        (UploadPlace::Over(id), media_type, StoreQuery::default()),
         &headers,
         body,
     )
@@ -230,10 +233,9 @@ async fn put(
 ) -> Result<Response, ApiError> {
     let expected = body::expected(headers)?;
     let guard: Guard = conditions::guard(headers)?;
-    let on_conflict = query.on_conflict.unwrap_or_default().into();
     let upload = Upload {
         place,
-        on_conflict,
+        on_conflict: query.on_conflict(),
         guard,
         media_type,
         origin: origin(headers),

@@ -27,6 +27,14 @@ pub enum About {
     Share,
     /// A public link that the owner made.
     Link,
+    /// A link for editing a file.
+    FileLink,
+    /// A link for editing a folder; the id is that of a folder in it.
+    FolderLink,
+    /// A link of a file with a password.
+    LockedLink,
+    /// A signed address of a content.
+    Address,
     /// The owner's account.
     Owner,
     /// An account of nobody in particular.
@@ -45,7 +53,8 @@ pub enum Body {
 }
 
 use About::{
-    AppPassword, File, Folder, Job, Link, Nothing, Owner, Session, Share, Trashed, User, Version,
+    Address, AppPassword, File, FileLink, Folder, FolderLink, Job, Link, LockedLink, Nothing, Owner, Session,
+    Share, Trashed, User, Version,
 };
 use Body::{Bytes, Form, Json, Picture, PictureForm};
 
@@ -205,6 +214,33 @@ pub const POLICY: &[Row] = &[
         Version,
         own(200),
     ),
+    row("GET", "/api/v1/folders/{id}/zip", Folder, own(200)),
+    row("GET", "/api/v1/zip", File, own(200)).query("?ids={id}"),
+    // Signed addresses, and public links: who asks is not looked at.
+    row("POST", "/api/v1/files/{id}/url", File, own(200)).with(Json("{}")),
+    row("GET", "/blob/{secret}", Address, all(200)),
+    row("HEAD", "/blob/{secret}", Address, all(200)),
+    row("GET", "/s/{token}", FileLink, all(200)),
+    row("POST", "/s/{token}/unlock", LockedLink, all(204)).with(Json(r#"{"password":"open sesame"}"#)),
+    row("GET", "/s/{token}/info", FileLink, all(200)),
+    row("GET", "/s/{token}/items", FolderLink, all(200)),
+    row("GET", "/s/{token}/content", FileLink, all(200)),
+    row("HEAD", "/s/{token}/content", FileLink, all(200)),
+    row("GET", "/s/{token}/files/{id}/content", FileLink, all(200)),
+    row("HEAD", "/s/{token}/files/{id}/content", FileLink, all(200)),
+    row("PUT", "/s/{token}/files/{id}/content", FileLink, all(200)).with(Bytes),
+    row("GET", "/s/{token}/zip", FolderLink, all(200)),
+    row(
+        "PUT",
+        "/s/{token}/folders/{id}/files/{name}",
+        FolderLink,
+        all(201),
+    )
+    .with(Bytes),
+    row("POST", "/s/{token}/folders", FolderLink, all(201)).with(Json(r#"{"name":"{fresh}"}"#)),
+    row("PATCH", "/s/{token}/nodes/{id}", FolderLink, all(200)).with(Json(r#"{"name":"{fresh}"}"#)),
+    row("DELETE", "/s/{token}/nodes/{id}", FolderLink, all(204)),
+    row("GET", "/share/{token}", FileLink, all(200)),
     // The trash.
     row("GET", "/api/v1/trash", Nothing, signed(200)),
     row("DELETE", "/api/v1/trash", Nothing, signed(204)),
