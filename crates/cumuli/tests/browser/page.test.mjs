@@ -381,6 +381,32 @@ test("an app password is shown once", async () => {
   await page.keyboard.press("Escape");
 });
 
+test("a photo takes the place of the initials, and can be taken away again", async () => {
+  await page.getByRole("button", { name: "Account", exact: true }).click();
+  await page.getByRole("menuitem", { name: "Account", exact: true }).click();
+  const account = page.getByRole("dialog", { name: "Account" });
+  const shown = page.locator(".account-button img");
+  const sky = { name: "sky.svg", mimeType: "image/svg+xml", buffer: await painted() };
+  await choose(page, () => account.getByRole("button", { name: "Choose a photo" }).click(), [sky]);
+  await page.getByText("Your photo is saved.").waitFor();
+  await page.waitForFunction(() => document.querySelector(".account-button img")?.naturalWidth === 256);
+  await assertAccessible(page);
+
+  const text = { name: "photo.png", mimeType: "image/png", buffer: Buffer.from("no picture") };
+  const refused = page.waitForResponse((reply) => reply.status() === 415);
+  await choose(page, () => account.getByRole("button", { name: "Change photo" }).click(), [text]);
+  await refused;
+  await page.getByText("This is not a picture").waitFor();
+  complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes("status of 415")));
+  assert.equal(await shown.count(), 1);
+
+  await account.getByRole("button", { name: "Remove photo" }).click();
+  await page.getByText("Your photo is removed.").waitFor();
+  await shown.waitFor({ state: "detached" });
+  assert.equal(await page.locator(".account-button .avatar").textContent(), "AL");
+  await page.keyboard.press("Escape");
+});
+
 test("the page fits a phone", async () => {
   await page.setViewportSize({ width: 375, height: 720 });
   for (const place of ["Files", "Recent", "Starred", "Trash", "Users", "Jobs"]) {

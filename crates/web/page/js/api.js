@@ -40,8 +40,8 @@ function address(path, query) {
   return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries)}`;
 }
 
-async function send(method, path, { json, query, headers = {}, credentials = "same-origin" } = {}) {
-  const init = { method, credentials, headers: { Accept: "application/json", ...headers } };
+async function send(method, path, { json, body, query, headers = {}, credentials = "same-origin" } = {}) {
+  const init = { method, credentials, body, headers: { Accept: "application/json", ...headers } };
   if (json !== undefined) {
     init.headers["Content-Type"] = "application/json";
     init.body = JSON.stringify(json);
@@ -96,6 +96,10 @@ export async function me() {
 }
 
 export const renameMe = (full_name) => patch("/api/v1/me", { full_name });
+export const setPhoto = (file) => data("PUT", "/api/v1/me/photo", { body: file });
+export const removePhoto = () => remove("/api/v1/me/photo");
+/** The address of the person's own photo; the mark keeps an old one from standing for a new one. */
+export const photoUrl = (mark) => address("/api/v1/me/photo", { v: mark || null });
 export const sessions = async () => (await get("/api/v1/sessions")).sessions;
 export const endSession = (id) => remove(v1("sessions", id));
 export const appPasswords = async () => (await get("/api/v1/app-passwords")).app_passwords;

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { h, icon, isTyping, logo } from "./dom.js";
 import * as format from "./format.js";
 import { openMenu } from "./menu.js";
+import { avatar } from "./photo.js";
 import { go, here, to } from "./route.js";
 import { session } from "./session.js";
 import { openAccount } from "./views/account.js";
@@ -89,10 +90,6 @@ function searchBox(main, until) {
 }
 
 function accountButton(onSignedOut, until) {
-  const initials = h("span.avatar", { "aria-hidden": "true" });
-  const show = () => { initials.textContent = initialsOf(session.me.full_name || session.me.email); };
-  session.addEventListener("me", show, until);
-  show();
   const signOut = () => api.signOut().catch(() => null).then(onSignedOut);
   const entries = () => [
     { heading: session.me.email },
@@ -102,12 +99,7 @@ function accountButton(onSignedOut, until) {
     "-",
     { label: "Sign out", icon: "out", run: signOut },
   ];
-  return h("button.account-button", { type: "button", "aria-label": "Account", "aria-haspopup": "menu", title: session.me.email, onclick: (event) => openMenu(event.currentTarget, entries()) }, initials);
-}
-
-function initialsOf(name) {
-  const words = name.split("@")[0].split(/[\s._-]+/).filter(Boolean);
-  return words.slice(0, 2).map((word) => [...word][0].toUpperCase()).join("") || "?";
+  return h("button.account-button", { type: "button", "aria-label": "Account", "aria-haspopup": "menu", title: session.me.email, onclick: (event) => openMenu(event.currentTarget, entries()) }, avatar(until));
 }
 
 function banner(until) {

@@ -5,19 +5,22 @@ import { bdi, h, icon, iconButton } from "../dom.js";
 import { ask, confirm, openDialog, showSecret } from "../dialogs.js";
 import { field, submitting } from "../fields.js";
 import * as format from "../format.js";
+import { photoLine } from "../photo.js";
 import { session } from "../session.js";
 import { toast, toastError } from "../toast.js";
 
 /** Opens it. `onSignedOut()` is called when nothing is signed in any more. */
 export function openAccount(onSignedOut) {
-  return openDialog("Account", (close) => [
-    h("div.account", {}, profile(), password(),
+  const ending = new AbortController();
+  const closed = openDialog("Account", (close) => [
+    h("div.account", {}, profile({ signal: ending.signal }), password(),
       section("Sessions", "Where you are signed in.", sessionsOf, h("button.button", { type: "button", onclick: () => everywhere(close, onSignedOut) }, icon("out"), "Sign out everywhere")),
       section("App passwords", "For programs such as WebDAV clients and scripts. Each can be taken back on its own.", appPasswordsOf)),
   ], { wide: true });
+  return closed.finally(() => ending.abort());
 }
 
-function profile() {
+function profile(until) {
   const { me } = session;
   const form = h("form", { novalidate: true }, field({ name: "full_name", label: "Name", value: me.full_name ?? "", autocomplete: "name", maxlength: 255 }),
     h("p.form-error", { role: "alert" }), h("button.button", { type: "submit" }, "Save"));
@@ -27,7 +30,7 @@ function profile() {
     toast("Your name is saved.");
   });
   return h("section", {}, h("h3", {}, "Profile"), h("p.hint", {}, bdi(me.email), ` · ${me.role === "admin" ? "Administrator" : "User"} · since `, format.time(me.created_at),
-    ` · ${format.size(me.used_bytes)} used`, me.quota_bytes ? ` of ${format.size(me.quota_bytes)}` : ""), form);
+    ` · ${format.size(me.used_bytes)} used`, me.quota_bytes ? ` of ${format.size(me.quota_bytes)}` : ""), form, photoLine(until));
 }
 
 function password() {
