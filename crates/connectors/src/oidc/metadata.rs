@@ -12,7 +12,8 @@ pub(super) struct Metadata {
     pub jwks: String,
     /// Where more about a person is told to who holds their access token.
     pub userinfo: Option<String>,
-    pub proof: Proof,
+    /// Ways to prove which client we are, the first to be tried first.
+    pub proofs: Vec<Proof>,
 }
 
 /// How we prove which client we are, at the token endpoint.
@@ -49,7 +50,7 @@ pub(super) async fn fetch(
             token: token.clone(),
             jwks: jwks.clone(),
             userinfo: None,
-            proof: Proof::Form,
+            proofs: vec![Proof::Form],
         };
         return Ok(Fresh {
             value,
@@ -85,8 +86,16 @@ fn checked(document: Document, options: &OidcOptions) -> Result<Metadata, OidcEr
         Some(url) => Ok(url.clone()),
         None => safe(name, told),
     };
-    let methods = document.token_endpoint_auth_methods_supported;
-    let takes_form = methods.is_some_and(|methods| methods.iter().any(|name| name == "client_secret_post"));
+    // Discovery section 3: what it does not say is the header.
+    let methods = document.token_endpoint_auth_methods_supported.unwrap_or_default();
+    let takes = |name: &str| methods.iter().any(|method| method == name);
+    let mut proofs = Vec::new();
+    if takes("client_secret_basic") || !takes("client_secret_post") {
+        proofs.push(Proof::Header);
+    }
+    if takes("client_secret_post") {
+        proofs.push(Proof::Form);
+    }
     let userinfo = document.userinfo_endpoint;
     Ok(Metadata {
         authorize: ours(
@@ -97,6 +106,6 @@ fn checked(document: Document, options: &OidcOptions) -> Result<Metadata, OidcEr
         token: ours(&options.token_url, "token_endpoint", document.token_endpoint)?,
         jwks: ours(&options.jwks_url, "jwks_uri", document.jwks_uri)?,
         userinfo: userinfo.map(|url| safe("userinfo_endpoint", url)).transpose()?,
-        proof: if takes_form { Proof::Form } else { Proof::Header },
+        proofs,
     })
 }

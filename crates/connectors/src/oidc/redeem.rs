@@ -41,29 +41,17 @@ pub(super) async fn code(
     metadata: &Metadata,
     answer: &Answer<'_>,
 ) -> Result<Tokens, OidcError> {
-    let mut form = vec![
-        ("grant_type", "authorization_code"),
-        ("code", answer.code),
-        ("redirect_uri", answer.redirect_uri),
-        ("code_verifier", answer.verifier),
-    ];
-    let mut request = http.post(&metadata.token);
-    match (&options.client_secret, metadata.proof) {
-        (Some(secret), Proof::Header) => {
-            request = request.header(header::AUTHORIZATION, basic(&options.client_id, secret));
+    let mut outcome = Err(OidcError::Settings(
+        "the provider takes no proof of ours".to_owned(),
+    ));
+    for proof in &metadata.proofs {
+        outcome = ask(http, options, (&metadata.token, *proof), answer).await;
+        // It may take both proofs and want one of them from this client. The code is still good then.
+        if options.client_secret.is_none() || !matches!(outcome, Err(OidcError::Settings(_))) {
+            break;
         }
-        (Some(secret), Proof::Form) => {
-            form.extend([
-                ("client_id", options.client_id.as_str()),
-                ("client_secret", secret),
-            ]);
-        }
-        (None, _) => form.push(("client_id", &options.client_id)),
     }
-    let reply = fetch::send(request.form(&form)).await?;
-    if reply.status != StatusCode::OK {
-        return Err(refused(&reply));
-    }
+    let reply = outcome?;
     let given: Given = reply.json("tokens")?;
     let is_bearer = given.token_type.eq_ignore_ascii_case("bearer");
     let is_living = given
@@ -77,6 +65,39 @@ pub(super) async fn code(
         _ => Err(OidcError::Trouble(
             "answered with tokens that are none".to_owned(),
         )),
+    }
+}
+
+async fn ask(
+    http: &reqwest::Client,
+    options: &OidcOptions,
+    (url, proof): (&str, Proof),
+    answer: &Answer<'_>,
+) -> Result<fetch::Reply, OidcError> {
+    let mut form = vec![
+        ("grant_type", "authorization_code"),
+        ("code", answer.code),
+        ("redirect_uri", answer.redirect_uri),
+        ("code_verifier", answer.verifier),
+    ];
+    let mut request = http.post(url);
+    match (&options.client_secret, proof) {
+        (Some(secret), Proof::Header) => {
+            request = request.header(header::AUTHORIZATION, basic(&options.client_id, secret));
+        }
+        (Some(secret), Proof::Form) => {
+            form.extend([
+                ("client_id", options.client_id.as_str()),
+                ("client_secret", secret),
+            ]);
+        }
+        (None, _) => form.push(("client_id", &options.client_id)),
+    }
+    let reply = fetch::send(request.form(&form)).await?;
+    if reply.status == StatusCode::OK {
+        Ok(reply)
+    } else {
+        Err(refused(&reply))
     }
 }
 

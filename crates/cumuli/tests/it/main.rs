@@ -12,6 +12,7 @@ mod harness;
 mod headers;
 mod interrupted;
 mod matrix;
+mod oidc;
 mod page;
 mod people;
 mod photos;

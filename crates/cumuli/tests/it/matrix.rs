@@ -99,6 +99,7 @@ impl Stage {
         Names::from([
             ("path", path.to_owned()),
             ("file", "index.html".to_owned()),
+            ("provider", "google".to_owned()),
             ("email", asker.email.clone()),
             ("password", asker.password.clone()),
             ("name", fresh.clone()),
@@ -143,6 +144,7 @@ impl Stage {
                 names.extend([("id", sid), ("refresh", other.field("refresh_token"))]);
             }
             About::AppPassword => drop(names.insert("id", alice.app_password("one").await.0)),
+            About::Identity => drop(names.insert("number", "1".to_owned())),
             About::Share => {
                 let file = alice.file(&format!("file{n}"), b"one").await;
                 let body = json!({"node_id": file, "user_id": self.carol.id, "right": "view"});

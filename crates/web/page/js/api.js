@@ -74,15 +74,31 @@ const v1 = (...parts) => `/api/v1/${parts.map(encodeURIComponent).join("/")}`;
 
 export const signUp = () => get("/auth/signup");
 export const signIn = (email, password) => post("/auth/session", { email, password });
+/** Where a browser goes to sign in with a provider; it comes back to the same place. */
+export const providerUrl = (name) => address(`/auth/${encodeURIComponent(name)}/login`, { redirect_to: `/${location.hash}` });
 export const signOut = () => remove("/auth/session");
 export const signOutEverywhere = () => post("/auth/logout-everywhere");
 export const changePassword = (current_password, new_password) => post("/auth/password", { current_password, new_password });
+/** The providers' identities that open the account: `{ identities, has_password }`. */
+export const identities = () => get("/api/v1/identities");
+export const removeIdentity = (number) => remove(v1("identities", number));
 
-/** Makes an account and signs in. The tokens of the reply are given back: the page lives on its cookie. */
+/** Makes an account and signs in. */
 export async function register(account) {
-  const { access_token } = await post("/auth/register", account);
-  await data("POST", "/auth/logout", { headers: { Authorization: `Bearer ${access_token}` }, credentials: "omit" }).catch(() => null);
+  await giveBack(await post("/auth/register", account));
   return signIn(account.email, account.password);
+}
+
+/** Lets a provider open the account that has the same address, and signs in. */
+export async function join(join_ticket, password) {
+  const tokens = await post("/auth/join", { join_ticket, password });
+  await giveBack(tokens);
+  return signIn(tokens.email, password);
+}
+
+/** Ends the session of tokens that nobody needs: the page lives on its cookie. */
+function giveBack({ access_token }) {
+  return data("POST", "/auth/logout", { headers: { Authorization: `Bearer ${access_token}` }, credentials: "omit" }).catch(() => null);
 }
 
 /** The signed-in person, or null. */

@@ -80,7 +80,7 @@ function enter() {
   root.className = "shell";
   shell = buildShell(root, { places, onSignedOut: leave });
   session.open();
-  if (here().view === "invite") location.replace("#/folder/root");
+  if (["invite", "join"].includes(here().view)) location.replace("#/folder/root");
   follow();
 }
 
@@ -102,7 +102,8 @@ async function start() {
     const signUp = await api.signUp();
     const address = here();
     root.className = "signed-out";
-    signIn.render(root, { signUp, invite: address.view === "invite" ? address.id : null, setTitle, onDone: start });
+    const named = (name) => (address.view === name ? address.id : null);
+    signIn.render(root, { signUp, invite: named("invite"), ticket: named("join"), setTitle, onDone: start });
   } catch (error) {
     root.className = "signed-out";
     root.replaceChildren(h("main.welcome", { id: "main" }, logo(72), notice("alert", "Cumuli does not answer", error.message,

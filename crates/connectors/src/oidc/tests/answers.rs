@@ -36,7 +36,8 @@ async fn a_code_is_traded_with_its_verifier_and_the_proof_that_the_provider_take
     // RFC 6749 section 2.3.1: both halves are encoded as in a form.
     let basic = "basic b3VyLWNsaWVudDpvdXIrc2VjcmV0JTJGb2YrdGhlK2NsaWVudA==";
     for (methods, has_header) in [
-        (json!(["client_secret_post", "client_secret_basic"]), false),
+        (json!(["client_secret_post", "client_secret_basic"]), true),
+        (json!(["client_secret_post", "private_key_jwt"]), false),
         (json!(["client_secret_basic"]), true),
         (json!(["private_key_jwt"]), true),
         (json!(null), true),
@@ -67,6 +68,28 @@ async fn a_code_is_traded_with_its_verifier_and_the_proof_that_the_provider_take
         );
         assert_eq!(asked.body.contains("client_secret="), !has_header, "{methods}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_known_by_one_proof_tries_the_other() {
+    let (provider, _) = ready().await;
+    let mut document = provider.document();
+    document["token_endpoint_auth_methods_supported"] = json!(["client_secret_basic", "client_secret_post"]);
+    provider.says(provider::DISCOVERY, &document);
+    let unknown = br#"{"error": "invalid_client"}"#.to_vec();
+    provider.answers(provider::TOKEN, Reply::Says(401, "", unknown));
+
+    let outcome = client(&provider).redeem(&answer("a-code"), NOW).await;
+
+    assert!(matches!(outcome, Err(OidcError::Settings(_))), "{outcome:?}");
+    let asked = provider.asked(provider::TOKEN);
+    let proofs = asked.iter().map(|asked| {
+        (
+            asked.head.contains("authorization"),
+            asked.body.contains("client_secret"),
+        )
+    });
+    assert_eq!(proofs.collect::<Vec<_>>(), [(true, false), (false, true)]);
 }
 
 #[tokio::test]

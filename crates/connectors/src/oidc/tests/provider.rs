@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 /// What a provider answers at one of its addresses.
 #[derive(Clone)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Status, headers beyond the necessary, body.
     Says(u16, &'static str, Vec<u8>),
     /// Takes the request and then says nothing.
@@ -28,7 +28,7 @@ pub(super) enum Reply {
 
 /// A request that came.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub path: String,
     /// Header lines in lower case up to the colon.
     pub head: String,
@@ -38,7 +38,7 @@ pub(super) struct Asked {
 type Log = Arc<Mutex<(BTreeMap<String, Reply>, Vec<Asked>)>>;
 
 /// The provider. Gone when dropped.
-pub(super) struct Provider {
+pub(crate) struct Provider {
     pub address: String,
     log: Log,
     server: JoinHandle<()>,
@@ -104,10 +104,10 @@ impl Provider {
     }
 }
 
-pub(super) const DISCOVERY: &str = "/.well-known/openid-configuration";
-pub(super) const KEYS: &str = "/keys";
-pub(super) const TOKEN: &str = "/token";
-pub(super) const USERINFO: &str = "/userinfo";
+pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
+pub(crate) const KEYS: &str = "/keys";
+pub(crate) const TOKEN: &str = "/token";
+pub(crate) const USERINFO: &str = "/userinfo";
 
 async fn serve(listener: TcpListener, log: Log) {
     let mut connections = Vec::new();
@@ -169,7 +169,7 @@ async fn answer(mut connection: TcpStream, log: Log) -> Option<()> {
 }
 
 /// A key that a provider signs with.
-pub(super) struct Key {
+pub(crate) struct Key {
     name: &'static str,
     pair: Pair,
 }
@@ -263,12 +263,12 @@ fn rsa() -> RsaKeyPair {
     RsaKeyPair::generate(KeySize::Rsa2048).unwrap()
 }
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// What is signed: a header and claims.
-pub(super) fn message(header: &Value, claims: &Value) -> String {
+pub(crate) fn message(header: &Value, claims: &Value) -> String {
     format!(
         "{}.{}",
         base64(header.to_string().as_bytes()),
@@ -277,7 +277,7 @@ pub(super) fn message(header: &Value, claims: &Value) -> String {
 }
 
 /// A token signed with a secret that both sides know.
-pub(super) fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
+pub(crate) fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let message = message(header, claims);
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     format!(
@@ -287,6 +287,6 @@ pub(super) fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
 }
 
 /// The digest of a verifier, as the provider computes it.
-pub(super) fn s256(verifier: &str) -> String {
+pub(crate) fn s256(verifier: &str) -> String {
     base64(digest::digest(&digest::SHA256, verifier.as_bytes()).as_ref())
 }

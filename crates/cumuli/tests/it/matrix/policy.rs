@@ -23,6 +23,8 @@ pub enum About {
     Job,
     Session,
     AppPassword,
+    /// An identity of which there is none, since no provider is configured.
+    Identity,
     /// A right that the owner gave to a fourth person.
     Share,
     /// A public link that the owner made.
@@ -53,8 +55,8 @@ pub enum Body {
 }
 
 use About::{
-    Address, AppPassword, File, FileLink, Folder, FolderLink, Job, Link, LockedLink, Nothing, Owner, Session,
-    Share, Trashed, User, Version,
+    Address, AppPassword, File, FileLink, Folder, FolderLink, Identity, Job, Link, LockedLink, Nothing,
+    Owner, Session, Share, Trashed, User, Version,
 };
 use Body::{Bytes, Form, Json, Picture, PictureForm};
 
@@ -140,9 +142,14 @@ pub const POLICY: &[Row] = &[
     )),
     row("POST", "/auth/session", Nothing, all(200)).with(LOG_IN),
     row("DELETE", "/auth/session", Nothing, in_person(204)).ends_session(),
-    // Other people's drives, of which none is configured.
+    // Providers, of which none is configured.
     row("GET", "/auth/google/start", Nothing, signed(409)),
-    row("GET", "/auth/google/callback", Nothing, all(409)),
+    row("GET", "/auth/{provider}/login", Nothing, all(409)),
+    row("GET", "/auth/{provider}/callback", Nothing, all(409)),
+    row("POST", "/auth/{provider}/token", Nothing, all(409)).with(Json(r#"{"id_token":"x"}"#)),
+    row("POST", "/auth/join", Nothing, all(400)).with(Json(r#"{"join_ticket":"x","password":"y"}"#)),
+    row("GET", "/api/v1/identities", Nothing, in_person(200)),
+    row("DELETE", "/api/v1/identities/{number}", Identity, in_person(404)),
     row("GET", "/auth/google/status/{user_id}", Owner, own(200)),
     row("GET", "/api/v1/providers", Nothing, signed(200)),
     // One's own account.

@@ -15,6 +15,7 @@ export function openAccount(onSignedOut) {
   const closed = openDialog("Account", (close) => [
     h("div.account", {}, profile({ signal: ending.signal }), password(),
       section("Sessions", "Where you are signed in.", sessionsOf, h("button.button", { type: "button", onclick: () => everywhere(close, onSignedOut) }, icon("out"), "Sign out everywhere")),
+      section("Sign-in providers", "Who else opens this account. To add one, sign out and sign in with it.", identitiesOf),
       section("App passwords", "For programs such as WebDAV clients and scripts. Each can be taken back on its own.", appPasswordsOf)),
   ], { wide: true });
   return closed.finally(() => ending.abort());
@@ -34,10 +35,15 @@ function profile(until) {
 }
 
 function password() {
-  const change = () => ask({
-    title: "Change password", action: "Change", text: "Everything else that is signed in will be signed out.",
+  const change = async () => {
+    const { has_password } = await api.identities().catch(() => ({ has_password: true }));
+    return askFor(has_password);
+  };
+  const askFor = (hasOne) => ask({
+    title: hasOne ? "Change password" : "Set a password", action: hasOne ? "Change" : "Set",
+    text: "Everything else that is signed in will be signed out.",
     fields: [
-      { name: "current_password", label: "Current password", type: "password", autocomplete: "current-password", required: true },
+      ...(hasOne ? [{ name: "current_password", label: "Current password", type: "password", autocomplete: "current-password", required: true }] : []),
       { name: "new_password", label: "New password", type: "password", autocomplete: "new-password", required: true, minlength: 8, maxlength: 1024, hint: "At least 8 characters." },
     ],
     submit: async (values) => {
@@ -63,6 +69,17 @@ async function sessionsOf(load) {
   return all.map((one) => line([bdi(format.agent(one.label)), one.current && h("span.badge", {}, "this one")].filter(Boolean),
     ["Last used ", format.time(one.used_at ?? one.created_at)],
     !one.current && iconButton(`End the session of ${format.agent(one.label)}`, "out", () => end(one.id))));
+}
+
+async function identitiesOf(load) {
+  const { identities } = await api.identities();
+  const drop = async (one) => {
+    const text = "Whoever is signed in stays so. From now on it needs the password or another provider.";
+    if (await confirm({ title: `Remove ${one.email}?`, text, action: "Remove", isDanger: true })) api.removeIdentity(one.number).then(load, toastError);
+  };
+  const name = (one) => (one.provider === "google" ? "Google" : new URL(one.issuer).host);
+  const rows = identities.map((one) => line(bdi(one.email), [`${name(one)} · last used `, format.time(one.used_at)], iconButton(`Remove ${one.email}`, "trash", () => drop(one))));
+  return rows.length > 0 ? rows : [h("p.hint", {}, "None.")];
 }
 
 async function appPasswordsOf(load) {
