@@ -80,6 +80,13 @@ impl Tx {
         rows.iter().map(read_identity).collect()
     }
 
+    /// Returns everybody's identities in the order of their numbers, at most `limit`.
+    pub async fn all_identities(&mut self, limit: u32) -> Result<Vec<Identity>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM identities ORDER BY number LIMIT $1");
+        let rows = self.query(&sql, &[i64::from(limit).into()]).await?;
+        rows.iter().map(read_identity).collect()
+    }
+
     /// Removes one of a user's identities.
     pub async fn remove_identity(&mut self, user: UserId, number: u64) -> Result<bool, CatalogError> {
         let removed = self

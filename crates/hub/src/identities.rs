@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::text;
 use crate::sessions::{GONE, Proven, signed_in};
 use crate::sign_in::ASIDE_SECS;
-use crate::{Hub, HubError, INSTANCE, IdentityProvider, Peer, SignIn, SignupMode, keys, sealed};
+use crate::{Hub, HubError, INSTANCE, IdentityProvider, Peer, SignIn, SignupMode, access, keys, sealed};
 
 /// What a sealed ticket is for.
 const JOIN: &str = "ticket to join an account";
@@ -257,6 +257,20 @@ impl Hub {
             identities: tx.identities(user, MOST).await?,
             has_password: tx.password_hash(user).await?.is_some(),
         })
+    }
+
+    /// Lists the identities that the actor watches over, at most `limit`: an administrator everybody's,
+    /// others their own.
+    ///
+    /// # Errors
+    /// `Forbidden` (by an app password).
+    pub async fn watched_identities(&self, actor: &Actor, limit: u32) -> Result<Vec<Identity>, HubError> {
+        let user = signed_in(actor)?;
+        let mut tx = self.read().await?;
+        match access::admin(actor) {
+            Ok(()) => Ok(tx.all_identities(limit).await?),
+            Err(_) => Ok(tx.identities(user, limit).await?),
+        }
     }
 
     /// Lets an identity open the actor's account no more. Sessions that it began go on.

@@ -1,4 +1,4 @@
-//! Signed addresses: one content of one file for a short time, without any other proof.
+//! Signed addresses: one content of one file, or one photo, for a short time, without any other proof.
 //!
 //! An address holds as long as its time and as long as who asked for it may still see the file, so
 //! signing out, revoking and deleting take effect on it at once.
@@ -6,10 +6,11 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{Actor, AppPasswordId, LinkId, Millis, NodeId, SessionId, UserId};
+use model::{Actor, AppPasswordId, Link, LinkId, Millis, NodeId, SessionId, UserId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Download, Hub, HubError};
+use crate::{Download, Hub, HubError, Photo, PhotoSize};
 
 /// How long an address holds unless it is said, and at the most, seconds.
 const HOLDS_SECS: u32 = 5 * 60;
@@ -21,7 +22,7 @@ const WRONG: HubError = HubError::Forbidden("this address is not valid, or no lo
 /// An address of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedAddress {
-    /// The part of the address after `/blob/`.
+    /// The last part of the address.
     pub secret: String,
     /// When it ends.
     pub expires_ms: Millis,
@@ -35,7 +36,7 @@ pub struct SignedDownload {
     /// Whether it was signed for showing rather than saving.
     pub is_inline: bool,
     /// The link through which it was signed: its downloads are counted.
-    pub link: Option<model::Link>,
+    pub link: Option<Link>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,6 +49,16 @@ struct Claims {
     expires_ms: i64,
     #[serde(rename = "i")]
     is_inline: bool,
+    #[serde(rename = "a")]
+    signer: Signer,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PhotoClaims {
+    #[serde(rename = "p")]
+    user: UserId,
+    #[serde(rename = "e")]
+    expires_ms: i64,
     #[serde(rename = "a")]
     signer: Signer,
 }
@@ -74,33 +85,16 @@ impl Hub {
         (file, number): (NodeId, Option<u64>),
         (secs, is_inline): (Option<u32>, bool),
     ) -> Result<SignedAddress, HubError> {
-        let secs = secs.unwrap_or(HOLDS_SECS);
-        if !(1..=MOST_SECS).contains(&secs) {
-            let problem = format!("give 1 to {MOST_SECS} seconds");
-            return Err(HubError::invalid("expires_in", problem));
-        }
+        let expires_ms = self.end_of(secs)?;
         let download = self.open_file(actor, file, number).await?;
-        let signer = match *actor {
-            Actor::User { id, session, .. } => Signer::Session(id, session),
-            Actor::App { id, password } => Signer::App(id, password),
-            Actor::Visitor { link, .. } => Signer::Link(link),
-            Actor::Worker => return Err(HubError::Forbidden("this needs a person")),
-        };
-        let expires_ms = self.now().plus_secs(i64::from(secs));
         let claims = Claims {
             node: file,
             version: download.version.number,
             expires_ms: expires_ms.0,
             is_inline,
-            signer,
+            signer: signer(actor)?,
         };
-        let body = serde_json::to_vec(&claims).map_err(|error| HubError::Internal(error.into()))?;
-        let tag = hmac::sign(self.keys().blob(), &body);
-        let secret = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(&body),
-            URL_SAFE_NO_PAD.encode(tag.as_ref())
-        );
+        let secret = self.sign(&claims)?;
         Ok(SignedAddress { secret, expires_ms })
     }
 
@@ -110,20 +104,8 @@ impl Hub {
     /// `Forbidden` when it was changed or has ended, or when who asked for it may not see the file any
     /// more; `NotFound` when the file is gone.
     pub async fn open_signed(&self, secret: &str) -> Result<SignedDownload, HubError> {
-        let claims = self.claims(secret).ok_or(WRONG)?;
-        let now = self.now();
-        if claims.expires_ms <= now.0 {
-            return Err(WRONG);
-        }
-        let (actor, link) = match claims.signer {
-            Signer::Session(user, session) => (self.signer_by_session(user, session).await?, None),
-            Signer::App(user, password) => (self.signer_by_app(user, password).await?, None),
-            Signer::Link(id) => {
-                let link = self.read().await?.link(id).await?.ok_or(WRONG)?;
-                let actor = Actor::Visitor { link: id, at_ms: now };
-                (actor, Some(link))
-            }
-        };
+        let claims: Claims = self.signed(secret).ok_or(WRONG)?;
+        let (actor, link) = self.signer_now(&claims.signer, claims.expires_ms).await?;
         let download = self.open_file(&actor, claims.node, Some(claims.version)).await?;
         Ok(SignedDownload {
             download,
@@ -132,7 +114,59 @@ impl Hub {
         })
     }
 
-    fn claims(&self, secret: &str) -> Option<Claims> {
+    /// Signs an address of somebody's photo. It holds `secs` seconds, as that of a file.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` (a time that is too long).
+    pub async fn sign_photo(
+        &self,
+        actor: &Actor,
+        user: UserId,
+        secs: Option<u32>,
+    ) -> Result<SignedAddress, HubError> {
+        let expires_ms = self.end_of(secs)?;
+        self.photo(actor, user, PhotoSize::Large).await?;
+        let claims = PhotoClaims {
+            user,
+            expires_ms: expires_ms.0,
+            signer: signer(actor)?,
+        };
+        let secret = self.sign(&claims)?;
+        Ok(SignedAddress { secret, expires_ms })
+    }
+
+    /// Finds the photo that a signed address stands for, in its largest size.
+    ///
+    /// # Errors
+    /// As [`Hub::open_signed`].
+    pub async fn open_signed_photo(&self, secret: &str) -> Result<Photo, HubError> {
+        let claims: PhotoClaims = self.signed(secret).ok_or(WRONG)?;
+        let (actor, _) = self.signer_now(&claims.signer, claims.expires_ms).await?;
+        self.photo(&actor, claims.user, PhotoSize::Large).await
+    }
+
+    /// When an address that is signed now ends.
+    fn end_of(&self, secs: Option<u32>) -> Result<Millis, HubError> {
+        let secs = secs.unwrap_or(HOLDS_SECS);
+        if !(1..=MOST_SECS).contains(&secs) {
+            let problem = format!("give 1 to {MOST_SECS} seconds");
+            return Err(HubError::invalid("expires_in", problem));
+        }
+        Ok(self.now().plus_secs(i64::from(secs)))
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<String, HubError> {
+        let body = serde_json::to_vec(claims).map_err(|error| HubError::Internal(error.into()))?;
+        let tag = hmac::sign(self.keys().blob(), &body);
+        let (body, tag) = (
+            URL_SAFE_NO_PAD.encode(&body),
+            URL_SAFE_NO_PAD.encode(tag.as_ref()),
+        );
+        Ok(format!("{body}.{tag}"))
+    }
+
+    /// What was signed. The claims of one kind of address lack what another kind needs.
+    fn signed<T: DeserializeOwned>(&self, secret: &str) -> Option<T> {
         if secret.len() > MOST_LETTERS {
             return None;
         }
@@ -141,6 +175,23 @@ impl Hub {
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
         hmac::verify(self.keys().blob(), &body, &tag).ok()?;
         serde_json::from_slice(&body).ok()
+    }
+
+    /// Who signed, as far as they are still somebody here, before the address ends.
+    async fn signer_now(&self, signer: &Signer, expires_ms: i64) -> Result<(Actor, Option<Link>), HubError> {
+        let now = self.now();
+        if expires_ms <= now.0 {
+            return Err(WRONG);
+        }
+        match *signer {
+            Signer::Session(user, session) => Ok((self.signer_by_session(user, session).await?, None)),
+            Signer::App(user, password) => Ok((self.signer_by_app(user, password).await?, None)),
+            Signer::Link(id) => {
+                let link = self.read().await?.link(id).await?.ok_or(WRONG)?;
+                let actor = Actor::Visitor { link: id, at_ms: now };
+                Ok((actor, Some(link)))
+            }
+        }
     }
 
     async fn signer_by_session(&self, user: UserId, session: SessionId) -> Result<Actor, HubError> {
@@ -166,5 +217,14 @@ impl Hub {
             return Err(WRONG);
         }
         Ok(Actor::App { id: user, password })
+    }
+}
+
+fn signer(actor: &Actor) -> Result<Signer, HubError> {
+    match *actor {
+        Actor::User { id, session, .. } => Ok(Signer::Session(id, session)),
+        Actor::App { id, password } => Ok(Signer::App(id, password)),
+        Actor::Visitor { link, .. } => Ok(Signer::Link(link)),
+        Actor::Worker => Err(HubError::Forbidden("this needs a person")),
     }
 }

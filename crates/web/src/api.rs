@@ -15,7 +15,7 @@ mod jobs;
 mod links;
 pub(crate) mod listings;
 pub(crate) mod nodes;
-mod profiles;
+pub(crate) mod profiles;
 mod providers;
 mod shares;
 mod sign_in;
@@ -30,7 +30,7 @@ use utoipa_axum::routes;
 
 use crate::{Web, blob, docs, page, visitors};
 
-/// Every route of the server. What is not here does not exist.
+/// Every route of our own API.
 pub(crate) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::default()
         .routes(routes!(auth::register))

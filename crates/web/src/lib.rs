@@ -9,6 +9,7 @@ mod blob;
 mod body;
 mod conditions;
 mod config;
+mod dialects;
 mod disposition;
 mod docs;
 mod extract;
@@ -32,6 +33,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use hub::Hub;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::{Metrics, WebConfig};
 pub use peer::{Network, NetworkError};
@@ -58,7 +60,7 @@ impl FromRef<Web> for Arc<WebConfig> {
 
 /// Builds the whole HTTP surface over a hub.
 pub fn router(hub: Hub, config: WebConfig) -> Router {
-    let (routes, document) = api::routes().split_for_parts();
+    let (routes, document) = routes().split_for_parts();
     let document = openapi::complete(document);
     let web = Web {
         hub,
@@ -70,5 +72,10 @@ pub fn router(hub: Hub, config: WebConfig) -> Router {
 
 /// The OpenAPI 3.1 document of the surface: generated from the handlers, so it cannot lag behind.
 pub fn document() -> OpenApi {
-    openapi::complete(api::routes().split_for_parts().1)
+    openapi::complete(routes().split_for_parts().1)
+}
+
+/// Every route of the server. What is not here does not exist.
+fn routes() -> OpenApiRouter<Web> {
+    api::routes().merge(dialects::routes())
 }

@@ -12,10 +12,11 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::dialects::{self, FastApiError, FlaskError, Habit};
 use crate::problem::{FieldProblem, Problem};
 
 /// Operations whose body may be left out.
-const OPTIONAL_BODIES: [&str; 3] = ["copy_node", "restore_node", "sign_content"];
+const OPTIONAL_BODIES: [&str; 4] = ["copy_node", "restore_node", "sign_content", "connector_sync"];
 
 const TAGS: [(&str, &str); 15] = [
     ("auth", "Accounts, signing in and out"),
@@ -48,7 +49,8 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
             License::builder().name("MIT").identifier(Some("MIT")).build(),
         ))
         .build();
-    document.tags = Some(TAGS.iter().map(|(name, text)| tag(name, text)).collect());
+    let tags = TAGS.iter().chain(&dialects::TAGS);
+    document.tags = Some(tags.map(|(name, text)| tag(name, text)).collect());
     let components = document.components.get_or_insert_with(Components::new);
     components
         .schemas
@@ -56,6 +58,9 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     components
         .schemas
         .insert(FieldProblem::name().into(), FieldProblem::schema());
+    components
+        .schemas
+        .insert(FlaskError::name().into(), FlaskError::schema());
     for (name, scheme) in schemes() {
         components
             .security_schemes
@@ -184,7 +189,7 @@ fn add_refusals(operation: &mut Operation, is_write: bool, path: &str) {
         Some(_) => refusals.extend([408, 413, 415, 422]),
         None => {}
     }
-    if path.starts_with("/auth/") && is_write && !is_signed {
+    if (path.starts_with("/auth/") || matches!(path, "/user" | "/login")) && is_write && !is_signed {
         refusals.extend([401, 403, 409, 429, 507]);
     }
     if is_visit(path) {
@@ -193,11 +198,13 @@ fn add_refusals(operation: &mut Operation, is_write: bool, path: &str) {
     if is_visit(path) && is_write {
         refusals.extend([403, 409, 507]);
     }
+    let mut tags = operation.tags.iter().flatten();
+    let habit = tags.find_map(|tag| Habit::of_tag(tag));
     for status in refusals {
         let known = &mut operation.responses.responses;
         known
             .entry(status.to_string())
-            .or_insert_with(|| RefOr::T(refusal(status)));
+            .or_insert_with(|| RefOr::T(refusal(status, habit)));
     }
 }
 
@@ -206,14 +213,20 @@ fn is_visit(path: &str) -> bool {
     path.starts_with("/s/{token}/") || path.starts_with("/share/")
 }
 
-fn refusal(status: u16) -> Response {
+/// How a refusal looks; those of a dialect follow its habit, unless no dialect gets to see the request.
+fn refusal(status: u16, habit: Option<Habit>) -> Response {
     let text = StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason());
-    let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));
+    let (kind, schema) = match habit.filter(|_| status != 414) {
+        None => ("application/problem+json", Problem::name()),
+        Some(Habit::FastApi) => ("application/json", FastApiError::name()),
+        Some(Habit::Flask) => ("application/json", FlaskError::name()),
+    };
+    let schema = RefOr::Ref(Ref::from_schema_name(schema));
     let refusal = ResponseBuilder::new()
         .description(text.unwrap_or("Refused"))
-        .content("application/problem+json", Content::new(Some(schema)));
+        .content(kind, Content::new(Some(schema)));
     match status {
         // Refused while it is being read, before there is a request to be answered.
         431 => ResponseBuilder::new().description("The head of the request holds more than 32 KiB"),
@@ -249,6 +262,17 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|inner| all(key, inner, found)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+
+    /// Whether it is a refusal in the words of a dialect.
+    fn is_worded(operation: &Value, response: &Value) -> bool {
+        let tag = operation["tags"][0].as_str().unwrap_or_default();
+        let expected = match crate::dialects::Habit::of_tag(tag) {
+            None => return false,
+            Some(crate::dialects::Habit::FastApi) => "#/components/schemas/FastApiError",
+            Some(crate::dialects::Habit::Flask) => "#/components/schemas/FlaskError",
+        };
+        response.pointer("/content/application~1json/schema/$ref") == Some(&Value::from(expected))
     }
 
     fn document() -> Value {
@@ -291,12 +315,14 @@ mod tests {
                 assert_eq!(
                     responses.contains_key("401"),
                     !is_public
+                        || matches!(path.as_str(), "/user" | "/login")
                         || super::is_visit(path)
                         || path.starts_with("/auth/") && (method == "post" || path.ends_with("/callback")),
                     "{name}"
                 );
                 for (status, response) in responses {
-                    let is_problem = response.pointer("/content/application~1problem+json").is_some();
+                    let is_problem = response.pointer("/content/application~1problem+json").is_some()
+                        || is_worded(operation, response);
                     let is_refusal = status.as_str() >= "400";
                     assert!(
                         is_problem == is_refusal || method == "head" || status == "431",

@@ -56,7 +56,8 @@ async fn nothing_here() -> Problem {
     Problem::new(problem::NOT_FOUND, "there is nothing at this address")
 }
 
-async fn no_such_method(method: Method) -> Problem {
+/// What an address answers to a method that it does not have.
+pub(crate) async fn no_such_method(method: Method) -> Problem {
     Problem::new(
         problem::METHOD,
         format!("{method} does nothing at this address; see the header Allow"),

@@ -81,6 +81,21 @@ const RULES: &[Rule] = &[
     ("GET", "/api/v1/nodes/{id}/access", Need::Own, None),
     ("POST", "/api/v1/links", Need::Own, None),
     ("GET", "/api/v1/nodes/{id}/links", Need::Own, None),
+    ("POST", "/file", Need::Edit, None),
+    ("GET", "/file/{file_id}", Need::View, None),
+    ("PATCH", "/file/{file_id}", Need::Edit, None),
+    ("DELETE", "/file/{file_id}", Need::EditBelow, None),
+    ("POST", "/drive", Need::Edit, None),
+    ("GET", "/drive/{folder_id}", Need::View, None),
+    ("PATCH", "/drive/{folder_id}", Need::Edit, None),
+    ("DELETE", "/drive/{folder_id}", Need::EditBelow, None),
+    ("POST", "/share", Need::Own, None),
+    ("POST", "/files/upload", Need::Edit, None),
+    ("GET", "/files", Need::View, None),
+    ("GET", "/files/{file_id}/download", Need::View, None),
+    ("POST", "/files/{file_id}/share", Need::Own, None),
+    ("DELETE", "/files/{file_id}", Need::EditBelow, None),
+    ("GET", "/download/{filename}", Need::Trash, None),
     // Whether there is a conflict of that id does not depend on who asks.
     ("GET", "/api/v1/conflicts/{id}", Need::Trash, None),
     ("POST", "/api/v1/conflicts/{id}/resolve", Need::Trash, None),
@@ -348,7 +363,15 @@ async fn ask(cast: &mut Cast, row: &Row, (need, body): (Need, Option<&'static st
             };
             cast.count += 1;
             let fresh = format!("fresh{}", cast.count);
+            let name = if place == Place::Beside {
+                "beside"
+            } else {
+                "itself"
+            };
             let names = Names::from([
+                ("filename", format!("{}_{name}", id.replace('-', ""))),
+                ("file_id", id.clone()),
+                ("folder_id", id.clone()),
                 ("id", id),
                 ("number", "1".to_owned()),
                 ("name", fresh.clone()),

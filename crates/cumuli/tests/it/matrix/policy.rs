@@ -268,6 +268,42 @@ pub const POLICY: &[Row] = &[
     row("GET", "/api/v1/links/{id}", Link, own(200)),
     row("PATCH", "/api/v1/links/{id}", Link, own(200)).with(Json(r#"{"label":"{fresh}"}"#)),
     row("DELETE", "/api/v1/links/{id}", Link, own(204)),
+    // CloudDrive's words.
+    row("POST", "/user", Nothing, all(201)).with(Json(
+        r#"{"email":"{fresh}@example.org","password":"correct horse","name":"Fresh"}"#,
+    )),
+    row("POST", "/login", Nothing, all(200)).with(LOG_IN),
+    row("GET", "/verify-token", Nothing, signed(200)),
+    row("POST", "/file", Folder, own(201)).with(Form),
+    row("GET", "/file/{file_id}", File, own(200)),
+    row("PATCH", "/file/{file_id}", File, own(200)).with(Json(r#"{"name":"{fresh}"}"#)),
+    row("DELETE", "/file/{file_id}", File, own(204)),
+    row("GET", "/drive", Nothing, signed(200)),
+    row("POST", "/drive", Folder, own(201)).with(Json(r#"{"parent_id":"{id}","name":"{fresh}"}"#)),
+    row("GET", "/drive/{folder_id}", Folder, own(200)),
+    row("PATCH", "/drive/{folder_id}", Folder, own(200)).with(Json(r#"{"name":"{fresh}"}"#)),
+    row("DELETE", "/drive/{folder_id}", Folder, own(204)),
+    row("POST", "/share", File, own(201)).with(Json(
+        r#"{"file_id":"{id}","email":"carol@example.org","permission":"view"}"#,
+    )),
+    row("GET", "/shared-with-me", Nothing, signed(200)),
+    row("POST", "/profile_photo", Nothing, in_person(201)).with(PictureForm),
+    row("GET", "/profile_photo", Nothing, signed(200)),
+    row("GET", "/profile_photo/{secret}", Nothing, all(403)),
+    // Those of the hub of connectors.
+    row("GET", "/config", Nothing, all(200)),
+    row("GET", "/users", Nothing, in_person(200)),
+    row("POST", "/sync", Nothing, signed(200)),
+    // Those of the service over B2.
+    row("POST", "/files/upload", Folder, own(201)).with(Form),
+    row("GET", "/files", Folder, own(200)).query("?folder={id}"),
+    row("GET", "/files/{file_id}/download", File, own(200)),
+    row("POST", "/files/{file_id}/share", File, own(201)),
+    row("DELETE", "/files/{file_id}/share", Link, own(204)),
+    row("DELETE", "/files/{file_id}", File, own(204)),
+    // Those of the personal cloud.
+    row("POST", "/upload", Nothing, signed(201)).with(Form),
+    row("GET", "/download/{filename}", File, own(200)),
     // What happened, and what is being done.
     row("GET", "/api/v1/changes", Nothing, signed(200)),
     row("GET", "/api/v1/events", Nothing, signed(200)),
