@@ -315,7 +315,12 @@ async fn the_log_shrinks_again_once_no_reader_holds_on_to_it() {
     assert!(size() > 64 << 20, "the reader needs the log: {}", size());
 
     drop(reader);
-    write(12 << 20).await;
-
-    assert!(size() < 32 << 20, "{}", size());
+    // A try to empty it may meet the thread that is copying its pages; the next one comes soon.
+    for _ in 0..50 {
+        write(2 << 20).await;
+        if size() < 32 << 20 {
+            return;
+        }
+    }
+    panic!("it still has {} bytes", size());
 }
