@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from . import machine, report
+from .crowd import crowd
 from .million import million
 from .phases import IN_ORDER, NAMES, Bench, Sizes, first_start
 from .target import Target, Unavailable
@@ -19,6 +20,10 @@ HERE = Path(__file__).resolve().parent.parent
 FREED_INODES_SECS = 300
 # Stored contents above this are removed as soon as their target is done: they are few, and many GiB.
 LARGE_BYTES = 16 << 20
+
+
+# Phases on a database of their own, once a run.
+LARGE = {"million": million, "crowd": crowd}
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -91,16 +96,16 @@ def install(work: Path, names: list[str]) -> tuple[list[type[Target]], dict[str,
 
 
 def rounds(options: argparse.Namespace, targets: list[type[Target]]):
-    """Every target once a round, each round beginning with another one; the million once, at the end."""
-    plain = [phase for phase in options.phases if phase != "million"]
+    """Every target once a round, each round beginning with another one; large databases once, at the end."""
+    plain = [phase for phase in options.phases if phase not in LARGE]
     for run in range(1, options.runs + 1):
         turn = (run - 1) * len(targets) // options.runs
         for target in targets[turn:] + targets[:turn]:
             phases = [phase for phase in plain if phase in target.phases]
             if phases:
                 yield run, target, phases
-    if "million" in options.phases:
-        yield from ((1, target, ["million"]) for target in targets if "million" in target.phases)
+    for phase in (phase for phase in LARGE if phase in options.phases):
+        yield from ((1, target, [phase]) for target in targets if phase in target.phases)
 
 
 def run_one(bench: Bench, options: argparse.Namespace, run: int, kind: type[Target], phases: list[str]) -> dict:
@@ -110,8 +115,8 @@ def run_one(bench: Bench, options: argparse.Namespace, run: int, kind: type[Targ
     target = None
     try:
         target = kind(bench.work)
-        if phases == ["million"]:
-            result["figures"]["million"] = million(bench, target)
+        if phases[0] in LARGE:
+            result["figures"][phases[0]] = LARGE[phases[0]](bench, target)
         else:
             result["figures"]["start"] = first_start(target)
             for phase in phases:

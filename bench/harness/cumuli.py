@@ -31,7 +31,7 @@ class Cumuli(Target):
 
     name = "cumuli"
     summary = "Cumuli as shipped: SQLite, every acknowledged write flushed"
-    phases = ("start", "small", "big", "list", "million")
+    phases = ("start", "small", "big", "list", "million", "crowd")
     connection_counts = (8, 64)
 
     def __init__(self, work: Path) -> None:
@@ -163,7 +163,7 @@ class CumuliPostgres(Cumuli):
 
     name = "cumuli-postgres"
     summary = "Cumuli on PostgreSQL (default settings), every acknowledged write flushed"
-    phases = ("start", "small", "list", "million")
+    phases = ("start", "small", "list", "million", "crowd")
 
     def __init__(self, work: Path) -> None:
         super().__init__(work)

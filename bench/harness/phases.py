@@ -28,12 +28,16 @@ class Sizes:
     big_mib: int = 1024
     listed: int = 10_000
     million: int = 1_000_000
+    crowd_users: int = 10_000
+    crowd_shares: int = 100_000
     repeats: int = 20
 
     @classmethod
     def quick(cls) -> "Sizes":
         """Enough to see that everything works; the figures mean little."""
-        return cls(small_files=200, big_mib=32, listed=1000, million=20_000, repeats=5)
+        return cls(
+            small_files=200, big_mib=32, listed=1000, million=20_000, crowd_users=500, crowd_shares=5_000, repeats=5
+        )
 
 
 @dataclass
@@ -200,4 +204,4 @@ def listing(bench: Bench, target: Target) -> dict[str, object]:
 
 
 IN_ORDER = {"start": start, "small": small, "big": big, "list": listing}
-NAMES = (*IN_ORDER, "million")
+NAMES = (*IN_ORDER, "million", "crowd")

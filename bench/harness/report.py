@@ -121,9 +121,9 @@ def _small_row(summary: dict[str, Figures], name: str, connections: int, own: Fi
     ]
 
 
-def million(summary: dict[str, Figures]) -> str:
-    """The operations on the space with a million nodes, one row each."""
-    spaces = {name: pick(figures, "million") for name, figures in summary.items()}
+def large(summary: dict[str, Figures], phase: str) -> str:
+    """The operations on a large database, one row each."""
+    spaces = {name: pick(figures, phase) for name, figures in summary.items()}
     spaces = {name: space for name, space in spaces.items() if space}
     heads = ["operation"]
     for name in spaces:
@@ -138,7 +138,9 @@ def million(summary: dict[str, Figures]) -> str:
         ("start", "start_ms"), ("memory afterwards, MiB", "memory_after_mib"), ("one flush", "flush.append_mean_ms"),
         ("seeding, s", "seed_secs"), ("fsck finds nothing", "fsck.is_clean"), ("fsck, s", "fsck.secs"),
     ):
-        rows.append([label] + [cell for space in spaces.values() for cell in (pick(space, path), None, None)])
+        cells = [pick(space, path) for space in spaces.values()]
+        if any(cell is not None for cell in cells):
+            rows.append([label] + [part for cell in cells for part in (cell, None, None)])
     return table(heads, rows) if spaces else ""
 
 
@@ -199,6 +201,18 @@ def _slowest_page(target: str) -> Callable[[dict[str, Figures]], float]:
     return find
 
 
+def _look(target: str) -> Callable[[dict[str, Figures]], float | None]:
+    return lambda summary: pick(summary, f"{target}.crowd.operations.look_at_what_was_given.median_ms")
+
+
+def _look_more(target: str) -> Callable[[dict[str, Figures]], float]:
+    def find(summary: dict[str, Figures]) -> float:
+        operations = summary[target]["crowd"]["operations"]
+        return operations["look_at_what_was_given"]["median_ms"] - operations["look_at_one_s_own"]["median_ms"]
+
+    return find
+
+
 def _big_move(target: str) -> Callable[[dict[str, Figures]], float]:
     operations = f"{target}.million.operations"
     return _ratio(f"{operations}.move_big.median_ms", f"{operations}.move_small.median_ms")
@@ -237,6 +251,8 @@ AIMS = (
     _at_most("the same on PostgreSQL", 10, _slowest_page("cumuli-postgres")),
     _at_most("moving 100,000 descendants in moving ten", 1.5, _big_move("cumuli")),
     _at_most("the same on PostgreSQL", 1.5, _big_move("cumuli-postgres")),
+    _at_most("looking at what was given through 30 levels, ms", 1, _look("cumuli")),
+    _at_most("the same on PostgreSQL, beyond looking at one's own", 1, _look_more("cumuli-postgres")),
     _at_most("start-up, ms", 100, lambda s: pick(s, "cumuli.start.start_ms")),
     _at_most("idle, MiB", 40, lambda s: pick(s, "cumuli.start.idle_mib")),
 )
@@ -271,8 +287,9 @@ def document(report: Figures) -> str:
     parts += ["## All targets", overview(summary)]
     if any(pick(summary, f"{name}.small") for name in OUR_NAMES):
         parts += ["## Small uploads and their limits", small_uploads(summary)]
-    if million(summary):
-        parts += ["## A million nodes", million(summary)]
+    for title, phase in (("A million nodes", "million"), ("A crowd that shares", "crowd")):
+        if large(summary, phase):
+            parts += [f"## {title}", large(summary, phase)]
     if report["aims"]:
         parts += ["## Aims", aims(report["aims"])]
     parts += ["## Versions", "\n".join(f"- {name}: {version}" for name, version in report["versions"].items())]

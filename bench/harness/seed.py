@@ -205,7 +205,7 @@ TABLES = (
 
 def into_sqlite(sqlite: ModuleType, data: Path, owner: Owner, count: int) -> Plan:
     """Fills the space in the SQLite database below `data`."""
-    db = sqlite.connect(_sqlite_file(data), isolation_level=None)
+    db = sqlite.connect(sqlite_file(data), isolation_level=None)
     # Nothing here has to survive a crash, and a journal of a gigabyte would only be copied back.
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
         db.execute(f"PRAGMA {pragma}")
@@ -233,7 +233,7 @@ def into_postgres(postgres: Postgres, owner: Owner, count: int) -> Plan:
     plan = Plan(count, owner, int(time.time() * 1000))
     rows = Rows(plan, head, number)
     for table, columns, make in TABLES:
-        postgres.copy(f"{table} ({', '.join(columns)})", (_copy_line(row) for row in make(rows)))
+        postgres.copy(f"{table} ({', '.join(columns)})", (copy_line(row) for row in make(rows)))
     for sql in _closing_statements(rows, _postgres_bytes):
         postgres.execute(sql)
     postgres.execute("VACUUM ANALYZE")
@@ -256,7 +256,7 @@ def _postgres_bytes(value: bytes) -> str:
     return f"'\\x{value.hex()}'::bytea"
 
 
-def _sqlite_file(data: Path) -> Path:
+def sqlite_file(data: Path) -> Path:
     """The database below the data folder, wherever the server keeps it."""
     for path in sorted(data.rglob("*")):
         if path.is_file():
@@ -266,7 +266,7 @@ def _sqlite_file(data: Path) -> Path:
     raise FileNotFoundError(f"no SQLite database below {data}")
 
 
-def _copy_line(row: tuple) -> str:
+def copy_line(row: tuple) -> str:
     """One line in the text format of COPY."""
     return "\t".join(_copy_field(value) for value in row) + "\n"
 
