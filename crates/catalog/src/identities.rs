@@ -72,7 +72,9 @@ impl Tx {
     /// Returns a user's identities, the oldest first, at most `limit`.
     pub async fn identities(&mut self, user: UserId, limit: u32) -> Result<Vec<Identity>, CatalogError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM identities WHERE user_id = $1 ORDER BY created_ms, number LIMIT $2"
+            "SELECT {COLUMNS} FROM identities WHERE user_id = $1
+             ORDER BY created_ms, issuer, subject
+             LIMIT $2"
         );
         let rows = self
             .query(&sql, &[Value::id(user.as_bytes()), i64::from(limit).into()])

@@ -310,3 +310,26 @@ async fn whether_two_people_share_something_is_asked_of_what_each_was_given() {
 
     check(&plan, &[half, half].concat());
 }
+
+#[tokio::test]
+async fn an_identity_is_found_by_its_key_and_a_person_s_by_an_index() {
+    let (_database, catalog) = catalog().await;
+    let of = |plans: Vec<String>, index: &str| check(&plans, &[index]);
+
+    of(
+        plans(&catalog, async |tx| tx.identity("issuer", "subject").await).await,
+        "SEARCH identities USING PRIMARY KEY (issuer=? AND subject=?)",
+    );
+    of(
+        plans(&catalog, async |tx| tx.identities(USER, 10).await).await,
+        "SEARCH identities USING INDEX identities_of_user (user_id=?)",
+    );
+    of(
+        plans(&catalog, async |tx| tx.remove_identity(USER, 1).await).await,
+        "SEARCH identities USING INDEX sqlite_autoindex_identities_1 (number=?)",
+    );
+    of(
+        plans(&catalog, async |tx| tx.remove_ended_tickets(LATER, 10).await).await,
+        "SEARCH tickets USING COVERING INDEX tickets_by_end (expires_ms<?)",
+    );
+}

@@ -1,7 +1,7 @@
 //! Signing in with a real OpenID provider: its pages, its keys, its tokens.
 
 mod browser;
-mod provider;
+pub mod provider;
 
 use serde_json::{Value, json};
 

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{Server, finished, told};
+use serde_json::json;
+
+use crate::harness::{Engine, Server, finished, told};
+use crate::oidc::provider::Provider;
+use crate::people::Town;
 
 /// All flows together; a browser on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -12,12 +16,46 @@ const PATIENCE: Duration = Duration::from_secs(400);
 #[tokio::test]
 async fn every_flow_works_in_a_browser() {
     let server = Server::start().await;
+
+    run("page.test.mjs", &[("CUMULI_URL", server.address())]).await;
+}
+
+#[tokio::test]
+async fn people_sign_in_with_a_provider_in_a_browser() {
+    // The provider wants to know the server's address before the server runs.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let url = format!("http://{address}");
+    let provider = Provider::start(&format!("{url}/auth/oidc/callback"), "in the ID token").await;
+    let server = Server::on(Engine::Sqlite)
+        .set("CUMULI_LISTEN", &address)
+        .set("CUMULI_PUBLIC_URL", &url)
+        .set("CUMULI_OIDC_ISSUER", &provider.issuer)
+        .set("CUMULI_OIDC_CLIENT_ID", "by-header")
+        .set("CUMULI_OIDC_CLIENT_SECRET", "a secret of the client & more")
+        .set("CUMULI_OIDC_NAME", "Example Inc.");
+    let town = Town::with(server).await;
+    let person = json!({"email": town.alice.email, "password": town.alice.password}).to_string();
+
+    run(
+        "sign_in.test.mjs",
+        &[("CUMULI_URL", &url), ("CUMULI_PERSON", &person)],
+    )
+    .await;
+}
+
+/// Runs one file of flows in a folder of its own, so that the packages they need are not put beside the sources.
+async fn run(flows: &str, environment: &[(&str, &str)]) {
     let work = tempfile::tempdir().unwrap();
-    let tests = copy_of_the_flows(work.path());
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    for name in ["package.json", "package-lock.json", "harness.mjs", flows] {
+        std::fs::copy(from.join(name), work.path().join(name)).unwrap();
+    }
     let installed = finished(
         Command::new("npm")
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .current_dir(&tests),
+            .current_dir(work.path()),
         PATIENCE,
     )
     .await;
@@ -26,29 +64,15 @@ async fn every_flow_works_in_a_browser() {
     let tested = finished(
         Command::new("node")
             .args(["--test", "--test-reporter=spec"])
-            .env("CUMULI_URL", server.address())
+            .envs(environment.iter().copied())
             .env("CUMULI_CHROMIUM", chromium())
-            .current_dir(&tests),
+            .current_dir(work.path()),
         PATIENCE,
     )
     .await;
 
     let said = told(&tested);
     assert!(tested.status.success() && !said.contains("pass 0"), "{said}");
-}
-
-/// The flows in a folder of their own, so that the packages they need are not put beside the sources.
-fn copy_of_the_flows(work: &Path) -> PathBuf {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    for name in [
-        "package.json",
-        "package-lock.json",
-        "harness.mjs",
-        "page.test.mjs",
-    ] {
-        std::fs::copy(from.join(name), work.join(name)).unwrap();
-    }
-    work.to_owned()
 }
 
 /// The browser: Debian's `chromium`, or another one that `CUMULI_CHROMIUM` names.

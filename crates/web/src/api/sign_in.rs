@@ -151,6 +151,7 @@ fn shown(headers: &HeaderMap, ApiError(problem): ApiError) -> Response {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title} · Cumuli</title>\n\
+         <link rel=\"icon\" type=\"image/svg+xml\" href=\"/assets/icons/favicon.svg\">\n\
          <link rel=\"stylesheet\" href=\"/assets/css/base.css\">\n\
          <link rel=\"stylesheet\" href=\"/assets/css/shell.css\">\n</head>\n\
          <body>\n<div id=\"app\" class=\"signed-out\"><div class=\"welcome\"><main class=\"card\" id=\"main\">\n\
