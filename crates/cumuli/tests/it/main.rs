@@ -23,4 +23,5 @@ mod serving;
 mod settings;
 mod tokens;
 mod two_nodes;
+mod visitors;
 mod wire;

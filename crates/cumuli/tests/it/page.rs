@@ -21,6 +21,13 @@ async fn every_flow_works_in_a_browser() {
 }
 
 #[tokio::test]
+async fn people_share_in_a_browser() {
+    let server = Server::start().await;
+
+    run("sharing.test.mjs", &[("CUMULI_URL", server.address())]).await;
+}
+
+#[tokio::test]
 async fn people_sign_in_with_a_provider_in_a_browser() {
     // The provider wants to know the server's address before the server runs.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

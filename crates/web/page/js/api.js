@@ -150,9 +150,11 @@ export const inlineUrl = (file) => address(contentUrl(file.id), { inline: true, 
 export const versionUrl = (id, number) => v1("files", id, "versions", number, "content");
 
 /** The first `limit` bytes of a file. */
-export async function head(file, limit) {
-  const headers = { Accept: "*/*", ...(file.size > limit ? { Range: `bytes=0-${limit - 1}` } : {}) };
-  return (await send("GET", inlineUrl(file), { headers })).arrayBuffer();
+export const head = (file, limit) => headOf(inlineUrl(file), file, limit);
+
+async function headOf(path, { size }, limit) {
+  const headers = { Accept: "*/*", ...(size > limit ? { Range: `bytes=0-${limit - 1}` } : {}) };
+  return (await send("GET", path, { headers })).arrayBuffer();
 }
 
 // Trash
@@ -161,6 +163,28 @@ export const trashed = (query) => get("/api/v1/trash", query);
 export const restore = (id, to = {}) => post(v1("trash", id, "restore"), to);
 export const purge = (id) => remove(v1("trash", id));
 export const emptyTrash = () => remove("/api/v1/trash");
+
+// Public links, as their visitors see them
+
+/** What whoever knows the token of a link can ask for. */
+export function visit(token) {
+  const at = (...parts) => `/s/${[token, ...parts].map(encodeURIComponent).join("/")}`;
+  const contentUrl = (id) => (id ? at("files", id, "content") : at("content"));
+  const inlineUrl = (file) => address(contentUrl(file.id), { inline: true });
+  return {
+    info: () => get(at("info")),
+    unlock: (password) => post(at("unlock"), { password }),
+    items: (query) => get(at("items"), query),
+    createFolder: (folder) => post(at("folders"), folder),
+    rename: (id, name) => patch(at("nodes", id), { name, on_conflict: "fail" }),
+    trash: (id) => remove(at("nodes", id)),
+    zipUrl: (folder) => address(at("zip"), { folder }),
+    uploadUrl: (folder, name, on_conflict) => address(at("folders", folder, "files", name), { on_conflict }),
+    contentUrl,
+    inlineUrl,
+    head: (file, limit) => headOf(inlineUrl(file), file, limit),
+  };
+}
 
 // Administration
 

@@ -69,7 +69,8 @@ export function frame(root, { heading, tools = [], concerns = () => true, ...opt
   };
 }
 
-function fillBar(bar, head, nodes, list) {
+/** Shows what can be done to the selected nodes, in place of the heading. */
+export function fillBar(bar, head, nodes, list) {
   const mark = nodes.map((node) => [node.id, node.etag, node.name, node.parent_id, node.starred]).join();
   if (bar.dataset.mark === mark) return;
   bar.dataset.mark = mark;

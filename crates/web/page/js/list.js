@@ -30,16 +30,20 @@ function placeOf(node) {
   return node.path ? bdi(placeName(folderPath(node.path))) : h("span");
 }
 
+const notHere = () => notice("folder", "This is not here any more", "It was moved to the trash or deleted, or the link is wrong.",
+  h("a.button", { href: "#/folder/root" }, "Go to your files"));
+
 const signature = (node) => JSON.stringify([node.etag, node.name, node.starred, node.updated_at, node.path, node.parent_id]);
 
 /**
  * Builds a list. Options: `label`, `columns` (keys of COLUMNS), `load({ cursor, limit })`, `empty()` (an
  * element), `href(node)`, `onOpen(node)`, `commands(nodes)` (menu entries), and optionally `sort`
- * `{ field, order }`, `onSort(field)`, `onSelection(nodes)`, `onKey(event, nodes)`, `onStar(node)`.
+ * `{ field, order }`, `onSort(field)`, `onSelection(nodes)`, `onKey(event, nodes)`, `onStar(node)`, `gone()` (an
+ * element for when the list itself is not there).
  */
 export class NodeList {
   constructor(options) {
-    Object.assign(this, { sort: null, onSelection: () => null, onKey: () => false, ...options });
+    Object.assign(this, { sort: null, onSelection: () => null, onKey: () => false, gone: notHere, ...options });
     this.items = [];
     this.rows = new Map();
     this.chosen = new Set();
@@ -153,7 +157,7 @@ export class NodeList {
     this.items = [];
     this.show();
     this.message.replaceChildren(gone
-      ? notice("folder", "This is not here any more", "It was moved to the trash or deleted, or the link is wrong.", h("a.button", { href: "#/folder/root" }, "Go to your files"))
+      ? this.gone()
       : notice("alert", "This could not be loaded", error.message, again));
     this.status.textContent = "";
   }

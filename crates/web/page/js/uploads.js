@@ -29,7 +29,10 @@ function tell() {
   }, 60);
 }
 
-/** Adds `{ file, path }` entries for a folder `{ id, path }`; `path` is where in it, "" for itself. */
+/**
+ * Adds `{ file, path }` entries for a folder `{ id, path }`; `path` is where in it, "" for itself. A folder
+ * with `address(path, name, onConflict)` says itself where a file is sent to.
+ */
 uploads.add = (entries, folder) => {
   const onConflict = uploads.onConflict();
   // A new start: what ended well before is no longer of interest.
@@ -38,7 +41,9 @@ uploads.add = (entries, folder) => {
     enqueue({
       file, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", onConflict,
       // A file of the open folder goes by the folder's id, which stays right when it is moved meanwhile.
-      target: path === "" ? { folderId: folder.id, name: file.name } : { path: `${folder.path}/${path}/${file.name}` },
+      address: folder.address
+        ? () => folder.address(path, file.name, onConflict)
+        : () => api.uploadUrl(path === "" ? { folderId: folder.id, name: file.name } : { path: `${folder.path}/${path}/${file.name}` }, onConflict),
     });
   }
   tell();
@@ -84,7 +89,7 @@ async function sendPatiently(item) {
   for (let tries = 1; ; tries += 1) {
     try {
       const onProgress = (bytes) => { item.sent = Math.min(bytes, item.size); tell(); };
-      return await api.upload(api.uploadUrl(item.target, item.onConflict), item.file, onProgress, item.abort.signal);
+      return await api.upload(await item.address(), item.file, onProgress, item.abort.signal);
     } catch (error) {
       if (![429, 503].includes(error.status) || tries >= TRIES) throw error;
       const seconds = Math.min(error.retrySeconds || 2 ** tries, LONGEST_WAIT_SECS);

@@ -6,11 +6,11 @@ import { bdi, h, icon, iconButton, notice } from "../dom.js";
 import { confirm } from "../dialogs.js";
 import * as format from "../format.js";
 import { folderPath, placeName } from "../list.js";
+import { previewOf } from "../preview.js";
 import { go, toPath, withFile } from "../route.js";
 import { session } from "../session.js";
 import { toast, toastError } from "../toast.js";
 
-const TEXT_BYTES = 256 * 1024;
 const ORIGINS = { api: "API", web: "this page", restore: "restored", copy: "copied", webdav: "WebDAV" };
 
 /** Shows the node `params.id` in `root`. */
@@ -31,7 +31,7 @@ export function render(root, params) {
       if (turn !== state.turn) return;
       title.replaceChildren(bdi(node.name || "My files"));
       // A picture that did not change must not flicker, nor a song stop.
-      if (state.etag !== node.etag) state.picture = previewOf(node);
+      if (state.etag !== node.etag) state.picture = previewOf(node, api);
       state.etag = node.etag;
       body.replaceChildren(state.picture, buttons(node), facts(node), ...(node.kind === "file" ? [versionsOf(node, versions)] : []));
     } catch (error) {
@@ -52,29 +52,6 @@ export function render(root, params) {
       for (const name of ["caught-up", "acted"]) session.removeEventListener(name, onChange);
     },
   };
-}
-
-function previewOf(node) {
-  const kind = node.size > 0 ? format.preview(node) : null;
-  const big = () => h("div.preview.plain", {}, h("span", { class: `tile kind-${format.glyph(node)}` }, icon(format.glyph(node))));
-  if (kind === "text") return textOf(node);
-  if (kind === null) return big();
-  const source = api.inlineUrl(node);
-  const element = kind === "image" ? h("img", { src: source, alt: `Preview of ${node.name}` }) : h(kind, { src: source, controls: true, preload: "metadata", "aria-label": node.name });
-  const holder = h("div", { class: `preview ${kind}` }, element);
-  element.addEventListener("error", () => holder.replaceWith(big()));
-  return holder;
-}
-
-function textOf(node) {
-  const text = h("pre", { tabindex: "0", "aria-label": `Text of ${node.name}` }, "…");
-  const holder = h("div.preview.text", {}, text);
-  api.head(node, TEXT_BYTES).then((bytes) => {
-    const isBinary = new Uint8Array(bytes).includes(0);
-    text.textContent = isBinary ? "This file is not text." : new TextDecoder().decode(bytes);
-    if (!isBinary && node.size > TEXT_BYTES) holder.append(h("p.hint", {}, `The first ${format.size(TEXT_BYTES)} of ${format.size(node.size)}.`));
-  }, (error) => { text.textContent = error.message; });
-  return holder;
 }
 
 function buttons(node) {

@@ -8,17 +8,11 @@ import { frame } from "../frame.js";
 import { openMenu } from "../menu.js";
 import { go, to, toPath } from "../route.js";
 import { session } from "../session.js";
+import { sortBy, storedSort } from "../sort.js";
 import { toast, toastError } from "../toast.js";
 import { uploads } from "../uploads.js";
 
-const SORT_KEY = "cumuli.sort";
-const FIRST = { name: "asc", modified: "desc", size: "desc" };
 let leftId = null;
-
-function storedSort() {
-  const [field, order] = (localStorage.getItem(SORT_KEY) ?? "").split(" ");
-  return field in FIRST && ["asc", "desc"].includes(order) ? { field, order } : { field: "name", order: "asc" };
-}
 
 /** Shows the folder `params.id`. */
 export function render(root, params) {
@@ -72,14 +66,6 @@ export function render(root, params) {
 /** A root has the path "" here, so that paths can be joined. */
 function tidy(folder) {
   return { ...folder, path: folder.path === "/" ? "" : folder.path ?? "" };
-}
-
-function sortBy(list, field) {
-  const { field: now, order } = list.sort;
-  const sort = { field, order: field !== now ? FIRST[field] : order === "asc" ? "desc" : "asc" };
-  localStorage.setItem(SORT_KEY, `${sort.field} ${sort.order}`);
-  list.resort(sort);
-  list.element.querySelector("[aria-sort$=ending] button")?.focus();
 }
 
 function keys(event, state) {
