@@ -27,6 +27,9 @@ mod trace;
 mod visitors;
 mod zip;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::Router;
