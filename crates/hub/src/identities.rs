@@ -3,6 +3,7 @@
 //! An identity is an issuer and its name for a person. An address never makes two people one: an
 //! account that has it is joined by its password, once.
 
+use catalog::Tx;
 use connectors::Person;
 use model::{Actor, Email, Identity, Millis, Role, Session, SessionKind, User, UserState, limits};
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,8 @@ impl Hub {
         let email = own_email(&person)?;
         let owner = self.read().await?.user_by_email(&email).await?;
         let made = match owner {
-            Some(_) => None,
+            // Perhaps made for this very person since they were looked for: two sign-ins at once.
+            Some(_) => self.known(&person).await?,
             None => self.sign_up(provider, &person, email.clone(), peer).await?,
         };
         let Some(made) = made else {
@@ -86,12 +88,8 @@ impl Hub {
         let Some(identity) = tx.identity(&person.issuer, &person.subject).await? else {
             return Ok(None);
         };
-        let user = tx.user(identity.user).await?.ok_or(CLOSED)?;
-        let hash = tx.password_hash(user.id).await?;
+        let proven = owner(&mut tx, &identity).await?;
         drop(tx);
-        if user.state != UserState::Active {
-            return Err(CLOSED);
-        }
         let mut tx = self.write().await?;
         let key = (person.issuer.as_str(), person.subject.as_str());
         let email = person
@@ -100,11 +98,7 @@ impl Hub {
             .filter(|email| email.len() <= limits::EMAIL_BYTES);
         tx.touch_identity(key, email, self.now()).await?;
         tx.commit().await?;
-        Ok(Some(Proven {
-            user,
-            hash,
-            fresh_hash: None,
-        }))
+        Ok(Some(proven))
     }
 
     /// Makes an account without a password for somebody new. `None` if the address was taken
@@ -130,9 +124,11 @@ impl Hub {
             let is_first = !tx.has_users().await?;
             hub.may_sign_up(&peer, is_first)?;
             // The same person twice at once: the second is known by now.
-            if tx.identity(&person.issuer, &person.subject).await?.is_some() {
-                drop(tx);
-                return hub.known(&person).await;
+            if let Some(identity) = tx.identity(&person.issuer, &person.subject).await? {
+                let proven = owner(&mut tx, &identity).await?;
+                // The first one's rows may wait for the same commit.
+                tx.commit().await?;
+                return Ok(Some(proven));
             }
             let role = if is_first { Role::Admin } else { Role::User };
             let made = hub.create_account(&mut tx, email, (full_name, role), None).await;
@@ -301,6 +297,19 @@ impl Hub {
 
 /// More identities than an account may have.
 const MOST: u32 = 1000;
+
+/// Whose account an identity opens.
+async fn owner(tx: &mut Tx, identity: &Identity) -> Result<Proven, HubError> {
+    let user = tx.user(identity.user).await?.ok_or(CLOSED)?;
+    if user.state != UserState::Active {
+        return Err(CLOSED);
+    }
+    Ok(Proven {
+        hash: tx.password_hash(user.id).await?,
+        user,
+        fresh_hash: None,
+    })
+}
 
 /// A person's address, if it is surely theirs.
 fn own_email(person: &Person) -> Result<Email, HubError> {
