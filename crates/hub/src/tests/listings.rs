@@ -139,10 +139,10 @@ async fn a_cursor_is_good_for_its_own_list_only() {
         };
         let by_size = (None, super::harness::by(SortKey::Size));
         let changed = Part {
-            cursor: next
-                .cursor
-                .as_ref()
-                .map(|cursor| cursor.replacen(&cursor[..1], "_", 1)),
+            cursor: next.cursor.as_ref().map(|cursor| {
+                let other = if cursor.starts_with('_') { "-" } else { "_" };
+                cursor.replacen(&cursor[..1], other, 1)
+            }),
             ..next.clone()
         };
         for (who, folder, shape, part) in [
