@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod commands;
 mod connections;
+mod dialects;
 mod drill;
 mod harness;
 mod headers;

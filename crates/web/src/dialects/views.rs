@@ -9,6 +9,7 @@ use super::Refusal;
 use super::fields::Fields;
 use crate::api::views::time;
 use crate::base::Base;
+use crate::blob;
 
 /// How long a signed address holds when nobody says, seconds.
 pub(crate) const HOLDS_SECS: u32 = 300;
@@ -164,7 +165,7 @@ pub(crate) async fn download(
     let address = hub
         .sign_download(actor, (id, None), (Some(expires_in), is_inline))
         .await?;
-    let url = format!("{}/blob/{}", base.0, address.secret);
+    let url = blob::url(base, &address.secret);
     Ok(SignedFile {
         file: FileItem::from(&hub.open_file(actor, id, None).await?.node),
         download_url: url.clone(),
