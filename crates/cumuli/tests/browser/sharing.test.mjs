@@ -210,6 +210,19 @@ test("files are dropped into a folder of which nothing is seen", async () => {
   await page.context().close();
 });
 
+test("on a telephone it fits, too", async () => {
+  const page = await visitor({ viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
+  await page.goto(await link({ node_id: ids.folder, mode: "edit" }));
+  await names(page, 5);
+  await shot(page, "telephone");
+
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+
+  await row(page, "words.txt").locator(".node-name").tap();
+  await page.getByRole("dialog", { name: "words.txt" }).locator("pre", { hasText: "some words" }).waitFor();
+  await page.context().close();
+});
+
 test("a link that opens nothing says so", async () => {
   const page = await visitor({ colorScheme: "dark" });
   await page.goto(`${SERVER}/s/0000000000000000000000`);
@@ -220,6 +233,141 @@ test("a link that opens nothing says so", async () => {
   await shot(page, "gone");
   expected(404);
   await page.context().close();
+});
+
+/** Signs a person in with a browser of their own. */
+async function signedIn(email, password) {
+  const page = await visitor();
+  await page.goto(SERVER);
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "My files", exact: true }).waitFor();
+  expected(401);
+  return page;
+}
+
+const GRACE = { email: `grace.${Date.now()}@example.org`, password: "another plain phrase", full_name: "Grace Hopper" };
+let owner;
+let grace;
+
+test("a folder is shared with a person, who finds it and may only look", async () => {
+  await ask("POST", "/api/v1/admin/users", GRACE);
+  const desk = await ask("POST", "/api/v1/folders", { name: `Desk ${Date.now()}` });
+  Object.assign(ids, { desk: desk.id, deskName: desk.name });
+  ids.drawer = (await ask("POST", "/api/v1/folders", { parent_id: desk.id, name: "Drawer" })).id;
+  await put(ids.drawer, "plan.txt", "the plan");
+  owner = await signedIn(PERSON.email, PERSON.password);
+  await row(owner, desk.name).locator(".col-size").click();
+  await owner.getByRole("toolbar", { name: "Selection" }).getByRole("button", { name: "Share" }).click();
+  const dialog = owner.getByRole("dialog", { name: `Share “${desk.name}”` });
+  await dialog.getByRole("list", { name: "People with access" }).getByText("Nobody yet").waitFor();
+  await dialog.getByLabel("E-mail").fill("nobody@example.org");
+  await dialog.getByRole("button", { name: "Share", exact: true }).click();
+  await dialog.getByRole("alert").filter({ hasText: "no such person" }).waitFor();
+  expected(404);
+
+  await dialog.getByLabel("E-mail").fill(GRACE.email);
+  await owner.keyboard.press("Enter");
+  await dialog.getByRole("combobox", { name: "Right of Grace Hopper" }).waitFor();
+  await assertAccessible(owner);
+
+  grace = await signedIn(GRACE.email, GRACE.password);
+  await grace.getByRole("link", { name: "Shared" }).click();
+  await grace.getByRole("heading", { name: "Shared with me" }).waitFor();
+  assert.deepEqual(await names(grace, 1), [desk.name]);
+  await row(grace, desk.name).getByText("Can view").waitFor();
+  await assertAccessible(grace);
+  await shot(grace, "shared");
+  await row(grace, desk.name).getByRole("link").click();
+  await row(grace, "Drawer").getByRole("link").click();
+  assert.deepEqual(await names(grace, 1), ["plan.txt"]);
+  const path = grace.getByRole("navigation", { name: "Path" });
+  await path.getByRole("link", { name: desk.name }).waitFor();
+  assert.equal(await grace.getByRole("button", { name: "Upload", exact: true }).isVisible(), false);
+  await row(grace, "plan.txt").getByRole("link").click();
+  const details = grace.getByRole("complementary", { name: "Details" });
+  await details.locator("pre", { hasText: "the plan" }).waitFor();
+  assert.equal(await details.getByRole("button", { name: "Delete" }).count(), 0);
+  await assertAccessible(grace);
+  await shot(grace, "shared-folder");
+});
+
+test("a right that grows lets them work, and one that ends is over at once", async () => {
+  const dialog = owner.getByRole("dialog", { name: /^Share/ });
+  await dialog.getByRole("combobox", { name: "Right of Grace Hopper" }).selectOption("edit");
+  await owner.getByText("Grace Hopper can edit it now.").waitFor();
+  await grace.reload();
+  await choose(grace, () => grace.getByRole("button", { name: "Upload", exact: true }).click(), [textFile("notes.txt", "from Grace")]);
+  await grace.getByRole("heading", { name: "1 file uploaded" }).waitFor();
+  assert.deepEqual(await names(grace, 2), ["notes.txt", "plan.txt"]);
+  await grace.getByRole("navigation", { name: "Path" }).getByRole("link", { name: ids.deskName }).click();
+  await row(grace, "Drawer").waitFor();
+
+  await dialog.getByRole("button", { name: "End access of Grace Hopper" }).click();
+  await dialog.getByText("Nobody yet").waitFor();
+
+  await grace.reload();
+  await grace.getByRole("heading", { name: "This is not here any more" }).waitFor();
+  await grace.getByRole("link", { name: "Shared" }).click();
+  await grace.getByText("Nothing is shared with you yet").waitFor();
+  expected(404);
+});
+
+test("a link is made, changed and revoked in the dialog", async () => {
+  const dialog = owner.getByRole("dialog", { name: /^Share/ });
+  await dialog.getByRole("button", { name: "New link" }).click();
+  const form = owner.getByRole("dialog", { name: "New link" });
+  await form.getByLabel("Name", { exact: true }).fill("For the printer");
+  await form.getByLabel("Downloads").fill("0");
+  await form.getByRole("button", { name: "Create" }).click();
+  assert.equal(await form.getByLabel("Downloads").getAttribute("aria-invalid"), "true");
+  await form.getByLabel("Downloads").fill("5");
+  await form.getByLabel("Ends").fill("2035-01-31T12:00");
+  await form.getByLabel("Password").fill("open sesame");
+  await shot(owner, "new-link");
+  await form.getByRole("button", { name: "Create" }).click();
+
+  const links = dialog.getByRole("list", { name: "Public links" });
+  const address = await links.getByLabel("Address of For the printer").inputValue();
+  await links.getByText("0 of 5 downloads").waitFor();
+  await assertAccessible(owner);
+  await shot(owner, "share");
+  const guest = await visitor();
+  await guest.goto(address);
+  await guest.getByRole("heading", { name: "This link has a password" }).waitFor();
+
+  await links.getByRole("button", { name: "Change link" }).click();
+  const change = owner.getByRole("dialog", { name: "Change link" });
+  await change.getByLabel("The password").selectOption("no");
+  await change.getByRole("button", { name: "Save" }).click();
+  await links.getByText("View · until").waitFor();
+  await guest.reload();
+  assert.deepEqual(await names(guest, 1), ["Drawer"]);
+
+  await links.getByRole("button", { name: "Revoke link" }).click();
+  await owner.getByRole("dialog", { name: "Revoke this link?" }).getByRole("button", { name: "Revoke" }).click();
+  await owner.getByText("The link is revoked.").waitFor();
+  await guest.reload();
+  await guest.getByRole("heading", { name: "This link opens nothing" }).waitFor();
+  expected(401);
+  expected(404);
+});
+
+test("what was shared can be left, and several things come as one archive", async () => {
+  await ask("POST", "/api/v1/shares", { node_id: ids.drawer, email: GRACE.email, right: "view" });
+  await ask("POST", "/api/v1/shares", { node_id: ids.text, email: GRACE.email, right: "view" });
+  await names(grace, 2);
+  await grace.locator("tbody tr").first().focus();
+  await grace.keyboard.press("Control+a");
+  const zip = await downloaded(grace, () => grace.getByRole("toolbar", { name: "Selection" }).getByRole("button", { name: "Download" }).click());
+  assert.equal(zip.name, "Cumuli.zip");
+  await grace.keyboard.press("Escape");
+  await row(grace, "words.txt").locator(".col-since").click();
+  await grace.getByRole("toolbar", { name: "Selection" }).getByRole("button", { name: "Leave" }).click();
+  await grace.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
+
+  assert.deepEqual(await names(grace, 1), ["Drawer"]);
 });
 
 test("nothing complained", () => {

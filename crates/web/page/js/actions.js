@@ -6,9 +6,11 @@ import { askName, choose, confirm } from "./dialogs.js";
 import * as format from "./format.js";
 import { pickFolder } from "./picker.js";
 import { session } from "./session.js";
+import { openShare } from "./share.js";
 import { toast, toastError } from "./toast.js";
 
 const PARALLEL = 4;
+const ARCHIVE_NODES = 100;
 
 // The journal will tell as well; this does not wait for it.
 const changed = () => session.dispatchEvent(new Event("acted"));
@@ -100,8 +102,9 @@ async function moveBack(nodes) {
 }
 
 /** Asks for a folder and copies nodes there. */
-export async function copy(nodes) {
-  const target = await pickFolder({ title: `Copy ${called(nodes)}`, action: "Copy here", startId: nodes[0].parent_id ?? "root", without: [] });
+export async function copy(nodes, right = "own") {
+  const startId = right === "own" ? nodes[0].parent_id ?? "root" : "root";
+  const target = await pickFolder({ title: `Copy ${called(nodes)}`, action: "Copy here", startId, without: [] });
   if (target) tell(await each(nodes, (node) => api.copy(node.id, target.id)), (what) => `${what} copied to “${target.name}”.`);
 }
 
@@ -111,13 +114,24 @@ export async function toggleStar(nodes) {
   tell(await each(nodes, (node) => (isOn ? api.star(node.id) : api.unstar(node.id))));
 }
 
-/** Downloads each file. */
+/** Downloads a file, or everything else as archives of a hundred nodes at the most. */
 export function download(nodes) {
-  nodes.filter((node) => node.kind === "file").forEach((node, i) => {
-    const link = h("a", { href: api.contentUrl(node.id), download: node.name });
+  const [first] = nodes;
+  const isFile = nodes.length === 1 && first.kind === "file";
+  const count = Math.ceil(nodes.length / ARCHIVE_NODES);
+  const addresses = isFile ? [api.contentUrl(first.id)]
+    : Array.from({ length: count }, (_, i) => api.zipUrl(nodes.slice(i * ARCHIVE_NODES, (i + 1) * ARCHIVE_NODES)));
+  addresses.forEach((href, i) => {
+    const link = h("a", { href, download: isFile ? first.name : "" });
     // Browsers drop downloads that start in the same moment.
     setTimeout(() => link.click(), i * 300);
   });
+}
+
+/** Gives up what others shared, after asking. */
+export async function leave(nodes) {
+  const isSure = await confirm({ title: `Leave ${called(nodes)}?`, text: "You lose access to it until it is shared with you again.", action: "Leave", isDanger: true });
+  if (isSure) tell(await each(nodes, (node) => api.endShare(node.share.id)), (what) => `You left ${what}.`);
 }
 
 /** Puts nodes back where they were, or at the top when that place is gone. */
@@ -146,19 +160,25 @@ export async function emptyTrash() {
   changed();
 }
 
-/** The menu of nodes that are not in the trash. */
-export function commands(nodes, { onDetails }) {
+/** The menu of nodes that are not in the trash, on which the person has `right` and `mayShare`. */
+export function commands(nodes, { onDetails, right = "own", mayShare = true }) {
   const single = nodes.length === 1;
-  const hasFile = nodes.some((node) => node.kind === "file");
+  const canEdit = right !== "view";
   return [
-    single && { label: "Details", icon: "info", run: () => onDetails(nodes[0]) },
-    hasFile && { label: "Download", icon: "download", run: () => download(nodes) },
-    single && { label: "Rename", icon: "pencil", keys: "F2", run: () => rename(nodes[0]) },
-    { label: "Move", icon: "move", run: () => move(nodes) },
-    { label: "Copy", icon: "copy", run: () => copy(nodes) },
+    { label: "Download", icon: "download", run: () => download(nodes) },
+    single && mayShare && { label: "Share", icon: "share", run: () => share(nodes[0]) },
+    single && canEdit && { label: "Rename", icon: "pencil", keys: "F2", run: () => rename(nodes[0]) },
+    right === "own" && { label: "Move", icon: "move", run: () => move(nodes) },
+    { label: "Copy", icon: "copy", run: () => copy(nodes, right) },
     { label: nodes.every((node) => node.starred) ? "Remove star" : "Add star", icon: "star", run: () => toggleStar(nodes) },
-    { label: "Delete", icon: "trash", keys: "Del", kind: "danger", run: () => trash(nodes) },
+    single && { label: "Details", icon: "info", run: () => onDetails(nodes[0]) },
+    canEdit && { label: "Delete", icon: "trash", keys: "Del", kind: "danger", run: () => trash(nodes) },
   ].filter(Boolean);
+}
+
+/** Opens the dialog of sharing, with the right that the person has on the node now. */
+export async function share(node) {
+  await api.node(node.id).then(openShare, toastError);
 }
 
 /** The menu of nodes in the trash. */
@@ -169,8 +189,9 @@ export function trashCommands(nodes) {
   ];
 }
 
-/** Keys that act on nodes outside the trash; says whether it was one. */
-export function actByKey(event, nodes) {
+/** Keys that act on nodes outside the trash, on which the person has `right`; says whether it was one. */
+export function actByKey(event, nodes, right = "own") {
+  if (right === "view") return false;
   if (event.key === "F2" && nodes.length === 1) rename(nodes[0]);
   else if (event.key === "Delete" || (event.metaKey && event.key === "Backspace")) trash(nodes);
   else return false;

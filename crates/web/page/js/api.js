@@ -157,6 +157,34 @@ async function headOf(path, { size }, limit) {
   return (await send("GET", path, { headers })).arrayBuffer();
 }
 
+/** One archive of a folder, or of several nodes. */
+export const zipUrl = (nodes) => (nodes.length === 1 && nodes[0].kind === "folder" ? v1("folders", nodes[0].id, "zip") : `/api/v1/zip?ids=${nodes.map((node) => node.id).join(",")}`);
+
+// Sharing
+
+/** Everybody who was given a node, or a folder above it. */
+export const access = (id) => all(v1("nodes", id, "access"), "shares");
+export const share = (share) => post("/api/v1/shares", share);
+export const changeShare = (id, change) => patch(v1("shares", id), change);
+export const endShare = (id) => remove(v1("shares", id));
+export const sharedWithMe = (query) => get("/api/v1/shared-with-me", query);
+export const nodeLinks = async (id) => (await get(v1("nodes", id, "links"))).links;
+export const createLink = (link) => post("/api/v1/links", link);
+export const changeLink = (id, change) => patch(v1("links", id), change);
+export const revokeLink = (id) => remove(v1("links", id));
+
+/** All pages of a list that is short. */
+async function all(path, name) {
+  const rows = [];
+  let cursor = null;
+  do {
+    const page = await get(path, { limit: 1000, cursor });
+    rows.push(...page[name]);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return rows;
+}
+
 // Trash
 
 export const trashed = (query) => get("/api/v1/trash", query);

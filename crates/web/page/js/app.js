@@ -12,6 +12,7 @@ import * as folder from "./views/folder.js";
 import * as jobs from "./views/jobs.js";
 import * as recent from "./views/recent.js";
 import * as search from "./views/search.js";
+import * as shared from "./views/shared.js";
 import * as signIn from "./views/sign_in.js";
 import * as starred from "./views/starred.js";
 import * as trash from "./views/trash.js";
@@ -20,6 +21,7 @@ import * as users from "./views/users.js";
 /** Every view. Those with a `glyph` are in the navigation, those for `admin` only in an administrator's. */
 const VIEWS = {
   folder: { render: folder.render, label: "Files", glyph: "folder", id: "root" },
+  shared: { render: shared.render, label: "Shared", glyph: "share" },
   recent: { render: recent.render, label: "Recent", glyph: "clock" },
   starred: { render: starred.render, label: "Starred", glyph: "star" },
   trash: { render: trash.render, label: "Trash", glyph: "trash" },

@@ -21,6 +21,8 @@ function show(form, message, fields = {}) {
     if (!input.name) continue;
     const wrong = fields[input.name];
     const hint = document.getElementById(`${input.id}-hint`);
+    // A box to tick has nothing that could be wrong with it.
+    if (!hint) continue;
     hint.dataset.hint ??= hint.textContent;
     hint.textContent = wrong ?? hint.dataset.hint;
     hint.classList.toggle("wrong", Boolean(wrong));

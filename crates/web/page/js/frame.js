@@ -19,17 +19,18 @@ export function open(node) {
 }
 
 /**
- * Fills `root`. Options: `heading` and `tools` (elements), `concerns(change)` and those of NodeList.
+ * Fills `root`. Options: `heading` and `tools` (elements), `concerns(change)`, `rightOf()` and
+ * `mayShare()` (on what is listed; all of it where it is the person's own), `extra(nodes)` (more commands) and those of NodeList.
  * Gives `{ list, load, close }`; `load` fetches the first page and places the focus.
  */
-export function frame(root, { heading, tools = [], concerns = () => true, ...options }) {
+export function frame(root, { heading, tools = [], concerns = () => true, rightOf = () => "own", mayShare = () => rightOf() === "own", extra = () => [], ...options }) {
   const bar = h("div.selection-bar", { role: "toolbar", "aria-label": "Selection", hidden: true });
   const head = h("div.view-head", {}, heading, h("div.tools", {}, tools), bar);
   const list = new NodeList({
-    commands: (nodes) => commands(nodes, { onDetails: (node) => go(withFile(node.id)) }),
+    commands: (nodes) => [...commands(nodes, { onDetails: (node) => go(withFile(node.id)), right: rightOf(), mayShare: mayShare() }), ...extra(nodes)],
     href: (node) => (node.kind === "folder" ? to("folder", node.id) : withFile(node.id)),
     onOpen: open,
-    onKey: actByKey,
+    onKey: (event, nodes) => actByKey(event, nodes, rightOf()),
     onStar: (node) => toggleStar([node]),
     onSelection: (nodes) => fillBar(bar, head, nodes, list),
     ...options,

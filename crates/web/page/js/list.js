@@ -14,6 +14,9 @@ export const COLUMNS = {
   modified: { label: "Modified", sort: "modified", cell: (node) => format.time(node.updated_at) },
   deleted: { label: "Deleted", cell: (node) => format.time(node.trashed_at) },
   size: { label: "Size", sort: "size", cell: (node) => sizeOf(node) },
+  from: { label: "From", cell: (node) => bdi(node.share.owner.full_name || node.share.owner.email) },
+  right: { label: "Right", cell: (node) => h("span.badge", {}, node.share.effective_right === "edit" ? "Can edit" : "Can view") },
+  since: { label: "Since", cell: (node) => format.time(node.share.created_at) },
 };
 
 function sizeOf(node) {

@@ -6,6 +6,7 @@ import { chooseFiles, dropZone } from "../drop.js";
 import * as format from "../format.js";
 import { fillBar } from "../frame.js";
 import { NodeList } from "../list.js";
+import { placeOf } from "../place.js";
 import { pictureOf, previewOf } from "../preview.js";
 import { go, here, to, withFile } from "../route.js";
 import { session } from "../session.js";
@@ -39,7 +40,7 @@ function show(root, { info, visit, id }) {
   const trail = h("nav.crumbs", { "aria-label": "Path" }, h("ol", {}, h("li", {}, h("h1.crumb", {}, bdi(info.name)))));
   const bar = h("div.selection-bar", { role: "toolbar", "aria-label": "Selection", hidden: true });
   const veil = h("div.drop-veil", { hidden: true }, h("div", {}, icon("upload", "big"), h("p", {}, "Drop files or folders to upload them here")));
-  const take = (entries) => state.folder && uploads.add(entries, placeOf(state.folder, visit));
+  const take = (entries) => state.folder && uploads.add(entries, placeOf(state.folder, sourceOf(visit)));
   const head = h("div.view-head", {}, trail, h("div.tools", {}, tools(info, visit, state, take)), bar);
   const list = new NodeList({
     label: "Files", columns: ["modified", "size"], sort: storedSort(),
@@ -98,37 +99,13 @@ function tools(info, visit, state, take) {
   ].filter(Boolean);
 }
 
+const sourceOf = (visit) => ({
+  createFolder: (parent_id, name) => visit.createFolder({ parent_id, name }),
+  children: (folder, query) => visit.items({ folder, ...query }),
+  uploadUrl: visit.uploadUrl,
+});
+
 const acted = () => session.dispatchEvent(new Event("acted"));
-
-/** Where files of this folder go; the folders that come along are made once each. */
-function placeOf(folder, visit) {
-  const made = new Map();
-  const folderAt = (path) => {
-    if (path === "") return Promise.resolve(folder.id);
-    const [name, ...rest] = path.split("/").reverse();
-    const above = rest.reverse().join("/");
-    if (!made.has(path)) made.set(path, folderAt(above).then((parent) => inFolder(visit, parent, name)));
-    return made.get(path);
-  };
-  return { id: folder.id, path: "", address: async (path, name, onConflict) => visit.uploadUrl(await folderAt(path), name, onConflict) };
-}
-
-async function inFolder(visit, parent_id, name) {
-  try {
-    return (await visit.createFolder({ parent_id, name })).id;
-  } catch (error) {
-    if (error.status !== 409) throw error;
-  }
-  // It is there already: find it among the folders.
-  let cursor = null;
-  do {
-    const page = await visit.items({ folder: parent_id, kind: "folder", limit: 1000, cursor });
-    const found = page.items.find((item) => item.name === name.normalize("NFC"));
-    if (found) return found.id;
-    cursor = page.next_cursor;
-  } while (cursor);
-  throw new Error(`“${name}” is a file.`);
-}
 
 function commands(nodes, info, visit) {
   const single = nodes.length === 1;

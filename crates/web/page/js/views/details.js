@@ -59,10 +59,11 @@ function buttons(node) {
   return h("div.details-actions", {},
     isFile && h("a.button.primary", { href: api.contentUrl(node.id), download: node.name }, icon("download"), "Download"),
     h("span.grow"),
-    iconButton("Rename", "pencil", () => actions.rename(node)),
-    iconButton("Move", "move", () => actions.move([node])),
+    node.may_share && (node.right !== "own" || node.parent_id) && iconButton("Share", "share", () => actions.share(node)),
+    node.right !== "view" && iconButton("Rename", "pencil", () => actions.rename(node)),
+    node.right === "own" && iconButton("Move", "move", () => actions.move([node])),
     iconButton(node.starred ? "Remove star" : "Add star", "star", () => actions.toggleStar([node]), { "aria-pressed": String(Boolean(node.starred)), class: `icon-button star ${node.starred ? "on" : ""}` }),
-    iconButton("Delete", "trash", async () => { await actions.trash([node]); go(withFile(null)); }));
+    (node.right === "own" || (node.right === "edit" && node.parent_id)) && iconButton("Delete", "trash", async () => { await actions.trash([node]); go(withFile(null)); }));
 }
 
 function facts(node) {
@@ -71,7 +72,8 @@ function facts(node) {
   const rows = [
     isFile && ["Size", h("span", { title: format.exactSize(node.size) }, format.size(node.size))],
     isFile && ["Type", node.mime_type ?? "unknown"],
-    place && ["Folder", h("a", { href: place === "/" ? "#/folder/root" : toPath(place) }, bdi(placeName(place)))],
+    place && node.right === "own" && ["Folder", h("a", { href: place === "/" ? "#/folder/root" : toPath(place) }, bdi(placeName(place)))],
+    node.right !== "own" && ["Shared", node.right === "edit" ? "with you, to edit" : "with you, to view"],
     ["Modified", format.time(node.updated_at)],
     ["Created", format.time(node.created_at)],
     node.sha256 && ["SHA-256", h("code.digest", { title: node.sha256 }, node.sha256)],
@@ -95,6 +97,6 @@ function versionRow(node, version) {
     h("div.version-text", {}, h("strong", {}, `Version ${number}`), version.current && h("span.badge", {}, "current"),
       h("span.subline", {}, format.time(version.created_at), " · ", format.size(version.size), version.origin && ` · ${ORIGINS[version.origin] ?? version.origin}`)),
     h("a.icon-button", { href: api.versionUrl(node.id, number), download: node.name, "aria-label": `Download version ${number}`, title: "Download" }, icon("download")),
-    !version.current && iconButton(`Restore version ${number}`, "restore", () => act(api.restoreVersion(node.id, number), `Version ${number} is current again.`)),
-    !version.current && iconButton(`Delete version ${number}`, "trash", drop));
+    !version.current && node.right !== "view" && iconButton(`Restore version ${number}`, "restore", () => act(api.restoreVersion(node.id, number), `Version ${number} is current again.`)),
+    !version.current && node.right === "own" && iconButton(`Delete version ${number}`, "trash", drop));
 }
