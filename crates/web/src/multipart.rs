@@ -252,8 +252,15 @@ async fn read_file(
     let media_type = field.content_type().map(ToString::to_string).unwrap_or_default();
     // What is known by now is checked before the bytes come in; all of it is once they are there.
     let probe = Upload {
-        place: UploadPlace::Path(NodePath::default()),
-        on_conflict: fields.on_conflict,
+        place: match fields.folder {
+            // Whose quota it is depends on the folder; what may still come decides about its name.
+            Some(folder) => UploadPlace::In {
+                folder,
+                name: NodeName::from_stored("file".to_owned()),
+            },
+            None => UploadPlace::Path(NodePath::default()),
+        },
+        on_conflict: OnConflict::KeepBoth,
         guard: Guard::None,
         media_type: String::new(),
         origin: Origin::Api,

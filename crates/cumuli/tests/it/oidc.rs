@@ -92,6 +92,31 @@ async fn a_browser_signs_in_and_finds_the_same_account_whatever_the_provider_s_k
 }
 
 #[tokio::test]
+async fn the_hub_of_connectors_tells_an_administrator_of_everybody_and_others_of_themselves() {
+    let back = format!("{HTTP}/auth/oidc/callback");
+    let provider = Provider::start(&back, "at the userinfo endpoint").await;
+    let town = with_oidc(&provider, "by-header").await;
+    let mut browsers = Vec::new();
+    for person in ["ada", "eve"] {
+        let mut browser = Browser::new(HTTP, town.server.host());
+        browser.sign_in(LOGIN, person).await.expect(303);
+        browsers.push(browser);
+    }
+    let user = |id: u64, email: &str| {
+        json!({"id": id, "email": email, "provider": "oidc", "has_refresh_token": false})
+    };
+    let (ada, eve) = (user(1, "ada@example.org"), user(2, "eve@example.org"));
+
+    let users = town.admin.get("/users").await.expect(200).json();
+    assert_eq!(users, json!([ada, eve]));
+    assert_eq!(town.alice.get("/users").await.expect(200).json(), json!([]));
+    let own = browsers[1].get(&format!("{HTTP}/users")).await.expect(200);
+    assert_eq!(own.json(), json!([eve]));
+    let config = town.send(&Request::get("/config")).await.expect(200).json();
+    assert_eq!(config["available_providers"], json!(["oidc"]));
+}
+
+#[tokio::test]
 async fn an_account_with_the_same_address_is_joined_by_its_password() {
     let back = format!("{HTTP}/auth/oidc/callback");
     let provider = Provider::start(&back, "at the userinfo endpoint").await;

@@ -7,6 +7,8 @@ use serde_json::json;
 use super::{file, names, on_each_engine, opened, post_form, text};
 use crate::harness::{Client, Engine, Server};
 use crate::matrix::DOT;
+use crate::people::{Person, Town};
+use crate::wire::Request;
 
 #[tokio::test]
 async fn somebody_signs_up_and_in_as_clients_of_fastapi_do() {
@@ -219,6 +221,43 @@ async fn a_shared_folder_is_worked_in_as_far_as_the_permission_goes() {
         bob.get(&format!("/drive/{folder}")).await.expect(404);
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_an_editor_uploads_counts_to_the_owner_s_quota() {
+    for engine in Engine::all() {
+        let town = Town::on(engine).await;
+        let folder = town.alice.folder("Ours").await;
+        let give = json!({"folder_id": folder, "email": "bob@example.org", "permission": "edit"});
+        town.alice.send(Request::post("/share", &give)).await.expect(201);
+        let quota = async |person: &Person, bytes: u64| {
+            let target = format!("/api/v1/admin/users/{}", person.id);
+            let change = Request::new("PATCH", &target).json(&json!({"quota_bytes": bytes}));
+            town.admin.send(change).await.expect(200);
+        };
+        let upload = async |target: &str, name: &str| {
+            let form = Request::new("POST", target).header("Content-Type", "multipart/form-data; boundary=x");
+            let part = |head: &str, body: &str| {
+                format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{body}\r\n")
+            };
+            let parts = part("name=\"folder_id\"", &folder)
+                + &part(&format!("name=\"file\"; filename=\"{name}\""), "hello");
+            let reply = town.bob.send(form.body(format!("{parts}--x--\r\n"))).await;
+            reply.status
+        };
+
+        quota(&town.bob, 0).await;
+        for (n, target) in ["/api/v1/upload", "/file", "/files/upload"]
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!(upload(target, &format!("{n}")).await, 201, "{target}");
+        }
+        quota(&town.alice, 16).await;
+        for target in ["/api/v1/upload", "/file", "/files/upload"] {
+            assert_eq!(upload(target, "more").await, 507, "{target}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
+use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Method};
 
 use crate::harness::{Client, Dice, Engine, Server, hex};
@@ -87,4 +88,20 @@ async fn many_transfers_at_once_take_little_memory_each() {
 
         assert_bounded(&server, before_kib);
     }
+}
+
+/// A form streams too, whichever API it belongs to and wherever in it the file is.
+#[tokio::test]
+async fn a_big_form_takes_no_more_memory_than_a_small_one() {
+    let (server, alice, before_kib) = warm(Engine::Sqlite).await;
+
+    for target in ["/files/upload", "/upload"] {
+        let file = Part::stream(body(3, 150)).file_name("big");
+        let form = Form::new().part("file", file).text("on_conflict", "keep_both");
+        let upload = alice.request(Method::POST, target).timeout(LONG);
+        let stored = alice.send(upload.multipart(form)).await.expect(201).json();
+        assert_eq!(stored["size"], 150 * MIB, "{target}");
+    }
+
+    assert_bounded(&server, before_kib);
 }
