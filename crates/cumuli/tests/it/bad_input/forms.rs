@@ -240,6 +240,11 @@ async fn a_form_says_one_thing() {
             ),
             harmless("a field of 9 KiB", with("path", &"x".repeat(9 << 10)), &[413]),
             harmless(
+                "an unknown field of 9 KiB",
+                with("strange", &"x".repeat(9 << 10)),
+                &[413],
+            ),
+            harmless(
                 "a field that is no UTF-8",
                 Form::new()
                     .with(part("path").holding([0xff, 0xfe]))
