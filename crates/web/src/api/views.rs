@@ -391,7 +391,7 @@ pub(crate) struct VersionView {
     /// Who wrote it.
     #[schema(format = Uuid)]
     pub author_id: Option<String>,
-    /// The door it came through: `api`, `web`, `restore`, `copy`, `webdav`.
+    /// The door it came through: `api`, `web`, `restore`, `copy`, `webdav`, `link`.
     #[schema(example = "api")]
     pub origin: String,
     /// When it was stored.

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Method};
+use serde_json::json;
 
 use crate::harness::{Client, Dice, Engine, Server, hex};
 
@@ -104,4 +105,47 @@ async fn a_big_form_takes_no_more_memory_than_a_small_one() {
     }
 
     assert_bounded(&server, before_kib);
+}
+
+/// An archive is made while it is sent, whatever its files and however many they are.
+#[tokio::test]
+async fn an_archive_takes_no_more_memory_than_a_file() {
+    for engine in Engine::all() {
+        let (server, alice, _) = warm(engine).await;
+        let big = alice.get("/api/v1/resolve?path=/warm").await.expect(200).json();
+        let folder = json!({"name": "all"});
+        let folder = alice.post("/api/v1/folders", &folder).await.expect(201).json();
+        let path = format!("/api/v1/folders/{}/files/big", folder["id"].as_str().unwrap());
+        let request = alice.request(Method::PUT, &path).timeout(LONG).body(body(3, 60));
+        alice.send(request).await.expect(201);
+        for n in 0..60 {
+            alice
+                .put(&path.replace("/big", &format!("/{n}")), "x")
+                .await
+                .expect(201);
+        }
+        // A copy shares its bytes: with them, five hundred files of which eight are big.
+        let copy = format!("/api/v1/nodes/{}/copy", folder["id"].as_str().unwrap());
+        for _ in 0..7 {
+            alice.post(&copy, &json!({"parent_id": "root"})).await.expect(201);
+        }
+        let before_kib = peak_kib(&server);
+
+        let zip = alice
+            .request(Method::GET, "/api/v1/folders/root/zip")
+            .timeout(LONG)
+            .send()
+            .await;
+        let mut chunks = zip.unwrap().bytes_stream();
+        let mut came: u64 = 0;
+        while let Some(chunk) = chunks.next().await {
+            came += chunk.unwrap().len() as u64;
+        }
+
+        assert!(
+            came > 8 * 60 * MIB + big["size"].as_u64().unwrap(),
+            "{came} bytes came"
+        );
+        assert_bounded(&server, before_kib);
+    }
 }

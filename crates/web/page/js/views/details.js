@@ -11,7 +11,7 @@ import { go, toPath, withFile } from "../route.js";
 import { session } from "../session.js";
 import { toast, toastError } from "../toast.js";
 
-const ORIGINS = { api: "API", web: "this page", restore: "restored", copy: "copied", webdav: "WebDAV" };
+const ORIGINS = { api: "API", web: "this page", restore: "restored", copy: "copied", webdav: "WebDAV", link: "a public link" };
 
 /** Shows the node `params.id` in `root`. */
 export function render(root, params) {
