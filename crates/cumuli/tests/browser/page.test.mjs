@@ -23,7 +23,7 @@ before(async () => {
   assert.ok(SERVER, "set CUMULI_URL to the address of a fresh server");
   browser = await launch();
   context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(45_000);
   await watch(context, complaints);
   page = await context.newPage();
 });

@@ -31,7 +31,7 @@ const put = (folder, name, text, type = "text/plain") => fetch(`${SERVER}/api/v1
 /** A visitor's own browser, without anybody's cookies. */
 async function visitor(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1100, height: 760 }, locale: "en-GB", ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(45_000);
   await watch(context, complaints);
   return context.newPage();
 }

@@ -11,7 +11,7 @@ const complaints = [];
 /** A page of a browser that nobody knows yet. */
 async function fresh() {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(45_000);
   await watch(context, complaints);
   return context.newPage();
 }
