@@ -88,9 +88,17 @@ fn worded(routes: OpenApiRouter<Web>, around: impl FnOnce(Router<Web>) -> Router
 /// A refusal as FastAPI words it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FastApiError {
-    /// What happened, in a sentence; with 422 a list of what is wrong.
-    #[schema(value_type = Object, example = "There is no such file")]
-    pub detail: Value,
+    /// What happened.
+    #[schema(example = "There is no such file")]
+    pub detail: Detail,
+}
+
+/// In a sentence; with 422 as a list of what is wrong.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Detail {
+    Sentence(String),
+    Flaws(Vec<Flaw>),
 }
 
 /// A refusal as Flask programs word it.
@@ -102,14 +110,17 @@ pub(crate) struct FlaskError {
 }
 
 /// Something about a request that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Flaw {
     /// What kind of flaw, in the words of Pydantic.
     #[serde(rename = "type")]
+    #[schema(example = "missing")]
     pub kind: &'static str,
     /// `body`, `query` or `path`, and the field.
+    #[schema(example = json!(["body", "email"]))]
     pub loc: Vec<String>,
     /// What would be right.
+    #[schema(example = "Field required")]
     pub msg: String,
 }
 
@@ -150,7 +161,8 @@ impl IntoResponse for Refusal {
         match self {
             Self::Problem(error) => error.into_response(),
             Self::Flawed(flaws) => {
-                let reply = axum::Json(json!({ "detail": flaws }));
+                let detail = Detail::Flaws(flaws);
+                let reply = axum::Json(FastApiError { detail });
                 (StatusCode::UNPROCESSABLE_ENTITY, reply).into_response()
             }
         }
@@ -164,11 +176,11 @@ async fn as_fast_api(request: Request, next: Next) -> Response {
     };
     let mut response = reworded(next.run(request).await, |problem| {
         let detail = match problem.status {
-            422 => json!(flaws(problem, place)),
+            422 => Detail::Flaws(flaws(problem, place)),
             401 if problem.detail == problem::sentence(sessions::SIGN_IN.to_owned()) => {
-                json!("Not authenticated")
+                Detail::Sentence("Not authenticated".to_owned())
             }
-            _ => json!(phrase(problem)),
+            _ => Detail::Sentence(phrase(problem).to_owned()),
         };
         json!(FastApiError { detail })
     });

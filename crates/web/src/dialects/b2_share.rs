@@ -51,7 +51,7 @@ struct FileUpload {
     #[schema(nullable = false)]
     folder: Option<String>,
     /// When the name is taken: `keep_both` (default), `replace` or `fail`.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, pattern = "^(keep_both|replace|fail)?$")]
     on_conflict: Option<String>,
 }
 
@@ -149,8 +149,10 @@ async fn folder((hub, actor): (&Hub, &Actor), fields: &mut Fields) -> Result<Opt
 /// Your files in numbered pages: all of them, the newest first; those of a folder; or those whose names
 /// hold a text, of a folder at any depth.
 #[utoipa::path(get, path = "/files", operation_id = "b2_list_files", tag = TAG,
-    params(("search" = Option<String>, Query, description = "Part of the name, in any case", max_length = 512),
-           ("folder" = Option<String>, Query, description = "An id, `root`, or a path"),
+    params(("search" = Option<String>, Query, description = "Part of the name, in any case", max_length = 512,
+            pattern = r"^[^\u0000]*$"),
+           ("folder" = Option<String>, Query, description = "An id, `root`, or a path",
+            pattern = r"^[^\\\u0000-\u001f\u007f-\u009f]*$", max_length = 4096),
            ("page" = Option<u32>, Query, description = "From 1", minimum = 1, maximum = 10000),
            ("size" = Option<u32>, Query, description = "Files of a page: 50 when left out; also `limit` or \
             `per_page`", minimum = 1, maximum = 1000),

@@ -259,11 +259,14 @@ async fn create_folder(
 ///
 /// What your root folder holds.
 #[utoipa::path(get, path = "/drive", operation_id = "clouddrive_list_root", tag = TAG,
-    params(("sort_by" = Option<String>, Query, description = "`name` (default), `date` or `size`"),
-           ("order" = Option<String>, Query, description = "`asc` (default) or `desc`"),
+    params(("sort_by" = Option<String>, Query, description = "`name` (default), `date` or `size`",
+            pattern = "^(name|date|size)$"),
+           ("order" = Option<String>, Query, description = "`asc` (default) or `desc`",
+            pattern = "^(asc|desc)$"),
            ("limit" = Option<u32>, Query, description = "Items at the most", minimum = 1, maximum = 10000),
            ("offset" = Option<u32>, Query, description = "Items to leave out at the start", maximum = 10000),
-           ("cursor" = Option<String>, Query, description = "`next_cursor` of another reply")),
+           ("cursor" = Option<String>, Query, description = "`next_cursor` of another reply", min_length = 1,
+            max_length = 4096)),
     responses((status = 200, description = "Folders and files", body = FolderContents),
               (status = 422, description = "A word or a number is wrong", body = FastApiError)))]
 async fn list_root(
@@ -279,11 +282,14 @@ async fn list_root(
 /// What a folder holds.
 #[utoipa::path(get, path = "/drive/{folder_id}", operation_id = "clouddrive_list_folder", tag = TAG,
     params(("folder_id" = String, Path, description = "An id, or `root`"),
-           ("sort_by" = Option<String>, Query, description = "`name` (default), `date` or `size`"),
-           ("order" = Option<String>, Query, description = "`asc` (default) or `desc`"),
+           ("sort_by" = Option<String>, Query, description = "`name` (default), `date` or `size`",
+            pattern = "^(name|date|size)$"),
+           ("order" = Option<String>, Query, description = "`asc` (default) or `desc`",
+            pattern = "^(asc|desc)$"),
            ("limit" = Option<u32>, Query, description = "Items at the most", minimum = 1, maximum = 10000),
            ("offset" = Option<u32>, Query, description = "Items to leave out at the start", maximum = 10000),
-           ("cursor" = Option<String>, Query, description = "`next_cursor` of another reply")),
+           ("cursor" = Option<String>, Query, description = "`next_cursor` of another reply", min_length = 1,
+            max_length = 4096)),
     responses((status = 200, description = "Folders and files", body = FolderContents),
               (status = 409, description = "It is a file", body = FastApiError),
               (status = 422, description = "A word or a number is wrong", body = FastApiError)))]

@@ -61,7 +61,7 @@ struct ConnectedUser {
 #[allow(dead_code)]
 struct SyncRequest {
     /// `both` (default), `google` or `onedrive`.
-    #[schema(nullable = false, example = "both")]
+    #[schema(nullable = false, example = "both", pattern = "^(both|google|onedrive)$")]
     source_type: Option<String>,
 }
 

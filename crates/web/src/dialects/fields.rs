@@ -21,6 +21,8 @@ const NOT_UUID: &str = "Input should be a valid UUID, such as 0190c2a4-5b6e-7c3d
 pub(crate) struct Fields {
     place: &'static str,
     values: BTreeMap<String, Value>,
+    /// Whether an empty text is a field that nobody filled in, as in forms.
+    is_form: bool,
     flaws: Vec<Flaw>,
 }
 
@@ -36,6 +38,7 @@ impl Fields {
         Self {
             place,
             values: BTreeMap::new(),
+            is_form: true,
             flaws: Vec::new(),
         }
     }
@@ -117,7 +120,7 @@ impl Fields {
         })
     }
 
-    /// A text that is parsed. An empty one is none: forms send it for a field that nobody filled in.
+    /// A text that is parsed.
     fn parsed<T>(
         &mut self,
         names: &[&str],
@@ -128,7 +131,7 @@ impl Fields {
             Value::String(text) => text,
             other => other.to_string(),
         };
-        if text.is_empty() {
+        if text.is_empty() && self.is_form {
             return None;
         }
         match parse(&text) {
@@ -262,7 +265,10 @@ impl<S: Send + Sync> FromRequest<S> for FromBody {
         let bytes = extract::read(request).await?;
         fields.values = match kind.split(';').next().unwrap_or_default().trim() {
             _ if bytes.is_empty() => BTreeMap::new(),
-            "application/json" => object(&bytes)?,
+            "application/json" => {
+                fields.is_form = false;
+                object(&bytes)?
+            }
             "application/x-www-form-urlencoded" => std::str::from_utf8(&bytes)
                 .ok()
                 .and_then(pairs)

@@ -72,13 +72,12 @@ async fn only_known_sources_are_synchronised() {
             let sync = json!({"source_type": source});
             alice.post("/sync", &sync).await.expect(200);
         }
-        let refused = alice
-            .post("/sync", &json!({"source_type": "dropbox"}))
-            .await
-            .expect(422)
-            .json();
-        assert_eq!(refused["detail"][0]["loc"], json!(["body", "source_type"]));
-        assert_eq!(refused["detail"][0]["type"], "enum");
+        for source in ["dropbox", ""] {
+            let refused = alice.post("/sync", &json!({"source_type": source})).await;
+            let detail = refused.expect(422).json()["detail"].take();
+            assert_eq!(detail[0]["loc"], json!(["body", "source_type"]));
+            assert_eq!(detail[0]["type"], "enum");
+        }
     })
     .await;
 }

@@ -13,13 +13,18 @@ use crate::dialects::views::{DrivePerson, FileItem, FolderItem};
 #[allow(dead_code)]
 pub(crate) struct NewUser {
     /// The address.
-    #[schema(example = "user@example.com")]
+    #[schema(example = "user@example.com", format = "email", max_length = 254)]
     email: String,
     /// 8 to 1024 bytes.
-    #[schema(example = "correct horse battery")]
+    #[schema(example = "correct horse battery", min_length = 8, max_length = 1024)]
     password: String,
     /// What they call themselves; also `full_name` or `username`.
-    #[schema(nullable = false, example = "John Doe")]
+    #[schema(
+        nullable = false,
+        example = "John Doe",
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: Option<String>,
 }
 
@@ -31,9 +36,10 @@ pub(crate) struct Credentials {
     #[schema(example = "user@example.com")]
     username: String,
     /// The password.
+    #[schema(max_length = 1024)]
     password: String,
     /// `password`, if it is there.
-    #[schema(nullable = false, example = "password")]
+    #[schema(nullable = false, example = "password", pattern = "^password$")]
     grant_type: Option<String>,
 }
 
@@ -42,7 +48,12 @@ pub(crate) struct Credentials {
 #[allow(dead_code)]
 pub(crate) struct NewName {
     /// The name; also `new_name`.
-    #[schema(example = "report 2026.pdf")]
+    #[schema(
+        example = "report 2026.pdf",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^/\\\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: String,
 }
 
@@ -51,10 +62,18 @@ pub(crate) struct NewName {
 #[allow(dead_code)]
 pub(crate) struct NewDrive {
     /// Its name.
-    #[schema(example = "Papers")]
+    #[schema(
+        example = "Papers",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^/\\\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: String,
     /// The folder above: an id, or `root` (default).
-    #[schema(nullable = false)]
+    #[schema(
+        nullable = false,
+        pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
+    )]
     parent_id: Option<String>,
 }
 
@@ -72,7 +91,7 @@ pub(crate) struct NewDriveShare {
     #[schema(nullable = false, example = "bob@example.com")]
     email: Option<String>,
     /// `view` (default) or `edit`.
-    #[schema(nullable = false, example = "view")]
+    #[schema(nullable = false, example = "view", pattern = "^(view|edit)$")]
     permission: Option<String>,
 }
 
@@ -84,10 +103,13 @@ pub(crate) struct DriveUpload {
     #[schema(value_type = String, format = Binary)]
     file: String,
     /// The folder: an id, or `root` (default).
-    #[schema(nullable = false)]
+    #[schema(
+        nullable = false,
+        pattern = "^(root|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
+    )]
     folder_id: Option<String>,
     /// When the name is taken: `replace` or `keep_both`. Otherwise that is refused with 409.
-    #[schema(nullable = false, example = "replace")]
+    #[schema(nullable = false, example = "replace", pattern = "^(replace|keep_both)?$")]
     conflict: Option<String>,
 }
 
