@@ -102,9 +102,7 @@ async fn the_hub_of_connectors_tells_an_administrator_of_everybody_and_others_of
         browser.sign_in(LOGIN, person).await.expect(303);
         browsers.push(browser);
     }
-    let user = |id: u64, email: &str| {
-        json!({"id": id, "email": email, "provider": "oidc", "has_refresh_token": false})
-    };
+    let user = |id: u64, email: &str| json!({"id": id, "email": email, "provider": "oidc", "has_refresh_token": false});
     let (ada, eve) = (user(1, "ada@example.org"), user(2, "eve@example.org"));
 
     let users = town.admin.get("/users").await.expect(200).json();
