@@ -66,7 +66,7 @@ impl Tx {
                 "is in a folder that is missing, not a folder, or of another space",
             ),
             (
-                "SELECT n.id FROM nodes n LEFT JOIN spaces s ON s.root_id = n.id
+                "SELECT n.id FROM nodes n LEFT JOIN spaces s ON s.id = n.space_id AND s.root_id = n.id
                  WHERE n.parent_id IS NULL AND n.trashed_ms IS NULL AND n.detached = 0 AND s.id IS NULL
                  ORDER BY n.id LIMIT $1",
                 "is in no folder and not in the trash",

@@ -64,16 +64,24 @@ impl Tx {
     }
 
     /// Finds what a user was given on any of these nodes.
+    ///
+    /// Each node is a look of its own by the index of node and user: one look by a list of nodes would be
+    /// taken for one at all that the user was given, which may be very much.
     pub async fn shares_on(&mut self, user: UserId, nodes: &[NodeId]) -> Result<Vec<Share>, CatalogError> {
         let mut shares = Vec::new();
         for chunk in nodes.chunks(CHUNK) {
             let mut params = vec![Value::id(user.as_bytes())];
             let list = place_holders(&mut params, chunk);
-            let sql = format!("SELECT {SHARE} FROM shares WHERE node_id IN ({list}) AND user_id = $1");
+            let looks = list
+                .split(", ")
+                .map(|node| format!("SELECT {SHARE} FROM shares WHERE node_id = {node} AND user_id = $1"));
+            let sql = looks.collect::<Vec<_>>().join(" UNION ALL ");
             for row in self.query(&sql, &params).await? {
                 shares.push(read_share(&row)?);
             }
         }
+        // The list is filled up with its last node.
+        shares.dedup_by_key(|share| share.id);
         Ok(shares)
     }
 
@@ -139,23 +147,6 @@ impl Tx {
         ];
         let rows = self.query(&sql, &params).await?;
         rows.iter().map(read_share).collect()
-    }
-
-    /// Whether one of two people gave the other something, or was given something of the other's.
-    pub async fn is_shared_between(&mut self, one: UserId, other: UserId) -> Result<bool, CatalogError> {
-        let row = self
-            .first(
-                "SELECT 1 WHERE EXISTS (
-                     SELECT 1 FROM shares s JOIN spaces p ON p.id = s.space_id
-                     WHERE s.user_id = $1 AND (s.given_by = $2 OR p.owner_id = $2)
-                 ) OR EXISTS (
-                     SELECT 1 FROM shares s JOIN spaces p ON p.id = s.space_id
-                     WHERE s.user_id = $2 AND (s.given_by = $1 OR p.owner_id = $1)
-                 )",
-                &[Value::id(one.as_bytes()), Value::id(other.as_bytes())],
-            )
-            .await?;
-        Ok(row.is_some())
     }
 
     /// Counts the shares on a node.

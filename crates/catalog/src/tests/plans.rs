@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use model::{BlobId, Digest, Millis, NodeId, NodeKind, NodeName, Order, Sort, SortKey, SpaceId, UserId};
+use model::{
+    BlobId, Digest, Millis, NodeId, NodeKind, NodeName, Order, ShareId, Sort, SortKey, SpaceId, UserId,
+};
 use rusqlite::Connection;
 
 use super::database::{Database, Schema};
@@ -309,6 +311,44 @@ async fn whether_two_people_share_something_is_asked_of_what_each_was_given() {
     let plan = plans(&catalog, async |tx| tx.share_something(USER, other).await).await;
 
     check(&plan, &[half, half].concat());
+}
+
+#[tokio::test]
+async fn what_somebody_was_given_on_a_way_is_asked_node_by_node() {
+    let (_database, catalog) = catalog().await;
+    let way = [1, 2, 3].map(|n| NodeId::from_bytes([n; 16]));
+    let index = "SEARCH shares USING INDEX shares_of_node (node_id=? AND user_id=?)";
+
+    let plan = plans(&catalog, async |tx| tx.shares_on(USER, &way).await).await;
+
+    check(&plan, &[index; 3]);
+    assert!(
+        !plan.iter().any(|line| line.contains("shares_of_user")),
+        "{plan:#?}"
+    );
+}
+
+#[tokio::test]
+async fn lists_of_what_was_given_are_read_in_their_order() {
+    let (_database, catalog) = catalog().await;
+    let after = Some((Millis(1), ShareId::from_bytes([1; 16])));
+    let of = |plans: Vec<String>, index: &str| check(&plans, &[index]);
+
+    of(
+        plans(&catalog, async |tx| tx.shares_of_user(USER, after, 10).await).await,
+        "shares_of_user (user_id=?",
+    );
+    of(
+        plans(&catalog, async |tx| tx.shares_by_giver(USER, after, 10).await).await,
+        "shares_by_giver (given_by=?",
+    );
+    of(
+        plans(&catalog, async |tx| {
+            tx.shares_of_node(NodeId::from_bytes([1; 16]), None, 10).await
+        })
+        .await,
+        "shares_of_node (node_id=? AND user_id>?)",
+    );
 }
 
 #[tokio::test]
