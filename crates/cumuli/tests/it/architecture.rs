@@ -51,7 +51,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("argon2", &["hub"]),
     ("bcrypt", &["hub"]),
     ("image", &["hub"]),
-    ("reqwest", &["connectors"]),
+    ("reqwest", &["connectors", "content"]),
 ];
 
 /// All that the nouns may import: no runtime, no database, no protocol.

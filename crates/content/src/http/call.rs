@@ -1,0 +1,238 @@
+//! Requests that can be sent again, and answers.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response, Url};
+use tokio::time::timeout;
+
+use super::Failure;
+use crate::ContentError;
+
+/// A request that can be sent again.
+#[derive(Clone)]
+pub(crate) struct Call {
+    /// What to do.
+    pub(crate) method: Method,
+    /// Where, percent-encoded.
+    pub(crate) url: String,
+    /// Headers beside those that proofs and the body bring.
+    pub(crate) headers: HeaderMap,
+    /// What is sent.
+    pub(crate) body: Body,
+    /// Statuses beside 2xx that are no failure.
+    pub(crate) also_good: &'static [u16],
+    /// A 2xx may hold an error in its body, which [`super::Dialect::code`] finds.
+    pub(crate) hides_errors: bool,
+    /// Doing it twice is the same as once.
+    pub(crate) is_repeatable: bool,
+}
+
+impl Call {
+    /// A request without a body that may be repeated.
+    pub(crate) fn new(method: Method, url: String) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Body::default(),
+            also_good: &[],
+            hides_errors: false,
+            is_repeatable: true,
+        }
+    }
+
+    /// Sends these bytes.
+    #[must_use]
+    pub(crate) fn with_body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Adds a header, in place of one of the same name. What cannot be a header's value, which no caller
+    /// has, is left out.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.set_header(name, value);
+        self
+    }
+
+    /// Sets a header; see [`Call::with_header`].
+    pub(crate) fn set_header(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+
+    pub(super) fn into_request(self) -> Result<reqwest::Request, Failure> {
+        let url = Url::parse(&self.url).map_err(|error| {
+            Failure::Ours(ContentError::Io(std::io::Error::other(format!(
+                "the store's address is not one: {error}"
+            ))))
+        })?;
+        let mut request = reqwest::Request::new(self.method, url);
+        *request.headers_mut() = self.headers;
+        if !self.body.is_empty() {
+            *request.body_mut() = Some(reqwest::Body::wrap(self.body));
+        } else if matches!(*request.method(), Method::PUT | Method::POST) {
+            // An empty body of a known length; without one some stores wait for it.
+            *request.body_mut() = Some(reqwest::Body::from(Bytes::new()));
+        }
+        Ok(request)
+    }
+}
+
+/// Bytes in memory that can be sent again. A clone shares them.
+#[derive(Clone, Default)]
+pub(crate) struct Body {
+    pieces: VecDeque<Bytes>,
+    size_bytes: u64,
+}
+
+impl Body {
+    /// How many bytes there are.
+    pub(crate) const fn len(&self) -> u64 {
+        self.size_bytes
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.size_bytes == 0
+    }
+
+    /// The pieces in order.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter()
+    }
+}
+
+impl From<Vec<Bytes>> for Body {
+    fn from(pieces: Vec<Bytes>) -> Self {
+        Self {
+            size_bytes: pieces.iter().map(|piece| piece.len() as u64).sum(),
+            pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        vec![bytes].into()
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.pieces.pop_front();
+        self.size_bytes -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.size_bytes)
+    }
+}
+
+/// An answer whose body is still to come.
+pub(crate) struct Answer {
+    response: Response,
+    silence: Duration,
+}
+
+impl Answer {
+    pub(super) const fn new(response: Response, silence: Duration) -> Self {
+        Self { response, silence }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// Its headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        text_of(self.headers(), name)
+    }
+
+    /// The next bytes of the body; `None` at its end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        match timeout(self.silence, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(Failure::silent),
+            Err(_) => Err(Failure::too_slow()),
+        }
+    }
+
+    pub(super) async fn whole(mut self, limit_bytes: usize) -> Result<Whole, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if body.len() + chunk.len() > limit_bytes {
+                return Err(Failure::strange("its answer is longer than it can be"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(self.with_body(body))
+    }
+
+    /// As much of the body as comes, up to `limit_bytes`.
+    pub(super) async fn beginning(mut self, limit_bytes: usize) -> Whole {
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = self.chunk().await {
+            let room = limit_bytes - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == limit_bytes {
+                break;
+            }
+        }
+        self.with_body(body)
+    }
+
+    fn with_body(self, body: Vec<u8>) -> Whole {
+        Whole {
+            status: self.status(),
+            headers: self.response.headers().clone(),
+            body: body.into(),
+        }
+    }
+}
+
+/// An answer that was read to its end.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    /// Its status.
+    pub(crate) status: u16,
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
+    /// Its body.
+    pub(crate) body: Bytes,
+}
+
+impl Whole {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        text_of(&self.headers, name)
+    }
+}
+
+pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
