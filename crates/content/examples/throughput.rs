@@ -38,13 +38,19 @@ async fn main() -> Result<(), ContentError> {
         let mark = Mark::start();
         let taken = content.take(body(size_mib, 64 * 1024), take(number)).await?;
         mark.report("upload", size_mib);
-        let Taken::Stored { store, written } = taken else {
+        let Taken::Stored { at, .. } = taken else {
             return Ok(());
         };
-        content.remove(&store, &written.key).await?;
+        content.remove(&at).await?;
     }
     let taken = content.take(body(size_mib, 64 * 1024), take(0)).await?;
-    let Taken::Stored { store, written } = taken else {
+    let Taken::Stored {
+        at,
+        size_bytes,
+        digest: first_digest,
+        ..
+    } = taken
+    else {
         return Ok(());
     };
 
@@ -53,23 +59,19 @@ async fn main() -> Result<(), ContentError> {
             forget(&folder.join(&written.key)).expect("a file of ours");
         }
         let mark = Mark::start();
-        let body = content
-            .read(&store, &written.key, written.size_bytes, 0..written.size_bytes)
-            .await?;
+        let body = content.read(&at, size_bytes, 0..size_bytes).await?;
         let read_bytes = body
             .try_fold(0, |sum, chunk| async move { Ok(sum + chunk.len() as u64) })
             .await
             .map_err(ContentError::Body)?;
-        assert_eq!(read_bytes, written.size_bytes);
+        assert_eq!(read_bytes, size_bytes);
         mark.report(round, size_mib);
     }
     let mark = Mark::start();
-    let digest = content
-        .digest_of(&store, &written.key, written.size_bytes)
-        .await?;
+    let digest = content.digest_of(&at, size_bytes).await?;
     mark.report("digest", size_mib);
-    assert_eq!(digest, written.digest);
-    content.remove(&store, &written.key).await?;
+    assert_eq!(digest, first_digest);
+    content.remove(&at).await?;
 
     let mut first = 10;
     let mut written_keys = Vec::new();

@@ -292,6 +292,7 @@ impl Suite<'_> {
         NewBlob {
             id: BlobId::new(Millis(millis), random),
             wants_md5: true,
+            size_bytes: None,
         }
     }
 

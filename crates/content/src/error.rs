@@ -31,6 +31,18 @@ pub enum ContentError {
     /// The store does not answer as it should at the moment.
     #[error("the store is not available")]
     Unavailable(#[source] io::Error),
+    /// The store answers and refuses: a wrong key, bucket or setting, or a cap that was reached. A
+    /// sentence for an operator, without secrets.
+    #[error("the store `{store}` refuses: {reason}")]
+    Rejected {
+        /// Its name.
+        store: String,
+        /// What it refuses and what would help.
+        reason: String,
+    },
+    /// The store has no such ability.
+    #[error("the store cannot do that")]
+    Unsupported,
     /// The store refuses, and will again until a person changes something.
     #[error("the store could not be used")]
     Io(#[source] io::Error),
@@ -50,6 +62,9 @@ pub enum Damage {
     /// Something that is not a plain file or folder stands in its place.
     #[error("something else stands in its place")]
     Replaced,
+    /// It is not what was sealed.
+    #[error("it is not what was sealed")]
+    Unsealable,
     /// The device cannot read it.
     #[error("the device cannot read it")]
     Unreadable(#[source] io::Error),
@@ -65,6 +80,8 @@ impl ContentError {
             | Self::Missing
             | Self::Damaged(_)
             | Self::UnknownStore(_)
+            | Self::Rejected { .. }
+            | Self::Unsupported
             | Self::Io(_) => false,
         }
     }

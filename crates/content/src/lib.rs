@@ -8,14 +8,24 @@ mod content;
 mod contract;
 mod error;
 mod hash;
+mod http;
+mod key;
 mod local;
 mod pace;
+mod seal;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-pub use backend::{Abilities, Backend, BlobWriter, Listed, NewBlob, StoreHealth, Written};
+pub use backend::{
+    Abilities, Backend, BlobWriter, Listed, NewBlob, NewPart, NewParts, Part, PartRules, Parts, Probe,
+    SignedPart, SignedRead, SignedRequest, StoreHealth, Written,
+};
 pub use content::{Content, Take, Taken, body_of};
 pub use error::{ContentError, Damage};
 pub use hash::{Digests, Hasher, digest};
+pub use http::{Patience, Secret};
 pub use local::{Durability, LocalOptions, LocalStore};
 pub use pace::Pace;
+pub use seal::Keyring;
+pub use writer::Writer;

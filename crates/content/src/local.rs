@@ -6,6 +6,8 @@
 
 mod flush;
 mod listing;
+mod notes;
+mod parts;
 mod reader;
 mod root;
 mod temporary;
@@ -21,13 +23,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use model::{ByteStream, Millis};
 use rustix::fs::fstatvfs;
 use rustix::io::Errno;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::{Abilities, Backend, BlobWriter, ContentError, Damage, Listed, NewBlob, StoreHealth};
+use crate::{
+    Abilities, Backend, BlobWriter, ContentError, Damage, Listed, NewBlob, NewPart, NewParts, Part,
+    PartRules, Parts, Probe, SignedPart, SignedRead, SignedRequest, StoreHealth,
+};
 use flush::Flusher;
 use root::{Key, Root};
 use temporary::Temporary;
@@ -107,6 +113,9 @@ impl Backend for LocalStore {
             reads_ranges: true,
             lists: true,
             signs_urls: false,
+            signs_parts: false,
+            creates_only: Some(true),
+            checks_digests: Some(false),
         }
     }
 
@@ -150,12 +159,114 @@ impl Backend for LocalStore {
     async fn check(&self) -> Result<StoreHealth, ContentError> {
         self.with_root(probe).await
     }
+
+    async fn probe(&self) -> Result<Probe, ContentError> {
+        self.check().await?;
+        Ok(Probe {
+            abilities: self.abilities(),
+            skew_ms: None,
+            allows_pages: None,
+            advice: Vec::new(),
+        })
+    }
+
+    fn part_rules(&self) -> PartRules {
+        PartRules {
+            least_bytes: 1,
+            most_bytes: 1 << 30,
+            most_parts: u32::MAX,
+            step_bytes: 1,
+            is_sequential: false,
+            lists: false,
+        }
+    }
+
+    async fn begin(&self, new: NewParts) -> Result<Parts, ContentError> {
+        self.with_root(move |root| parts::begin(root, &Key::of(new.id)))
+            .await
+    }
+
+    async fn put_part(
+        &self,
+        upload: &Parts,
+        part: NewPart,
+        bytes: Vec<Bytes>,
+    ) -> Result<String, ContentError> {
+        let key = Key::parse(&upload.key).ok_or(ContentError::Missing)?;
+        self.with_root(move |root| parts::put(root, &key, part, &bytes))
+            .await
+    }
+
+    async fn parts(&self, _: &Parts) -> Result<Vec<Part>, ContentError> {
+        Ok(Vec::new())
+    }
+
+    async fn complete(&self, upload: &Parts, parts: &[Part]) -> Result<(), ContentError> {
+        let key = Key::parse(&upload.key).ok_or(ContentError::Missing)?;
+        let all = parts.to_vec();
+        self.with_root(move |root| parts::complete(root, &key, &all))
+            .await
+    }
+
+    async fn abort(&self, upload: &Parts) -> Result<(), ContentError> {
+        let Some(key) = Key::parse(&upload.key) else {
+            return Ok(());
+        };
+        self.with_root(move |root| parts::abort(root, &key)).await
+    }
+
+    async fn unfinished(&self, older_than: Millis, limit: usize) -> Result<Vec<Parts>, ContentError> {
+        self.with_root(move |root| parts::unfinished(root, older_than, limit))
+            .await
+    }
+
+    async fn sign_read(&self, _: &str, _: &SignedRead) -> Result<SignedRequest, ContentError> {
+        Err(ContentError::Unsupported)
+    }
+
+    async fn sign_part(&self, _: &Parts, _: &SignedPart) -> Result<SignedRequest, ContentError> {
+        Err(ContentError::Unsupported)
+    }
+
+    async fn put_note(&self, name: &str, bytes: Bytes) -> Result<(), ContentError> {
+        let name = name.to_owned();
+        self.with_root(move |root| notes::put(root, &name, &bytes, false).map(drop))
+            .await
+    }
+
+    async fn create_note(&self, name: &str, bytes: Bytes) -> Result<bool, ContentError> {
+        let name = name.to_owned();
+        self.with_root(move |root| notes::put(root, &name, &bytes, true))
+            .await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<Bytes>, ContentError> {
+        let name = name.to_owned();
+        self.with_root(move |root| Ok(notes::get(root, &name)?.map(Bytes::from)))
+            .await
+    }
+
+    async fn notes(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ContentError> {
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        self.with_root(move |root| notes::list(root, &prefix, after.as_deref(), limit))
+            .await
+    }
+
+    async fn remove_note(&self, name: &str) -> Result<(), ContentError> {
+        let name = name.to_owned();
+        self.with_root(move |root| notes::remove(root, &name)).await
+    }
 }
 
 /// Measures one flush of a small file.
 fn probe(root: &Arc<Root>) -> Result<StoreHealth, ContentError> {
     // Several may be looking at once.
-    let name = format!("probe-{:016x}", RandomState::new().build_hasher().finish());
+    let name = format!("probe-{:016x}", random());
     let temporary = Temporary::new(root, &name)?;
     temporary.append(&[0; 4096])?;
     let started = Instant::now();
@@ -166,6 +277,11 @@ fn probe(root: &Arc<Root>) -> Result<StoreHealth, ContentError> {
         free_bytes: Some(room.f_bavail.saturating_mul(room.f_frsize)),
         flush,
     })
+}
+
+/// A number that nothing else has at the moment.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Runs what may wait for the disk where waiting harms no one.

@@ -1,9 +1,11 @@
+mod seals;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use model::{BlobId, BodyError, ByteStream, Millis};
+use model::{BlobId, BodyError, ByteStream, Millis, StoredAt};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -29,6 +31,7 @@ fn take(limit_bytes: u64, inline_bytes: usize) -> Take {
         limit_bytes,
         inline_bytes,
         wants_md5: false,
+        size_bytes: None,
         pace: Pace::default(),
     }
 }
@@ -50,12 +53,8 @@ async fn holds_nothing(content: &Content) {
 async fn read_back(content: &Content, taken: &Taken) -> Vec<u8> {
     match taken {
         Taken::Inline { bytes, .. } => bytes.to_vec(),
-        Taken::Stored { store, written } => {
-            let size_bytes = written.size_bytes;
-            let read = content
-                .read(store, &written.key, size_bytes, 0..size_bytes)
-                .await
-                .expect("read");
+        Taken::Stored { at, size_bytes, .. } => {
+            let read = content.read(at, *size_bytes, 0..*size_bytes).await.expect("read");
             read.try_collect::<Vec<Bytes>>().await.expect("bytes").concat()
         }
     }
@@ -89,7 +88,7 @@ async fn a_body_over_the_inline_length_is_stored() {
         .await
         .expect("taken");
 
-    assert!(matches!(&taken, Taken::Stored { store, .. } if store == "local"));
+    assert!(matches!(&taken, Taken::Stored { at, .. } if at.store == "local"));
     assert_eq!(taken.digest(), digest(&bytes));
     assert_eq!(read_back(&content, &taken).await, bytes);
 }
@@ -170,8 +169,13 @@ async fn a_body_that_stops_is_called_off_at_the_end_of_its_window() {
 async fn a_store_that_is_not_configured_is_named() {
     let (_folder, content) = store().await;
 
-    let read = content.read("s3", "key", 1, 0..1).await.err();
-    let removed = content.remove("s3", "key").await;
+    let elsewhere = StoredAt {
+        store: "s3".to_owned(),
+        key: "key".to_owned(),
+        seal: None,
+    };
+    let read = content.read(&elsewhere, 1, 0..1).await.err();
+    let removed = content.remove(&elsewhere).await;
 
     assert!(matches!(read, Some(ContentError::UnknownStore(name)) if name == "s3"));
     assert!(matches!(removed, Err(ContentError::UnknownStore(_))));
@@ -185,28 +189,26 @@ async fn the_digest_is_that_of_the_bytes_that_are_stored_now() {
         .take(body(&bytes, 50_000), take(u64::MAX, 10))
         .await
         .expect("taken");
-    let Taken::Stored { store, written } = taken else {
+    let Taken::Stored {
+        at,
+        size_bytes,
+        digest: first,
+        ..
+    } = taken
+    else {
         panic!("stored")
     };
-    let again = content
-        .digest_of(&store, &written.key, written.size_bytes)
-        .await
-        .expect("digest");
-    assert_eq!(again, written.digest);
+    let again = content.digest_of(&at, size_bytes).await.expect("digest");
+    assert_eq!(again, first);
 
     let mut changed = bytes;
     changed[600_000] ^= 1;
-    std::fs::write(folder.path().join("blobs").join(&written.key), &changed).expect("damage");
+    std::fs::write(folder.path().join("blobs").join(&at.key), &changed).expect("damage");
 
-    let now = content
-        .digest_of(&store, &written.key, written.size_bytes)
-        .await
-        .expect("digest");
-    assert_ne!(now, written.digest);
+    let now = content.digest_of(&at, size_bytes).await.expect("digest");
+    assert_ne!(now, first);
     assert_eq!(now, digest(&changed));
-    let shorter = content
-        .digest_of(&store, &written.key, written.size_bytes + 1)
-        .await;
+    let shorter = content.digest_of(&at, size_bytes + 1).await;
     assert!(matches!(
         shorter,
         Err(ContentError::Damaged(Damage::Length { .. }))

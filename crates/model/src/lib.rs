@@ -40,7 +40,10 @@ pub use ids::{
 };
 pub use job::{Job, JobKind, JobState, Progress};
 pub use name::{NameError, NodeName, compose, fold};
-pub use node::{Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Space, Trashed, Version};
+pub use node::{
+    Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Proof, Space, StoredAt, Trashed,
+    Version,
+};
 pub use page::{Order, Page, Sort, SortKey};
 pub use path::{NodePath, PathError};
 pub use share::{Link, LinkMode, Share};

@@ -94,7 +94,7 @@ pub struct Version {
     /// How many they are.
     pub size_bytes: u64,
     /// Their SHA-256.
-    pub digest: Digest,
+    pub digest: Option<Digest>,
     /// Media type, as the sender named it or as the name suggests.
     pub media_type: String,
     /// Who wrote it; `None` when the account is gone.
@@ -177,12 +177,40 @@ pub enum Place {
     /// In the catalog itself, beside the row: small contents, which one flush then covers.
     Inline,
     /// In a store, under a key that says nothing.
-    Store {
-        /// The store's name, such as `local`.
-        store: String,
-        /// The key within it.
-        key: String,
-    },
+    Store(StoredAt),
+}
+
+/// Where in which store bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAt {
+    /// The store's name, such as `local`.
+    pub store: String,
+    /// The key within it.
+    pub key: String,
+    /// The key that the bytes are sealed with, itself sealed; `None` when they are stored as they are.
+    pub seal: Option<Vec<u8>>,
+}
+
+/// How it is known that the stored bytes have their digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// We computed it, from the bytes as they were stored or as they were read back.
+    Computed,
+    /// The store computed and compared it when the bytes came.
+    Asserted,
+    /// It is not: nobody but the sender has seen the bytes yet.
+    Unproven,
+}
+
+impl Proof {
+    /// The word that stands for it in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Computed => "computed",
+            Self::Asserted => "asserted by the store",
+            Self::Unproven => "unproven",
+        }
+    }
 }
 
 /// Stored bytes; identical bytes are stored once.
@@ -194,13 +222,15 @@ pub struct Blob {
     pub place: Place,
     /// How many they are.
     pub size_bytes: u64,
-    /// Their SHA-256.
-    pub digest: Digest,
+    /// Their SHA-256; `None` until bytes that were uploaded straight to the store were read back.
+    pub digest: Option<Digest>,
     /// How many versions use it.
     pub refs: u64,
     /// Whether they are believed to be right.
     pub state: BlobState,
-    /// When their digest was last computed from the stored bytes.
+    /// How it is known that the bytes have that digest.
+    pub proof: Proof,
+    /// When that was last shown.
     pub proven_ms: Millis,
 }
 

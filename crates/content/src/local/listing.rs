@@ -138,7 +138,8 @@ pub(super) fn sweep(root: &Root, older_than: Millis) -> Result<u64, ContentError
     Ok(removed)
 }
 
+/// When a file was last written to.
 #[allow(clippy::unnecessary_cast, reason = "the types differ between platforms")]
-fn modified(stat: &rustix::fs::Stat) -> Millis {
+pub(super) fn modified(stat: &rustix::fs::Stat) -> Millis {
     millis(stat.st_mtime as i64, stat.st_mtime_nsec as i64)
 }

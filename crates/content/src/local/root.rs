@@ -1,28 +1,31 @@
 //! The folder of a store: every path is opened from it, step by step, and no link is followed.
 
-use std::fmt;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use model::{BlobId, Millis};
+use model::Millis;
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::temporary::knows_unnamed_files;
 use super::{Durability, failure, refusal};
+pub(super) use crate::key::Key;
+use crate::key::{FOLDER_DIGITS, NAME_DIGITS, number};
 use crate::{ContentError, Damage};
 
 /// The folder of unfinished blobs that have a name.
 pub(super) const TEMPORARY: &str = "tmp";
+/// The folder of uploads in parts.
+pub(super) const UPLOADS: &str = "uploads";
+/// The folder of notes.
+pub(super) const NOTES: &str = "notes";
 /// For the owner only, since the catalog alone says who may read what.
 pub(super) const FOLDER_MODE: Mode = Mode::RWXU;
 pub(super) const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-const FOLDER_DIGITS: usize = 6;
-const NAME_DIGITS: usize = 32;
 const OPEN_FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
@@ -32,52 +35,6 @@ const OPEN_BLOB: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
-
-/// Where a blob is: `<first 6 digits>/<32 hexadecimal digits>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key(String);
-
-impl Key {
-    pub(super) fn of(id: BlobId) -> Self {
-        Self::from_number(u128::from_be_bytes(*id.as_bytes()))
-    }
-
-    pub(super) fn from_number(number: u128) -> Self {
-        let name = format!("{number:032x}");
-        Self(format!("{}/{name}", &name[..FOLDER_DIGITS]))
-    }
-
-    /// Accepts nothing but what `of` makes.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (folder, name) = text.split_once('/')?;
-        let number = number(name, NAME_DIGITS)?;
-        (name.get(..FOLDER_DIGITS) == Some(folder)).then(|| Self::from_number(number))
-    }
-
-    pub(super) fn folder(&self) -> &str {
-        &self.0[..FOLDER_DIGITS]
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.0[FOLDER_DIGITS + 1..]
-    }
-
-    pub(super) fn number(&self) -> u128 {
-        number(self.name(), NAME_DIGITS).expect("a key holds 32 hexadecimal digits")
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The number of a folder or file; `None` when the name is not one of ours.
-fn number(name: &str, digits: usize) -> Option<u128> {
-    let is_ours = name.len() == digits && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_ours.then(|| u128::from_str_radix(name, 16).ok()).flatten()
-}
 
 /// The number that a blob's file name stands for.
 pub(super) fn blob_number(name: &str) -> Option<u128> {
@@ -94,6 +51,7 @@ pub(super) struct Root {
     pub(super) path: PathBuf,
     pub(super) dir: OwnedFd,
     pub(super) temporary: OwnedFd,
+    pub(super) uploads: OwnedFd,
     pub(super) durability: Durability,
     pub(super) has_unnamed_files: bool,
 }
@@ -109,6 +67,9 @@ impl Root {
         let dir = OwnedFd::from(File::open(&path).map_err(unusable)?);
         make_folder(&dir, TEMPORARY)?;
         let temporary = openat(&dir, TEMPORARY, OPEN_FOLDER, Mode::empty()).map_err(failure)?;
+        make_folder(&dir, UPLOADS)?;
+        let uploads = openat(&dir, UPLOADS, OPEN_FOLDER, Mode::empty()).map_err(failure)?;
+        make_folder(&dir, NOTES)?;
         if durability == Durability::Full {
             flush_folders(&path).map_err(unusable)?;
         }
@@ -117,6 +78,7 @@ impl Root {
             path,
             dir,
             temporary,
+            uploads,
             durability,
         })
     }

@@ -29,6 +29,7 @@ fn new_blob(number: u8) -> NewBlob {
     NewBlob {
         id: BlobId::new(Millis(1_800_000_000_000), [number; 10]),
         wants_md5: false,
+        size_bytes: None,
     }
 }
 
