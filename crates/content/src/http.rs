@@ -107,7 +107,8 @@ impl Client {
 
     /// Sends a request until it is answered for good, and returns as soon as the answer begins.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        self.persist(call, async |until| self.once(call, until).await).await
+        self.persist(call, async |until| self.once(call, until).await)
+            .await
     }
 
     /// Sends a request until it is answered for good, and reads the answer to its end: at most
@@ -172,10 +173,7 @@ impl Client {
 
     async fn once(&self, call: &Call, until: Instant) -> Result<Answer, Failure> {
         let mut signed = call.clone();
-        self.dialect
-            .authorize(&mut signed)
-            .await
-            .map_err(Failure::Ours)?;
+        self.dialect.authorize(&mut signed).await.map_err(Failure::Ours)?;
         let request = self.http.execute(signed.into_request()?);
         let answer = match timeout_at(until, request).await {
             Ok(answer) => Answer::new(answer.map_err(Failure::silent)?, self.patience.silence),

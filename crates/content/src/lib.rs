@@ -11,7 +11,9 @@ mod hash;
 mod http;
 mod key;
 mod local;
+mod memory;
 mod pace;
+mod parts_writer;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ pub use error::{ContentError, Damage};
 pub use hash::{Digests, Hasher, digest};
 pub use http::{Patience, Secret};
 pub use local::{Durability, LocalOptions, LocalStore};
+pub use memory::Memory;
 pub use pace::Pace;
 pub use seal::Keyring;
 pub use writer::Writer;

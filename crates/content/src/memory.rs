@@ -1,0 +1,115 @@
+//! The memory that transfers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What is lent at once.
+const UNIT_BYTES: u64 = 64 * 1024;
+/// What a process lends when nothing else is said.
+const DEFAULT_BYTES: u64 = 192 * 1024 * 1024;
+
+/// The memory that the uploads of a process share, beside the little that each has of its own. A clone
+/// is the same.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    units: Arc<Semaphore>,
+    unit_count: u32,
+    gauge: Arc<Gauge>,
+}
+
+#[derive(Debug, Default)]
+struct Gauge {
+    held_bytes: AtomicU64,
+    peak_bytes: AtomicU64,
+}
+
+impl Default for Memory {
+    /// 192 MiB.
+    fn default() -> Self {
+        Self::new(DEFAULT_BYTES)
+    }
+}
+
+impl Memory {
+    /// Lends so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        let most = u64::from(u32::MAX).min(Semaphore::MAX_PERMITS as u64);
+        let unit_count = u32::try_from((bytes / UNIT_BYTES).min(most)).expect("bounded above");
+        Self {
+            units: Arc::new(Semaphore::new(unit_count as usize)),
+            unit_count,
+            gauge: Arc::default(),
+        }
+    }
+
+    /// How much uploads hold at this moment, their own part included.
+    pub fn held_bytes(&self) -> u64 {
+        self.gauge.held_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The most that uploads have held at any moment.
+    pub fn peak_bytes(&self) -> u64 {
+        self.gauge.peak_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Memory that a transfer has of its own.
+    pub(crate) fn own(&self, bytes: u64) -> Loan {
+        self.loan(bytes, None)
+    }
+
+    /// Memory from what is shared, if there is enough at this moment.
+    pub(crate) fn try_borrow(&self, bytes: u64) -> Option<Loan> {
+        let units = Arc::clone(&self.units);
+        let permit = units.try_acquire_many_owned(self.units_of(bytes)).ok()?;
+        Some(self.loan(bytes, Some(permit)))
+    }
+
+    /// Waits for memory from what is shared. Who asks for more than there is gets all of it.
+    pub(crate) async fn borrow(&self, bytes: u64) -> Loan {
+        let units = Arc::clone(&self.units);
+        let permit = units.acquire_many_owned(self.units_of(bytes)).await;
+        self.loan(bytes, permit.ok())
+    }
+
+    fn units_of(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes.div_ceil(UNIT_BYTES)).map_or(self.unit_count, |units| units.min(self.unit_count))
+    }
+
+    fn loan(&self, bytes: u64, permit: Option<OwnedSemaphorePermit>) -> Loan {
+        let held = self.gauge.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.gauge.peak_bytes.fetch_max(held, Ordering::Relaxed);
+        Loan {
+            gauge: Arc::clone(&self.gauge),
+            bytes,
+            permit,
+        }
+    }
+}
+
+/// Memory that is given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Loan {
+    gauge: Arc<Gauge>,
+    bytes: u64,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Loan {
+    /// How much was lent.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether it comes from what is shared.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.permit.is_some()
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.gauge.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
