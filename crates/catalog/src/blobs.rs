@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use model::{Blob, BlobId, BlobState, Digest, Millis, Place};
+use model::{Blob, BlobId, BlobState, Digest, Millis, Place, Proof, StoredAt};
 
 use crate::db::{Row, Tx, Value};
 use crate::{CHUNK, CatalogError, count, digest, signed};
 
-const COLUMNS: &str = "id, digest, size_bytes, store, store_key, refs, state, proven_ms";
+pub(crate) const COLUMNS: &str =
+    "id, digest, size_bytes, store, store_key, refs, state, proven_ms, seal, proof";
 
 impl Tx {
     /// Counts one more use of the blob with this digest, if there is one, and returns it.
@@ -33,19 +34,26 @@ impl Tx {
 
     /// Adds a blob that is used once. Answers false, and adds nothing, if its digest is there.
     pub async fn create_blob(&mut self, blob: &Blob, now: Millis) -> Result<bool, CatalogError> {
-        let (store, key) = place_columns(&blob.place);
+        let (store, key, seal) = place_columns(&blob.place);
         let made = self
             .execute(
-                "INSERT INTO blobs (id, digest, size_bytes, store, store_key, refs, state, seen_ms, proven_ms)
-                 VALUES ($1, $2, $3, $4, $5, 1, 0, $6, $6)
+                "INSERT INTO blobs (id, digest, size_bytes, store, store_key, refs, state, seen_ms, proven_ms,
+                     seal, proof)
+                 VALUES ($1, $2, $3, $4, $5, 1, 0, $6, $7, $8, $9)
                  ON CONFLICT (digest) DO NOTHING",
                 &[
                     Value::id(blob.id.as_bytes()),
-                    blob.digest.0.to_vec().into(),
+                    match blob.digest {
+                        Some(digest) => digest.0.to_vec().into(),
+                        None => blob.id.as_bytes().to_vec().into(),
+                    },
                     signed(blob.size_bytes).into(),
                     store.into(),
                     key.into(),
                     now.0.into(),
+                    blob.proven_ms.0.into(),
+                    seal.into(),
+                    proof_code(blob.proof).into(),
                 ],
             )
             .await?;
@@ -130,13 +138,20 @@ impl Tx {
 
     /// Points a damaged blob at fresh bytes of the same digest; inline ones are put beside it before.
     pub async fn mend_blob(&mut self, id: BlobId, place: &Place, now: Millis) -> Result<(), CatalogError> {
-        let (store, key) = place_columns(place);
+        let (store, key, seal) = place_columns(place);
         if *place != Place::Inline {
             self.remove_inline(id).await?;
         }
         self.execute(
-            "UPDATE blobs SET store = $2, store_key = $3, state = 0, proven_ms = $4 WHERE id = $1",
-            &[Value::id(id.as_bytes()), store.into(), key.into(), now.0.into()],
+            "UPDATE blobs SET store = $2, store_key = $3, seal = $4, state = 0, proof = 0, proven_ms = $5
+             WHERE id = $1",
+            &[
+                Value::id(id.as_bytes()),
+                store.into(),
+                key.into(),
+                seal.into(),
+                now.0.into(),
+            ],
         )
         .await?;
         Ok(())
@@ -165,10 +180,11 @@ impl Tx {
         };
         let key = match &blob.place {
             Place::Inline => "",
-            Place::Store { key, .. } => key,
+            Place::Store(at) => &at.key,
         };
         self.execute(
-            "UPDATE blobs SET state = $2, proven_ms = $3
+            "UPDATE blobs SET state = $2, proven_ms = $3,
+                 proof = CASE WHEN $2 = 0 AND proof <> 2 THEN 0 ELSE proof END
              WHERE id = $1 AND proven_ms = $4 AND coalesce(store_key, '') = $5",
             &[
                 Value::id(blob.id.as_bytes()),
@@ -234,28 +250,46 @@ impl Tx {
     }
 }
 
-fn place_columns(place: &Place) -> (Option<String>, Option<String>) {
+type PlaceColumns = (Option<String>, Option<String>, Option<Vec<u8>>);
+
+pub(crate) fn place_columns(place: &Place) -> PlaceColumns {
     match place {
-        Place::Inline => (None, None),
-        Place::Store { store, key } => (Some(store.clone()), Some(key.clone())),
+        Place::Inline => (None, None, None),
+        Place::Store(at) => (Some(at.store.clone()), Some(at.key.clone()), at.seal.clone()),
     }
 }
 
-fn read(row: &Row) -> Result<Blob, CatalogError> {
+const fn proof_code(proof: Proof) -> i64 {
+    match proof {
+        Proof::Computed => 0,
+        Proof::Asserted => 1,
+        Proof::Unproven => 2,
+    }
+}
+
+pub(crate) fn read(row: &Row) -> Result<Blob, CatalogError> {
     let place = match (row.opt_text(3)?, row.opt_text(4)?) {
-        (Some(store), Some(key)) => Place::Store { store, key },
+        (Some(store), Some(key)) => Place::Store(StoredAt {
+            store,
+            key,
+            seal: row.opt_bytes(8)?,
+        }),
         _ => Place::Inline,
     };
     Ok(Blob {
         id: BlobId::from_bytes(row.id16(0)?),
         place,
         size_bytes: count(row.int(2)?),
-        digest: Digest(digest(&row.bytes(1)?)?),
+        digest: digest(&row.bytes(1)?)?,
         refs: count(row.int(5)?),
-        state: if row.int(6)? == 0 {
-            BlobState::Good
-        } else {
-            BlobState::Damaged
+        state: match row.int(6)? {
+            0 => BlobState::Good,
+            _ => BlobState::Damaged,
+        },
+        proof: match row.int(9)? {
+            0 => Proof::Computed,
+            1 => Proof::Asserted,
+            _ => Proof::Unproven,
         },
         proven_ms: Millis(row.int(7)?),
     })

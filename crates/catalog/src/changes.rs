@@ -1,6 +1,6 @@
 //! The journal: one gapless sequence a space, in the order of the commits.
 
-use model::{Change, ChangeKind, Digest, Millis, Node, NodeId, NodeKind, NodeName, SpaceId, UserId};
+use model::{Change, ChangeKind, Millis, Node, NodeId, NodeKind, NodeName, SpaceId, UserId};
 
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, signed};
@@ -71,7 +71,10 @@ impl Tx {
                 node.name.as_str().into(),
                 version.map(|v| signed(v.number)).into(),
                 version.map(|v| signed(v.size_bytes)).into(),
-                version.map(|v| v.digest.0.to_vec()).into(),
+                version
+                    .and_then(|v| v.digest)
+                    .map(|digest| digest.0.to_vec())
+                    .into(),
                 actor.map(|actor| actor.as_bytes().to_vec()).into(),
                 at_ms.0.into(),
             ],
@@ -135,7 +138,7 @@ fn read_change(row: &Row) -> Result<Change, CatalogError> {
             .opt_bytes(9)?
             .map(|bytes| crate::digest(&bytes))
             .transpose()?
-            .map(Digest),
+            .flatten(),
         actor: row.opt_id16(10)?.map(UserId::from_bytes),
         at_ms: Millis(row.int(11)?),
     })

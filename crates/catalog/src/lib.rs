@@ -17,6 +17,7 @@ mod search;
 mod sessions;
 mod shares;
 mod spaces;
+mod stores;
 mod throttles;
 mod trees;
 mod url;
@@ -26,6 +27,8 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
+use model::Digest;
+
 pub use changes::Entry;
 pub use db::{Announced, Catalog, Durability, EVERY_SPACE, Engine, Options, Stats, Tx};
 pub use error::{CatalogError, OpenError};
@@ -34,6 +37,7 @@ pub use listings::{CHUNK, Mark, MarkValue, Whereabouts};
 pub use migrate::Migrated;
 pub use nodes::{NewNode, Step};
 pub use search::{Criteria, Looked};
+pub use stores::StoreTotals;
 pub use throttles::Tries;
 pub use trees::Freed;
 pub use url::{DatabaseUrl, UrlError};
@@ -49,9 +53,11 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The 32 bytes of a SHA-256.
-fn digest(bytes: &[u8]) -> Result<[u8; 32], CatalogError> {
-    bytes
-        .try_into()
-        .map_err(|_| CatalogError::Damaged("a digest is not 32 bytes long".to_owned()))
+/// The SHA-256 that a column holds; none when it holds the bytes that stand in for one that is not known.
+fn digest(bytes: &[u8]) -> Result<Option<Digest>, CatalogError> {
+    match bytes.len() {
+        32 => Ok(bytes.try_into().ok().map(Digest)),
+        0 | 16 => Ok(None),
+        _ => Err(CatalogError::Damaged("a digest is not 32 bytes long".to_owned())),
+    }
 }

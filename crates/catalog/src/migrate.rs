@@ -36,6 +36,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0003_people.sql"),
         postgres: include_str!("../migrations/0003_people.sql"),
     },
+    Migration {
+        version: 4,
+        name: "stores",
+        sqlite: include_str!("../migrations/0004_stores.sql"),
+        postgres: include_str!("../migrations/0004_stores.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

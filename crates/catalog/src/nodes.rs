@@ -1,6 +1,6 @@
 //! Nodes: finding, making, moving and deleting them, one at a time.
 
-use model::{Digest, Millis, Node, NodeId, NodeKind, NodeName, Origin, SpaceId, Trashed, UserId, Version};
+use model::{Millis, Node, NodeId, NodeKind, NodeName, Origin, SpaceId, Trashed, UserId, Version};
 
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, digest, signed, spaces};
@@ -260,7 +260,7 @@ fn read_version(row: &Row, node: NodeId, number: i64) -> Result<Version, Catalog
         number: count(number),
         blob: model::BlobId::from_bytes(row.id16(12)?),
         size_bytes: count(row.int(13)?),
-        digest: Digest(digest(&row.bytes(14)?)?),
+        digest: digest(&row.bytes(14)?)?,
         media_type: row.text(15)?,
         author: row.opt_id16(16)?.map(UserId::from_bytes),
         origin: origin(&row.text(17)?)?,

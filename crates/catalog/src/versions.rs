@@ -1,6 +1,6 @@
 //! Versions: the immutable contents of files.
 
-use model::{BlobId, Digest, Millis, NodeId, UserId, Version};
+use model::{BlobId, Millis, NodeId, UserId, Version};
 
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, digest, signed};
@@ -22,7 +22,10 @@ impl Tx {
                 signed(version.number).into(),
                 Value::id(version.blob.as_bytes()),
                 signed(version.size_bytes).into(),
-                version.digest.0.to_vec().into(),
+                version
+                    .digest
+                    .map_or_else(Vec::new, |digest| digest.0.to_vec())
+                    .into(),
                 version.media_type.as_str().into(),
                 version.author.map(|author| author.as_bytes().to_vec()).into(),
                 version.origin.as_str().into(),
@@ -184,7 +187,7 @@ fn read(row: &Row) -> Result<Version, CatalogError> {
         number: count(row.int(1)?),
         blob: BlobId::from_bytes(row.id16(2)?),
         size_bytes: count(row.int(3)?),
-        digest: Digest(digest(&row.bytes(4)?)?),
+        digest: digest(&row.bytes(4)?)?,
         media_type: row.text(5)?,
         author: row.opt_id16(6)?.map(UserId::from_bytes),
         origin: crate::nodes::origin(&row.text(7)?)?,

@@ -94,6 +94,10 @@ pub enum HubError {
     /// The disk is full.
     #[error("the server's storage is full")]
     Full,
+    /// A store answers and refuses: its key, bucket or cap is wrong. An operator has to look; the cause is
+    /// logged and not sent.
+    #[error("the storage refuses what this server asks of it; tell the administrator")]
+    StoreRefuses(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database or the store does not answer; trying again helps.
     #[error("the server cannot do this at the moment; try again")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -129,6 +133,7 @@ impl From<ContentError> for HubError {
             ContentError::Full => Self::Full,
             ContentError::Body(error) => Self::Body(error),
             ContentError::Missing | ContentError::Damaged { .. } => Self::Damaged,
+            error @ ContentError::Rejected { .. } => Self::StoreRefuses(error.into()),
             error if error.is_temporary() => Self::Unavailable(error.into()),
             error => Self::Internal(error.into()),
         }

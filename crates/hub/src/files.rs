@@ -140,10 +140,10 @@ impl Hub {
         let blob = &download.blob;
         let outcome = match &blob.place {
             Place::Inline => self.read_inline(blob, range).await,
-            Place::Store { store, key } => self
+            Place::Store(at) => self
                 .0
                 .content
-                .read(store, key, blob.size_bytes, range)
+                .read(at, blob.size_bytes, range)
                 .await
                 .map_err(HubError::from),
         };
@@ -188,13 +188,6 @@ impl Hub {
         );
         let part = bytes.slice(start..end.max(start));
         Ok(Box::pin(futures_util::stream::once(async move { Ok(part) })))
-    }
-
-    /// Returns the stored length of a blob; `None` when it is not there.
-    pub(crate) async fn measure(&self, store: &str, key: &str) -> Result<Option<u64>, HubError> {
-        let unknown = || content::ContentError::UnknownStore(store.to_owned());
-        let backend = self.0.content.backend(store).ok_or_else(unknown)?;
-        Ok(backend.measure(key).await?)
     }
 
     /// Marks a blob as damaged, once, and tells the log, which names no file.

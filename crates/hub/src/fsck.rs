@@ -1,6 +1,6 @@
 //! `fsck`: rows against rows, rows against stored bytes, stored bytes against rows.
 
-use model::{BlobId, BlobState, Place, SpaceId};
+use model::{BlobId, BlobState, Place, SpaceId, StoredAt};
 
 use crate::{Hub, HubError};
 
@@ -129,9 +129,12 @@ impl Hub {
     }
 
     async fn fsck_blob(&self, blob: &model::Blob, verify: Verify) -> Result<Option<String>, HubError> {
-        if let Place::Store { store, key } = &blob.place {
-            match self.measure(store, key).await? {
-                None => return Ok(Some(format!("is missing: the store `{store}` has no `{key}`"))),
+        if let Place::Store(at) = &blob.place {
+            match self.0.content.measure(at).await? {
+                None => {
+                    let StoredAt { store, key, .. } = at;
+                    return Ok(Some(format!("is missing: the store `{store}` has no `{key}`")));
+                }
                 Some(size) if size != blob.size_bytes => {
                     return Ok(Some(format!("holds {size} bytes instead of {}", blob.size_bytes)));
                 }

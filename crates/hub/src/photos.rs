@@ -205,12 +205,7 @@ impl Hub {
         let size_bytes = staged.taken.size_bytes();
         let mut stream = match &staged.taken {
             Taken::Inline { bytes, .. } => body_of(bytes.clone(), 0..size_bytes),
-            Taken::Stored { store, written } => {
-                let content = &self.0.content;
-                content
-                    .read(store, &written.key, size_bytes, 0..size_bytes)
-                    .await?
-            }
+            Taken::Stored { at, .. } => self.0.content.read(at, size_bytes, 0..size_bytes).await?,
         };
         let mut file = Vec::new();
         while let Some(chunk) = stream.try_next().await.map_err(HubError::Body)? {

@@ -3,7 +3,7 @@
 
 use catalog::{Announced, Tx};
 use content::{Pace, Take, Taken};
-use model::{Blob, BlobId, BlobState, ByteStream, Digest, Millis, Place};
+use model::{Blob, BlobId, BlobState, ByteStream, Digest, Millis, Place, Proof};
 
 use crate::{Hub, HubError, keys};
 
@@ -49,6 +49,7 @@ impl Hub {
             limit_bytes,
             inline_bytes,
             wants_md5: expected.md5.is_some(),
+            size_bytes: expected.size_bytes,
             pace: Pace::default(),
         };
         let taken = self
@@ -119,9 +120,10 @@ impl Hub {
             id: staged.id,
             place: staged.place(),
             size_bytes: staged.taken.size_bytes(),
-            digest,
+            digest: Some(digest),
             refs: 1,
             state: BlobState::Good,
+            proof: Proof::Computed,
             proven_ms: now,
         };
         if !tx.create_blob(&blob, now).await? {
@@ -156,15 +158,15 @@ impl Hub {
     async fn is_still_there(&self, blob: &Blob) -> bool {
         match &blob.place {
             Place::Inline => true,
-            Place::Store { store, key } => {
-                matches!(self.measure(store, key).await, Ok(Some(size)) if size == blob.size_bytes)
+            Place::Store(at) => {
+                matches!(self.0.content.measure(at).await, Ok(Some(size)) if size == blob.size_bytes)
             }
         }
     }
 
     pub(crate) async fn discard(&self, taken: &Taken) {
-        if let Taken::Stored { store, written } = taken
-            && let Err(error) = self.0.content.remove(store, &written.key).await
+        if let Taken::Stored { at, .. } = taken
+            && let Err(error) = self.0.content.remove(at).await
         {
             tracing::debug!(%error, "a leftover blob waits for the sweep");
         }
@@ -175,17 +177,13 @@ impl Staged {
     fn place(&self) -> Place {
         match &self.taken {
             Taken::Inline { .. } => Place::Inline,
-            Taken::Stored { store, written } => Place::Store {
-                store: store.clone(),
-                key: written.key.clone(),
-            },
+            Taken::Stored { at, .. } => Place::Store(at.clone()),
         }
     }
 }
 
 const fn md5_of(taken: &Taken) -> Option<[u8; 16]> {
     match taken {
-        Taken::Inline { md5, .. } => *md5,
-        Taken::Stored { written, .. } => written.md5,
+        Taken::Inline { md5, .. } | Taken::Stored { md5, .. } => *md5,
     }
 }

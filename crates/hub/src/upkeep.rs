@@ -115,8 +115,8 @@ impl Hub {
             // Rows first, durably: bytes without a row are swept, a row without bytes is a loss.
             tx.commit().await?;
             for blob in &blobs {
-                if let Place::Store { store, key } = &blob.place {
-                    self.0.content.remove(store, key).await?;
+                if let Place::Store(at) = &blob.place {
+                    self.0.content.remove(at).await?;
                 }
             }
             removed += blobs.len() as u64;
@@ -407,15 +407,14 @@ impl Hub {
                 .inline(blob.id)
                 .await?
                 .map(|bytes| content::digest(&bytes)),
-            Place::Store { store, key } => {
-                match self.0.content.digest_of(store, key, blob.size_bytes).await {
-                    Ok(digest) => Some(digest),
-                    Err(error) if is_damage(&error) => None,
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            Place::Store(at) => match self.0.content.digest_of(at, blob.size_bytes).await {
+                Ok(digest) => Some(digest),
+                Err(error) if is_damage(&error) => None,
+                Err(error) => return Err(error.into()),
+            },
         };
-        if digest == Some(blob.digest) {
+        // Where the digest is not known, all that can be shown is that the bytes are there.
+        if digest.is_some() && (blob.digest.is_none() || digest == blob.digest) {
             return Ok(BlobState::Good);
         }
         tracing::error!(blob = %blob.id, "the stored bytes of a blob are damaged");
@@ -474,6 +473,8 @@ fn is_damage(error: &ContentError) -> bool {
         | ContentError::Full
         | ContentError::UnknownStore(_)
         | ContentError::Unavailable(_)
+        | ContentError::Rejected { .. }
+        | ContentError::Unsupported
         | ContentError::Io(_) => false,
     }
 }

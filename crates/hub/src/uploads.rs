@@ -191,7 +191,7 @@ impl Hub {
         let write = Write {
             blob,
             size_bytes,
-            digest: staged.taken.digest(),
+            digest: Some(staged.taken.digest()),
             media_type: upload.media_type,
             origin: upload.origin,
             at_ms: now,
@@ -347,7 +347,7 @@ struct Target {
 pub(crate) struct Write {
     pub blob: BlobId,
     pub size_bytes: u64,
-    pub digest: Digest,
+    pub digest: Option<Digest>,
     pub media_type: String,
     pub origin: Origin,
     pub at_ms: Millis,

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use catalog::{Catalog, DatabaseUrl, Options};
 use content::{
     Abilities, Backend, BlobWriter, Content, ContentError, Listed, LocalOptions, LocalStore, NewBlob,
-    StoreHealth,
+    NewPart, NewParts, PartRules, Parts, Probe, SignedPart, SignedRead, SignedRequest, StoreHealth,
 };
 use hub::{Config, Hub, HubParts, Keys, Part, PasswordCost, Peer, Registration};
 use model::{Actor, ByteStream, Job, JobKind, JobState, Millis};
@@ -85,6 +86,76 @@ impl Backend for Moody {
 
     async fn check(&self) -> Result<StoreHealth, ContentError> {
         self.store.check().await
+    }
+
+    async fn probe(&self) -> Result<Probe, ContentError> {
+        self.store.probe().await
+    }
+
+    fn part_rules(&self) -> PartRules {
+        self.store.part_rules()
+    }
+
+    async fn begin(&self, new: NewParts) -> Result<Parts, ContentError> {
+        self.store.begin(new).await
+    }
+
+    async fn put_part(
+        &self,
+        upload: &Parts,
+        part: NewPart,
+        bytes: Vec<Bytes>,
+    ) -> Result<String, ContentError> {
+        self.store.put_part(upload, part, bytes).await
+    }
+
+    async fn parts(&self, upload: &Parts) -> Result<Vec<content::Part>, ContentError> {
+        self.store.parts(upload).await
+    }
+
+    async fn complete(&self, upload: &Parts, parts: &[content::Part]) -> Result<(), ContentError> {
+        self.store.complete(upload, parts).await
+    }
+
+    async fn abort(&self, upload: &Parts) -> Result<(), ContentError> {
+        self.store.abort(upload).await
+    }
+
+    async fn unfinished(&self, older_than: Millis, limit: usize) -> Result<Vec<Parts>, ContentError> {
+        self.store.unfinished(older_than, limit).await
+    }
+
+    async fn sign_read(&self, key: &str, how: &SignedRead) -> Result<SignedRequest, ContentError> {
+        self.store.sign_read(key, how).await
+    }
+
+    async fn sign_part(&self, upload: &Parts, part: &SignedPart) -> Result<SignedRequest, ContentError> {
+        self.store.sign_part(upload, part).await
+    }
+
+    async fn put_note(&self, name: &str, bytes: Bytes) -> Result<(), ContentError> {
+        self.store.put_note(name, bytes).await
+    }
+
+    async fn create_note(&self, name: &str, bytes: Bytes) -> Result<bool, ContentError> {
+        self.store.create_note(name, bytes).await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<Bytes>, ContentError> {
+        self.store.note(name).await
+    }
+
+    async fn notes(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ContentError> {
+        self.store.notes(prefix, after, limit).await
+    }
+
+    async fn remove_note(&self, name: &str) -> Result<(), ContentError> {
+        self.store.remove_note(name).await
     }
 }
 

@@ -164,6 +164,7 @@ const DAMAGED: Kind = (
     "damaged",
     "Stored content damaged",
 );
+const STORE_REFUSES: Kind = (StatusCode::BAD_GATEWAY, "storage_refuses", "Storage refuses");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable");
 const FULL: Kind = (StatusCode::INSUFFICIENT_STORAGE, "full", "Storage full");
 pub(crate) const QUOTA: Kind = (
@@ -210,6 +211,10 @@ impl From<HubError> for ApiError {
             HubError::NotConfigured { .. } => (NOT_CONFIGURED, Extra::None),
             HubError::Damaged => (DAMAGED, Extra::None),
             HubError::Full => (FULL, Extra::None),
+            HubError::StoreRefuses(cause) => {
+                tracing::error!(error = %cause, "a store refuses a request");
+                (STORE_REFUSES, Extra::None)
+            }
             HubError::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "a request met something that does not answer");
                 (UNAVAILABLE, Extra::RetryAfter(1))

@@ -174,7 +174,7 @@ async fn check(t: &TestHub, who: &Actor) {
                 .node
                 .version
                 .as_ref()
-                .map(|version| version.digest.to_string());
+                .map(|version| version.digest.expect("known").to_string());
             (item.path.as_ref().unwrap().to_string(), digest)
         })
         .collect();

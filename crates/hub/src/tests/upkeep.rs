@@ -31,7 +31,7 @@ fn flip(t: &TestHub, key: &str) {
 
 fn key(blob: &Blob) -> &str {
     match &blob.place {
-        Place::Store { key, .. } => key,
+        Place::Store(at) => &at.key,
         Place::Inline => panic!("it is in the catalog"),
     }
 }

@@ -39,7 +39,8 @@ pub(crate) struct NodeView {
     /// Media type of a file.
     #[schema(example = "application/pdf")]
     pub mime_type: Option<String>,
-    /// SHA-256 of a file's content, hexadecimal.
+    /// SHA-256 of a file's content, hexadecimal; none until what was uploaded straight to the store was
+    /// read back.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub sha256: Option<String>,
     /// Entity tag of a file's content or a folder's state, for `If-Match` in double quotes.
@@ -90,7 +91,9 @@ impl NodeView {
             parent_id: node.parent.map(|parent| parent.to_string()),
             size: node.size_bytes(),
             mime_type: version.map(|version| version.media_type.clone()),
-            sha256: version.map(|version| version.digest.to_string()),
+            sha256: version
+                .and_then(|version| version.digest)
+                .map(|digest| digest.to_string()),
             etag: node.etag(),
             version: version.map(|version| version.number),
             starred: is_starred,
@@ -384,8 +387,8 @@ pub(crate) struct VersionView {
     pub number: u64,
     /// Bytes.
     pub size: u64,
-    /// SHA-256, hexadecimal.
-    pub sha256: String,
+    /// SHA-256, hexadecimal; none until what was uploaded straight to the store was read back.
+    pub sha256: Option<String>,
     /// Media type.
     pub mime_type: String,
     /// Who wrote it.
@@ -409,7 +412,7 @@ impl VersionView {
         Self {
             number: version.number,
             size: version.size_bytes,
-            sha256: version.digest.to_string(),
+            sha256: version.digest.map(|digest| digest.to_string()),
             mime_type: version.media_type.clone(),
             author_id: version.author.map(|author| author.to_string()),
             origin: version.origin.to_string(),
