@@ -4,7 +4,8 @@
 -- digest is not known has an empty one.
 ALTER TABLE blobs ADD COLUMN seal BYTES;
 ALTER TABLE blobs ADD COLUMN proof BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX blobs_in_store ON blobs (store, id) WHERE store IS NOT NULL;
+DROP INDEX blobs_by_key;
+CREATE INDEX blobs_by_key ON blobs (store, store_key) WHERE store_key IS NOT NULL;
 CREATE INDEX blobs_damaged ON blobs (id) WHERE state <> 0;
 
 -- What could not be moved from one store to another, and why.

@@ -56,19 +56,13 @@ impl Tx {
         row.map_or(Ok((0, 0)), |row| Ok((count(row.int(0)?), count(row.int(1)?))))
     }
 
-    /// The blobs of a store after `after`, by id, at most `limit`.
-    pub async fn blobs_in(
-        &mut self,
-        store: &str,
-        after: Option<BlobId>,
-        limit: u32,
-    ) -> Result<Vec<Blob>, CatalogError> {
-        let after = after.map_or([0; 16], |blob| *blob.as_bytes());
+    /// The blobs of a store whose keys follow `after`, in the order of their keys, at most `limit`.
+    pub async fn blobs_in(&mut self, store: &str, after: &str, limit: u32) -> Result<Vec<Blob>, CatalogError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM blobs WHERE store = $1 AND store IS NOT NULL AND id > $2 ORDER BY id LIMIT $3"
+            "SELECT {COLUMNS} FROM blobs WHERE store = $1 AND store_key > $2 ORDER BY store_key LIMIT $3"
         );
         let rows = self
-            .query(&sql, &[store.into(), Value::id(&after), i64::from(limit).into()])
+            .query(&sql, &[store.into(), after.into(), i64::from(limit).into()])
             .await?;
         rows.iter().map(read).collect()
     }

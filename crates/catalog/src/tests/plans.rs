@@ -290,7 +290,7 @@ async fn the_chores_read_what_is_due_only() {
         ("surplus", "INTEGER PRIMARY KEY (rowid>?)"),
         ("unused", "blobs_unused (seen_ms<?)"),
         ("to prove", "blobs_by_proof (proven_ms<?)"),
-        ("key", "blobs_by_key (store_key=?)"),
+        ("key", "blobs_by_key (store=? AND store_key=?)"),
         ("copy", "nodes_by_place (parent_id=? AND name>?)"),
         ("digest", "(digest=?)"),
         ("blob's files", "versions_of_blob (blob_id=?)"),
