@@ -5,7 +5,7 @@ use model::{Millis, NodeId, Space, SpaceId, UserId};
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, signed};
 
-const COLUMNS: &str = "id, owner_id, root_id, head, used_bytes";
+const COLUMNS: &str = "id, owner_id, root_id, head, used_bytes, reserved_bytes";
 
 /// How many row numbers a space has: one for each entry that its journal may ever hold.
 pub(crate) const ROWS: i64 = 1 << 36;
@@ -101,6 +101,18 @@ impl Tx {
         rows.iter().map(read_space).collect()
     }
 
+    /// Sets bytes aside for an upload that is under way, or gives them back when `bytes` is below zero.
+    pub(crate) async fn reserve(&mut self, space: SpaceId, bytes: i64) -> Result<(), CatalogError> {
+        if bytes != 0 {
+            self.execute(
+                "UPDATE spaces SET reserved_bytes = reserved_bytes + $2 WHERE id = $1",
+                &[Value::id(space.as_bytes()), bytes.into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Gives back `bytes` to a space's account without a journal entry: what was purged is freed
     /// piece by piece, and its entry stands already.
     pub async fn free_bytes(&mut self, space: SpaceId, bytes: u64) -> Result<(), CatalogError> {
@@ -120,5 +132,6 @@ fn read_space(row: &Row) -> Result<Space, CatalogError> {
         root: NodeId::from_bytes(row.id16(2)?),
         head: count(row.int(3)?),
         used_bytes: count(row.int(4)?),
+        reserved_bytes: count(row.int(5)?),
     })
 }

@@ -97,4 +97,6 @@ ids! {
     ShareId;
     /// Names a public link.
     LinkId;
+    /// Names an upload that takes more than one request.
+    UploadId;
 }

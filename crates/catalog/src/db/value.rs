@@ -1,6 +1,6 @@
 //! What goes into a statement and what comes out of it, the same for both engines.
 
-use model::{AppPasswordId, BlobId, Digest, InviteId, JobId, Millis, NodeId, SessionId, SpaceId, UserId};
+use model::{AppPasswordId, BlobId, Digest, InviteId, JobId, Millis, NodeId, SessionId, SpaceId, UploadId, UserId};
 
 use crate::CatalogError;
 
@@ -68,6 +68,7 @@ value_from! {
     Bytes: NodeId, id => Self::id(id.as_bytes());
     Bytes: BlobId, id => Self::id(id.as_bytes());
     Bytes: JobId, id => Self::id(id.as_bytes());
+    Bytes: UploadId, id => Self::id(id.as_bytes());
     Bytes: SessionId, id => Self::id(id.as_bytes());
     Bytes: AppPasswordId, id => Self::id(id.as_bytes());
     Bytes: InviteId, id => Self::id(id.as_bytes());
