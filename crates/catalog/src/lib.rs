@@ -20,6 +20,7 @@ mod spaces;
 mod stores;
 mod throttles;
 mod trees;
+mod uploads;
 mod url;
 mod users;
 mod versions;
@@ -40,6 +41,7 @@ pub use search::{Criteria, Looked};
 pub use stores::StoreTotals;
 pub use throttles::Tries;
 pub use trees::Freed;
+pub use uploads::{UploadPart, UploadStep};
 pub use url::{DatabaseUrl, UrlError};
 pub use versions::VersionMark;
 

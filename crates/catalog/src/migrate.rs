@@ -42,6 +42,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_stores.sql"),
         postgres: include_str!("../migrations/0004_stores.sql"),
     },
+    Migration {
+        version: 5,
+        name: "uploads",
+        sqlite: include_str!("../migrations/0005_uploads.sql"),
+        postgres: include_str!("../migrations/0005_uploads.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

@@ -7,6 +7,7 @@
 //! `share` a right on a node given to a user; `link` a public address of a node;
 //! `identity` a person as an OpenID provider knows them;
 //! `photo` what a person shows of themselves;
+//! `transfer` an upload that takes more than one request;
 //! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
 
 mod actor;
@@ -24,6 +25,7 @@ mod page;
 mod path;
 mod share;
 mod time;
+mod upload;
 mod user;
 
 #[cfg(test)]
@@ -36,7 +38,8 @@ pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
 pub use identity::Identity;
 pub use ids::{
-    AppPasswordId, BlobId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId, SpaceId, UserId,
+    AppPasswordId, BlobId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId, SpaceId, UploadId,
+    UserId,
 };
 pub use job::{Job, JobKind, JobState, Progress};
 pub use name::{NameError, NodeName, compose, fold};
@@ -48,4 +51,5 @@ pub use page::{Order, Page, Sort, SortKey};
 pub use path::{NodePath, PathError};
 pub use share::{Link, LinkMode, Share};
 pub use time::{Clock, Millis};
+pub use upload::{Transfer, UploadKind, UploadState};
 pub use user::{AppPassword, Role, Session, SessionKind, User, UserState};

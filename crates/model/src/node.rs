@@ -17,6 +17,8 @@ pub struct Space {
     pub head: u64,
     /// Bytes of all versions in it, the trash included.
     pub used_bytes: u64,
+    /// Bytes set aside for uploads that are under way.
+    pub reserved_bytes: u64,
 }
 
 /// A folder or a file.
