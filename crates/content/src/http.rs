@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use model::Clock;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -27,7 +28,7 @@ pub use patience::Patience;
 pub(crate) use resume::{Reopen, ranged};
 pub use secret::Secret;
 pub(crate) use text::{
-    base64, content_disposition, decoded, encoded, hex, hmac_sha256, http_date, parse_http_date, skew_ms,
+    base64, content_disposition, decoded, encoded, hex, hmac_sha256, http_date, parse_http_date, skew_ms, timestamp,
 };
 pub(crate) use xml::{Element, escaped, parse_xml};
 
@@ -107,28 +108,29 @@ impl Client {
 
     /// Sends a request until it is answered for good, and returns as soon as the answer begins.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        self.persist(call, async |until| self.once(call, until).await)
-            .await
+        self.persist(call, |until| Box::pin(self.once(call, until))).await
     }
 
     /// Sends a request until it is answered for good, and reads the answer to its end: at most
     /// `limit_bytes` of it. An answer that breaks off counts as none.
     pub(crate) async fn fetch(&self, call: &Call, limit_bytes: usize) -> Result<Whole, Failure> {
-        self.persist(call, async |until| {
-            let answer = self.once(call, until).await?;
-            let whole = timeout_at(until, answer.whole(limit_bytes))
-                .await
-                .unwrap_or_else(|_| Err(Failure::too_slow()))?;
-            if call.hides_errors {
-                let refusal = Refusal::of(whole, self.now());
-                return match self.dialect.code(&refusal) {
-                    Some(_) => Err(self.worded(refusal)),
-                    None => Ok(refusal.into_whole()),
-                };
-            }
-            Ok(whole)
-        })
-        .await
+        self.persist(call, |until| Box::pin(self.once_whole(call, limit_bytes, until)))
+            .await
+    }
+
+    async fn once_whole(&self, call: &Call, limit_bytes: usize, until: Instant) -> Result<Whole, Failure> {
+        let answer = self.once(call, until).await?;
+        let whole = timeout_at(until, answer.whole(limit_bytes))
+            .await
+            .unwrap_or_else(|_| Err(Failure::too_slow()))?;
+        if call.hides_errors {
+            let refusal = Refusal::of(whole, self.now());
+            return match self.dialect.code(&refusal) {
+                Some(_) => Err(self.worded(refusal)),
+                None => Ok(refusal.into_whole()),
+            };
+        }
+        Ok(whole)
     }
 
     /// What a failure means to who asked for a blob.
@@ -144,10 +146,11 @@ impl Client {
         }
     }
 
-    async fn persist<T>(
-        &self,
-        call: &Call,
-        attempt: impl AsyncFn(Instant) -> Result<T, Failure>,
+    /// Attempts are boxed because the compiler cannot see that those of an `AsyncFn` may change threads.
+    async fn persist<'a, T>(
+        &'a self,
+        call: &'a Call,
+        attempt: impl Fn(Instant) -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
         let size_bytes = call.body.len();
         let end = Instant::now() + self.patience.whole(size_bytes);
@@ -173,7 +176,10 @@ impl Client {
 
     async fn once(&self, call: &Call, until: Instant) -> Result<Answer, Failure> {
         let mut signed = call.clone();
-        self.dialect.authorize(&mut signed).await.map_err(Failure::Ours)?;
+        if !call.is_signed {
+            let authorized = self.dialect.authorize(&mut signed).await;
+            authorized.map_err(Failure::Ours)?;
+        }
         let request = self.http.execute(signed.into_request()?);
         let answer = match timeout_at(until, request).await {
             Ok(answer) => Answer::new(answer.map_err(Failure::silent)?, self.patience.silence),

@@ -2,6 +2,7 @@
 //!
 //! Knows no rows, no users and no HTTP: a blob here is a key, a length and a digest.
 
+mod azure;
 mod backend;
 mod content;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod seal;
 mod tests;
 mod writer;
 
+pub use azure::{AzureOptions, AzureStore};
 pub use backend::{
     Abilities, Backend, BlobWriter, Listed, NewBlob, NewPart, NewParts, Part, PartRules, Parts, Probe,
     SignedPart, SignedRead, SignedRequest, StoreHealth, Written,

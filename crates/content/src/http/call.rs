@@ -32,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) hides_errors: bool,
     /// Doing it twice is the same as once.
     pub(crate) is_repeatable: bool,
+    /// The address proves by itself who asks: nothing is added.
+    pub(crate) is_signed: bool,
 }
 
 impl Call {
@@ -45,6 +47,7 @@ impl Call {
             also_good: &[],
             hides_errors: false,
             is_repeatable: true,
+            is_signed: false,
         }
     }
 
