@@ -28,7 +28,8 @@ pub use patience::Patience;
 pub(crate) use resume::{Reopen, ranged};
 pub use secret::Secret;
 pub(crate) use text::{
-    base64, content_disposition, decoded, encoded, hex, hmac_sha256, http_date, parse_http_date, skew_ms, timestamp,
+    base64, content_disposition, decoded, encoded, hex, hmac_sha256, http_date, parse_http_date, skew_ms,
+    timestamp,
 };
 pub(crate) use xml::{Element, escaped, parse_xml};
 

@@ -15,6 +15,7 @@ mod local;
 mod memory;
 mod pace;
 mod parts_writer;
+mod s3;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -32,5 +33,6 @@ pub use http::{Patience, Secret};
 pub use local::{Durability, LocalOptions, LocalStore};
 pub use memory::Memory;
 pub use pace::Pace;
+pub use s3::{Quirks, S3Options, S3Store};
 pub use seal::Keyring;
 pub use writer::Writer;

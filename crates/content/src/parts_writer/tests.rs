@@ -21,7 +21,10 @@ fn parts_of_a_known_length_are_even_and_suffice() {
         assert_eq!(first, last, "{whole_bytes}");
         assert_eq!(first % MIB, 0);
         assert!(first * 9000 >= whole_bytes, "{whole_bytes}");
-        assert!(first == 5 * MIB || (first - MIB) * 9000 < whole_bytes, "no larger than it must be");
+        assert!(
+            first == 5 * MIB || (first - MIB) * 9000 < whole_bytes,
+            "no larger than it must be"
+        );
     }
 }
 
@@ -30,10 +33,15 @@ fn parts_of_an_unknown_length_grow_late_and_reach_the_largest_blob() {
     let sizes = |numbers: std::ops::RangeInclusive<u32>| numbers.map(|n| part_bytes(&RULES, None, n));
 
     assert_eq!(part_bytes(&RULES, None, 1), 5 * MIB);
-    assert!(sizes(1..=9000).all(|size| size <= 10 * MIB), "what is held stays bounded");
+    assert!(
+        sizes(1..=9000).all(|size| size <= 10 * MIB),
+        "what is held stays bounded"
+    );
     assert!(sizes(1..=10_000).sum::<u64>() > 5 * 1024 * 1024 * MIB);
     assert!(sizes(1..=10_000).all(|size| size <= RULES.most_bytes));
-    let grows = sizes(1..=9_999).zip(sizes(2..=10_000)).all(|(one, next)| one <= next);
+    let grows = sizes(1..=9_999)
+        .zip(sizes(2..=10_000))
+        .all(|(one, next)| one <= next);
     assert!(grows);
 }
 
