@@ -23,7 +23,7 @@ use crate::url::{Address, DatabaseUrl};
 use crate::{CatalogError, OpenError};
 
 pub use stats::Stats;
-pub(crate) use value::{Row, Value};
+pub(crate) use value::{Kind as ValueKind, Row, Value};
 
 /// What a watcher is told instead of a space when news may have been missed: the journal of any space may have
 /// grown.

@@ -1,11 +1,13 @@
 //! Rows: one catalog over SQLite or PostgreSQL. The only crate that knows SQL; it holds no rule of
 //! who may do what and knows no HTTP.
 
+mod archive;
 mod blobs;
 mod changes;
 mod db;
 mod error;
 mod fsck;
+mod holds;
 mod identities;
 mod jobs;
 mod links;
@@ -18,6 +20,7 @@ mod sessions;
 mod shares;
 mod spaces;
 mod stores;
+mod tables;
 mod throttles;
 mod trees;
 mod uploads;
@@ -33,12 +36,14 @@ use model::Digest;
 pub use changes::Entry;
 pub use db::{Announced, Catalog, Durability, EVERY_SPACE, Engine, Options, Stats, Tx};
 pub use error::{CatalogError, OpenError};
+pub use holds::TO_RESTORE;
 pub use jobs::{JobMark, Lease, NewJob};
 pub use listings::{CHUNK, Mark, MarkValue, Whereabouts};
 pub use migrate::Migrated;
 pub use nodes::{NewNode, Step};
 pub use search::{Criteria, Looked};
 pub use stores::StoreTotals;
+pub use tables::{Cell, Table};
 pub use throttles::Tries;
 pub use trees::Freed;
 pub use uploads::{UploadPart, UploadStep};

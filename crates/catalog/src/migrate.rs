@@ -77,6 +77,22 @@ impl Catalog {
         self.migrate_with(ALL, usize::MAX).await
     }
 
+    /// Brings an older schema up to `version` and no further: for rows that were written down then.
+    ///
+    /// # Errors
+    /// As of [`Catalog::migrate`], and when this program does not know so high a version.
+    pub async fn migrate_to(&self, version: u32) -> Result<Migrated, OpenError> {
+        let known = ALL.len();
+        let wanted = usize::try_from(version).unwrap_or(usize::MAX);
+        match ALL.get(..wanted) {
+            Some(migrations) => self.migrate_with(migrations, usize::MAX).await,
+            None => Err(OpenError::new(format!(
+                "version {version} of the database is meant, and this Cumuli knows versions up to {known}: use the \
+                 newer Cumuli"
+            ))),
+        }
+    }
+
     /// Applies those of `migrations` that are missing, giving up in the middle of one after `budget` statements.
     pub(crate) async fn migrate_with(
         &self,

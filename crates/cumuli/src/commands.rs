@@ -1,10 +1,12 @@
 //! The commands: what they are called, what they take, and how they end.
 
+mod backup;
 mod doctor;
 mod fsck;
 mod openapi;
 mod password;
 mod print;
+mod restore;
 mod serve;
 mod settings;
 mod table;
@@ -68,6 +70,12 @@ enum Command {
     /// Compares the database with the stored contents. Changes nothing.
     #[command(after_help = fsck::EXAMPLES)]
     Fsck(fsck::Flags),
+    /// Copies everything into a folder, while the server runs.
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::Flags),
+    /// Fills an empty installation from a backup.
+    #[command(after_help = restore::EXAMPLES)]
+    Restore(restore::Flags),
     /// Prints the API's OpenAPI document.
     #[command(after_help = openapi::EXAMPLES)]
     Openapi,
@@ -136,6 +144,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(doctor::run(&loaded))
         }
         Command::Fsck(flags) => fsck::run(load(flags.place.0.clone())?, &flags),
+        Command::Backup(flags) => backup::run(load(flags.place.0.clone())?, &flags),
+        Command::Restore(flags) => restore::run(load(flags.place.0.clone())?, &flags),
         Command::Openapi => {
             openapi::run()?;
             Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! The data folder: who may look into it, its lock, generated secrets and the setup code.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -21,6 +22,9 @@ const SECRET_BYTES: usize = 32;
 const CODE_BYTES: usize = 16;
 /// Larger files in the data folder are not secrets.
 const MOST_SECRET_BYTES: u64 = 4096;
+
+/// The folder of generated secrets.
+const KEYS: &str = "keys";
 
 /// The folder that holds everything of one installation. Nobody else may look into it.
 pub struct DataFolder {
@@ -93,7 +97,7 @@ impl DataFolder {
     /// # Errors
     /// When it cannot be kept, others may read it, or it is too weak to be one of ours.
     pub fn secret(&self, name: &str) -> anyhow::Result<Secret> {
-        let folder = self.path.join("keys");
+        let folder = self.path.join(KEYS);
         make_folder(&folder)?;
         let path = folder.join(format!("{name}.key"));
         if !path.exists() {
@@ -116,6 +120,33 @@ impl DataFolder {
             );
         }
         Ok(Secret::new(text.trim().to_owned()))
+    }
+
+    /// Copies the generated secrets into `keys` of another folder, where nobody else can read them either.
+    ///
+    /// # Errors
+    /// When one cannot be read or written.
+    pub fn copy_secrets_to(&self, folder: &Path) -> anyhow::Result<()> {
+        let target = folder.join(KEYS);
+        for (name, text) in secrets(&self.path.join(KEYS))? {
+            make_folder(&target)?;
+            put_secret(&target.join(name), &text)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the secrets of a backup. One of the same name that differs is kept beside it: nothing is stored
+    /// here that it would open.
+    ///
+    /// # Errors
+    /// When one cannot be read or written, or others may read it.
+    pub fn take_secrets_from(&self, folder: &Path) -> anyhow::Result<()> {
+        let target = self.path.join(KEYS);
+        for (name, text) in secrets(&folder.join(KEYS))? {
+            make_folder(&target)?;
+            put_secret(&target.join(name), &text)?;
+        }
+        Ok(())
     }
 
     /// Returns the code that makes the first account from another machine, and makes it the first
@@ -247,6 +278,42 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         Err(error) => return Err(error).with_context(cannot),
     }
     flush_folder(folder)
+}
+
+/// The secrets in a folder with their names; none when there is no folder.
+fn secrets(folder: &Path) -> anyhow::Result<Vec<(OsString, String)>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", folder.display())),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("{} cannot be read", folder.display()))?;
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "key")
+        {
+            found.push((entry.file_name(), read_private(&entry.path())?));
+        }
+    }
+    Ok(found)
+}
+
+/// Writes a secret. Another one of that name gets the next free name with a number.
+fn put_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    if path.exists() {
+        if read_private(path)?.trim() == text.trim() {
+            return Ok(());
+        }
+        let mut names = (1..).map(|number| path.with_extension(format!("key.before-{number}")));
+        let free = names
+            .find(|name| !name.exists())
+            .unwrap_or_else(|| path.to_owned());
+        fs::rename(path, &free).with_context(|| format!("{} cannot be moved aside", path.display()))?;
+    }
+    write_private(path, text.trim_end())
 }
 
 fn read_private(path: &Path) -> anyhow::Result<String> {

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use catalog::{Catalog, DatabaseUrl, Engine, Migrated};
 use connectors::{Oidc, OidcOptions};
 use content::{Content, LocalOptions, LocalStore};
-use hub::{Config, Hub, HubParts, IdentityProvider, Keys, SignupMode};
+use hub::{Config, Hub, HubParts, IdentityProvider, Keys, RestoreParts, SignupMode};
 use model::{Actor, Clock, Millis};
 use tokio_util::task::TaskTracker;
 
@@ -96,6 +96,12 @@ impl Opened {
         };
         let catalog = open_catalog(settings, url).await?;
         let migrated = catalog.migrate().await?;
+        if catalog.read().await?.restoring().await?.is_some() {
+            bail!(
+                "a restore into this installation was interrupted: run `cumuli restore` again, it goes on; or empty \
+                 the database to begin anew"
+            );
+        }
         let has_users = catalog.read().await?.has_users().await?;
         let setup_code = match purpose {
             Purpose::Serving if has_users => {
@@ -145,6 +151,41 @@ impl Opened {
         self.tasks.wait().await;
         drop(self.hub);
         drop(self.locks);
+    }
+}
+
+/// An installation that is to be restored: nothing was migrated or made yet.
+pub struct ToRestore {
+    /// Rows and bytes.
+    pub parts: RestoreParts,
+    /// Where its secrets go.
+    pub folder: DataFolder,
+    /// Hold the installation for one restore.
+    _locks: Vec<DataLock>,
+}
+
+impl ToRestore {
+    /// Opens an installation that is to be restored, and makes its folder.
+    ///
+    /// # Errors
+    /// When a part does not open, in a sentence that says which, or a server runs here.
+    pub async fn open(loaded: &Loaded) -> anyhow::Result<Self> {
+        let settings = &loaded.settings;
+        let folder = DataFolder::open(&settings.data)?;
+        let url = settings
+            .database()
+            .unwrap_or_else(|| DatabaseUrl::sqlite(folder.database()));
+        let locks = lock(&folder, &url)?;
+        let parts = RestoreParts {
+            catalog: open_catalog(settings, url).await?,
+            content: Content::new(Arc::new(open_store(settings, &folder).await?)),
+            clock: clock(),
+        };
+        Ok(Self {
+            parts,
+            folder,
+            _locks: locks,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! server.
 
 mod accounts;
+mod backups;
 mod copies;
 mod crowd;
 mod database;

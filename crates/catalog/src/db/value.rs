@@ -1,6 +1,8 @@
 //! What goes into a statement and what comes out of it, the same for both engines.
 
-use model::{AppPasswordId, BlobId, Digest, InviteId, JobId, Millis, NodeId, SessionId, SpaceId, UploadId, UserId};
+use model::{
+    AppPasswordId, BlobId, Digest, InviteId, JobId, Millis, NodeId, SessionId, SpaceId, UploadId, UserId,
+};
 
 use crate::CatalogError;
 
@@ -131,6 +133,19 @@ impl Row {
 
     fn slice(&self, start: usize, end: usize) -> &[u8] {
         &self.buffer[start..end]
+    }
+
+    /// What is in each column.
+    pub fn cells(&self) -> Result<Vec<crate::Cell>, CatalogError> {
+        let cells = (0..self.cells.len()).map(|i| {
+            Ok(match self.cell(i)? {
+                Cell::Null => crate::Cell::Null,
+                Cell::Int(number) => crate::Cell::Int(number),
+                Cell::Text(..) => crate::Cell::Text(self.text(i)?),
+                Cell::Bytes(..) => crate::Cell::Bytes(self.bytes(i)?),
+            })
+        });
+        cells.collect()
     }
 
     /// The number in column `i`.

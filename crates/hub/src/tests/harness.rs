@@ -36,7 +36,7 @@ pub(crate) struct TestHub {
     pub(crate) config: Config,
     content: Content,
     time: Arc<AtomicI64>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 impl std::ops::Deref for TestHub {
@@ -100,7 +100,7 @@ pub(crate) async fn for_cases<S: Strategy>(
 }
 
 impl TestHub {
-    async fn start(database: &Database, config: Config) -> Self {
+    pub(crate) async fn start(database: &Database, config: Config) -> Self {
         let catalog = Catalog::open(Options::new(database.url())).await.unwrap();
         catalog.migrate().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -119,7 +119,7 @@ impl TestHub {
             config,
             content,
             time,
-            folder,
+            folder: Arc::new(folder),
         }
     }
 
@@ -128,6 +128,28 @@ impl TestHub {
         let mut config = self.config.clone();
         set(&mut config);
         open(&self.catalog, &self.content, &self.time, &config).await
+    }
+
+    /// What a restore into this installation works on.
+    pub(crate) fn restore_parts(&self) -> crate::RestoreParts {
+        crate::RestoreParts {
+            catalog: self.catalog.clone(),
+            content: self.content.clone(),
+            clock: clock(&self.time),
+        }
+    }
+
+    /// The same rows and bytes, opened again at the time `now`.
+    pub(crate) async fn again_at(&self, now: Millis) -> Self {
+        self.time.store(now.0, Ordering::Relaxed);
+        Self {
+            hub: open(&self.catalog, &self.content, &self.time, &self.config).await,
+            catalog: self.catalog.clone(),
+            config: self.config.clone(),
+            content: self.content.clone(),
+            time: Arc::clone(&self.time),
+            folder: Arc::clone(&self.folder),
+        }
     }
 
     /// Turns the clock on.
@@ -296,17 +318,20 @@ impl TestHub {
 }
 
 async fn open(catalog: &Catalog, content: &Content, time: &Arc<AtomicI64>, config: &Config) -> Hub {
-    let time = Arc::clone(time);
-    let clock: Clock = Arc::new(move || Millis(time.load(Ordering::Relaxed)));
     let parts = HubParts {
         catalog: catalog.clone(),
         content: content.clone(),
-        clock,
+        clock: clock(time),
         keys: Keys::derive(b"a secret of the tests, long enough for them"),
         config: config.clone(),
         tasks: TaskTracker::new(),
     };
     Hub::open(parts).await.unwrap()
+}
+
+fn clock(time: &Arc<AtomicI64>) -> Clock {
+    let time = Arc::clone(time);
+    Arc::new(move || Millis(time.load(Ordering::Relaxed)))
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

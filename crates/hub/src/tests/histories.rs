@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::{Actor, Guard, NodeId, NodeKind, NodeName, OnConflict};
 use proptest::prelude::*;
 
+use super::backups::restored_on_each_engine;
 use super::harness::{TestHub, for_cases, into, named, part};
 use super::journal::{journal, replayed};
 use crate::{Copy, HubError, NewFolder, NodeChange, Upload};
@@ -385,7 +386,12 @@ impl History<'_> {
 
     /// Compares everything: tree, versions, trash, sums, journal, and rows with bytes.
     async fn check(&self) {
-        let (t, who) = (self.t, &self.who);
+        self.check_on(self.t).await;
+    }
+
+    /// As `check`, of an installation that should hold the same.
+    async fn check_on(&self, t: &TestHub) {
+        let who = &self.who;
         let mut tree = Vec::new();
         for id in self.space.live(|_, _| true) {
             let path = self.space.path(id).unwrap();
@@ -409,7 +415,7 @@ impl History<'_> {
             tree.push((path, digest));
         }
         tree.sort();
-        self.check_children().await;
+        self.check_children(t).await;
         let mut trash: Vec<NodeId> = t
             .trash(who, part(1000))
             .await
@@ -443,12 +449,11 @@ impl History<'_> {
         t.check_sound().await;
     }
 
-    async fn check_children(&self) {
+    async fn check_children(&self, t: &TestHub) {
         let mut folders = self.space.live(Space::is_folder);
         folders.push(self.space.root);
         for folder in folders {
-            let mut names: Vec<String> = self
-                .t
+            let mut names: Vec<String> = t
                 .names(&self.who, folder)
                 .await
                 .iter()
@@ -478,6 +483,22 @@ async fn a_space_is_what_its_history_made_it_and_its_journal_tells_all_of_it() {
             history.apply(op).await;
         }
         history.check().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_restores_what_a_history_made_on_either_engine() {
+    for_cases(4, ops(), async |t, who, ops| {
+        let root = t.root(&who).await;
+        let nodes = BTreeMap::new();
+        let space = Space { root, nodes };
+        let mut history = History { t, who, space };
+        for op in ops {
+            t.tick();
+            history.apply(op).await;
+        }
+        restored_on_each_engine(t, async |restored| history.check_on(restored).await).await;
     })
     .await;
 }
