@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{
-    BlobId, Digest, Millis, NodeId, SpaceId, Transfer, UploadId, UploadKind, UploadState,
-};
+use model::{BlobId, Digest, Millis, NodeId, SpaceId, Transfer, UploadId, UploadKind, UploadState};
 
 use crate::db::{Row, Tx, Value};
 use crate::{CHUNK, CatalogError, count, signed};

@@ -7,6 +7,7 @@ mod backend;
 mod content;
 #[cfg(test)]
 mod contract;
+mod drafts;
 mod error;
 mod hash;
 mod http;
@@ -27,6 +28,7 @@ pub use backend::{
     SignedPart, SignedRead, SignedRequest, StoreHealth, Written,
 };
 pub use content::{Content, Take, Taken, body_of};
+pub use drafts::{Append, Appender, Begun, Checkpoint, Draft, Filled, Promise, part_bytes_of};
 pub use error::{ContentError, Damage};
 pub use hash::{Digests, Hasher, digest};
 pub use http::{Patience, Secret};

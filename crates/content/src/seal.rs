@@ -247,6 +247,11 @@ impl Opening {
     }
 }
 
+/// Where a store holds the chunk of this number.
+pub(crate) const fn sealed_offset(chunk: u64) -> u64 {
+    chunk * SEALED_CHUNK
+}
+
 /// How many bytes a store holds of a blob of `plain_bytes`.
 pub(crate) const fn sealed_bytes(plain_bytes: u64) -> u64 {
     plain_bytes + chunk_count(plain_bytes) * MORE_BYTES
