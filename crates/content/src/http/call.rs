@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
 use tokio::time::timeout;
 
@@ -84,8 +84,10 @@ impl Call {
         if !self.body.is_empty() {
             *request.body_mut() = Some(reqwest::Body::wrap(self.body));
         } else if matches!(*request.method(), Method::PUT | Method::POST) {
-            // An empty body of a known length; without one some stores wait for it.
-            *request.body_mut() = Some(reqwest::Body::from(Bytes::new()));
+            // Nothing would be said of an empty body's length otherwise, which some stores insist on.
+            request
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Ok(request)
     }
