@@ -184,7 +184,7 @@ impl Tx {
         };
         self.execute(
             "UPDATE blobs SET state = $2, proven_ms = $3,
-                 proof = CASE WHEN $2 = 0 AND proof <> 2 THEN 0 ELSE proof END
+                 proof = CASE WHEN CAST($2 AS BIGINT) = 0 AND proof <> 2 THEN 0 ELSE proof END
              WHERE id = $1 AND proven_ms = $4 AND coalesce(store_key, '') = $5",
             &[
                 Value::id(blob.id.as_bytes()),
