@@ -143,9 +143,9 @@ impl BlobSignature<'_> {
             ("sp", self.permissions),
             ("se", &ends),
             ("spr", protocol),
+            ("sig", &signature),
             ("rscd", disposition),
             ("rsct", media_type),
-            ("sig", &signature),
         ];
         let told = pairs.into_iter().filter(|(_, value)| !value.is_empty());
         told.map(|(name, value)| (name, value.to_owned())).collect()
@@ -260,8 +260,8 @@ mod tests {
             ("sp", "r"),
             ("se", "2020-09-13T12:26:40Z"),
             ("spr", "https"),
-            ("rsct", "text/plain"),
             ("sig", &key.sign(text)),
+            ("rsct", "text/plain"),
         ]);
         assert_eq!(query, expected);
     }
