@@ -45,6 +45,25 @@ impl Tx {
         totals.collect()
     }
 
+    /// The names of the stores that hold blobs by the rows.
+    pub async fn stores_in_use(&mut self) -> Result<Vec<String>, CatalogError> {
+        let mut stores: Vec<String> = Vec::new();
+        loop {
+            // From name to name by the index, whatever the number of blobs.
+            let last = stores.last().cloned().unwrap_or_default();
+            let row = self
+                .first(
+                    "SELECT store FROM blobs WHERE store_key IS NOT NULL AND store > $1 ORDER BY store LIMIT 1",
+                    &[last.into()],
+                )
+                .await?;
+            match row {
+                Some(row) => stores.push(row.text(0)?),
+                None => return Ok(stores),
+            }
+        }
+    }
+
     /// How many blobs a store holds by the rows, and how many bytes of them.
     pub async fn store_total(&mut self, store: &str) -> Result<(u64, u64), CatalogError> {
         let row = self
@@ -57,7 +76,12 @@ impl Tx {
     }
 
     /// The blobs of a store whose keys follow `after`, in the order of their keys, at most `limit`.
-    pub async fn blobs_in(&mut self, store: &str, after: &str, limit: u32) -> Result<Vec<Blob>, CatalogError> {
+    pub async fn blobs_in(
+        &mut self,
+        store: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Blob>, CatalogError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM blobs WHERE store = $1 AND store_key > $2 ORDER BY store_key LIMIT $3"
         );

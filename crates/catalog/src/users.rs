@@ -50,6 +50,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Forgets a value of the installation.
+    pub async fn remove_meta(&mut self, name: &str) -> Result<(), CatalogError> {
+        self.execute("DELETE FROM meta WHERE name = $1", &[name.into()])
+            .await?;
+        Ok(())
+    }
+
     /// Adds a user, without a photo. Answers false, and adds nothing, if the address is taken.
     pub async fn create_user(&mut self, user: &User, hash: Option<&str>) -> Result<bool, CatalogError> {
         let made = self

@@ -63,6 +63,7 @@ pub struct LocalOptions {
 /// Blobs as files in a folder of this machine. A clone is the same store.
 #[derive(Clone)]
 pub struct LocalStore {
+    name: Arc<str>,
     root: Arc<Root>,
     flusher: Arc<Flusher>,
     /// A device that hangs must not take every thread that others need.
@@ -82,10 +83,18 @@ impl LocalStore {
     fn on(root: Root) -> Self {
         let root = Arc::new(root);
         Self {
+            name: "local".into(),
             flusher: Arc::new(Flusher::new(Arc::clone(&root))),
             root,
             finishing: Arc::new(Semaphore::new(FINISHING)),
         }
+    }
+
+    /// The same store under another name than `local`.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The folder that holds everything.
@@ -105,7 +114,7 @@ impl LocalStore {
 #[async_trait]
 impl Backend for LocalStore {
     fn name(&self) -> &str {
-        "local"
+        &self.name
     }
 
     fn abilities(&self) -> Abilities {

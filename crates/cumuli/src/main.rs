@@ -9,6 +9,7 @@ mod logs;
 mod metrics;
 mod opened;
 mod settings;
+mod stores;
 
 use std::process::ExitCode;
 

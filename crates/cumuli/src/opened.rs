@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use catalog::{Catalog, DatabaseUrl, Engine, Migrated};
 use connectors::{Oidc, OidcOptions};
-use content::{Content, LocalOptions, LocalStore};
 use hub::{Config, Hub, HubParts, IdentityProvider, Keys, RestoreParts, SignupMode};
 use model::{Actor, Clock, Millis};
 use tokio_util::task::TaskTracker;
 
 use crate::data_folder::{DataFolder, DataLock};
-use crate::settings::{Loaded, Secret, Settings, Signup, Store};
+use crate::settings::{Loaded, Secret, Settings, Signup};
+use crate::stores;
 
 /// How often a server without accounts looks whether there is one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -111,7 +111,7 @@ impl Opened {
             Purpose::Serving => Some(folder.setup_code()?),
             Purpose::Looking | Purpose::Making => None,
         };
-        let content = Content::new(Arc::new(open_store(settings, &folder).await?));
+        let content = stores::open(settings, &folder).await?;
         let tasks = TaskTracker::new();
         let mut config = config(loaded);
         config.identity_providers = identity_providers(settings)?;
@@ -125,6 +125,9 @@ impl Opened {
             tasks: tasks.clone(),
         })
         .await?;
+        if purpose == Purpose::Serving {
+            check_stores(&hub).await?;
+        }
         Ok(Self {
             hub,
             tasks,
@@ -178,7 +181,7 @@ impl ToRestore {
         let locks = lock(&folder, &url)?;
         let parts = RestoreParts {
             catalog: open_catalog(settings, url).await?,
-            content: Content::new(Arc::new(open_store(settings, &folder).await?)),
+            content: stores::open(settings, &folder).await?,
             clock: clock(),
         };
         Ok(Self {
@@ -227,21 +230,39 @@ async fn open_catalog(settings: &Settings, url: DatabaseUrl) -> anyhow::Result<C
     Ok(Catalog::open(options).await?)
 }
 
-async fn open_store(settings: &Settings, folder: &DataFolder) -> anyhow::Result<LocalStore> {
-    let durability = if settings.unsafe_no_flush {
-        content::Durability::UnsafeNone
-    } else {
-        content::Durability::Full
-    };
-    let path = settings.content_folder(folder.path());
-    let options = LocalOptions {
-        folder: path.clone(),
-        durability,
-    };
-    let store = match settings.storage_backend {
-        Store::Local => LocalStore::open(options).await,
-    };
-    store.with_context(|| format!("the folder for contents {} cannot be used", path.display()))
+/// Tries the stores out that are needed, and takes hold of them.
+async fn check_stores(hub: &Hub) -> anyhow::Result<()> {
+    let default = hub.follow_moves().await?;
+    let probe = hub.probe_store(&default).await;
+    let probe = probe.with_context(|| format!("the store `{default}` cannot be used"))?;
+    for advice in probe.advice {
+        tracing::warn!(store = default, "{advice}");
+    }
+    hub.claim_store(&default)
+        .await
+        .with_context(|| format!("the store `{default}` cannot be used"))?;
+    if default != hub.first_store() {
+        tracing::warn!(
+            "new contents go to the store `{default}` since those of `{}` were moved there: set STORAGE_BACKEND to it",
+            hub.first_store()
+        );
+    }
+    for store in hub
+        .stores_in_use()
+        .await?
+        .into_iter()
+        .filter(|store| *store != default)
+    {
+        let used = match hub.probe_store(&store).await {
+            Ok(_) => hub.claim_store(&store).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = used {
+            let error = anyhow::Error::from(error);
+            tracing::error!("the store `{store}`, which holds contents, cannot be used: {error:#}");
+        }
+    }
+    Ok(())
 }
 
 fn keys(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keys> {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use catalog::DatabaseUrl;
 
 pub use flags::{AllFlags, PlaceFlags};
-pub use kinds::{LogFormat, Signup, Stage, Store};
+pub use kinds::{Bucket, LogFormat, Signup, Stage, StoreSpec};
 pub use print::{markdown, sample};
 pub use secret::Secret;
 pub use sources::Sources;
@@ -114,6 +114,27 @@ impl Loaded {
                  CUMULI_TRUSTED_PROXIES and CUMULI_PUBLIC_URL",
                 settings.listen
             ));
+        }
+        for (store, bucket, keys) in [
+            (
+                "s3",
+                "S3_BUCKET_NAME",
+                &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..],
+            ),
+            (
+                "b2",
+                "B2_BUCKET",
+                &["B2_ENDPOINT", "B2_ACCESS_KEY", "B2_SECRET_KEY"][..],
+            ),
+        ] {
+            let is_missing = |name: &&&str| self.values.get(name).is_none();
+            let missing: Vec<&str> = keys.iter().filter(is_missing).copied().collect();
+            if self.values.get(bucket).is_some() && !missing.is_empty() {
+                warnings.push(format!(
+                    "there is no store `{store}`: set {}",
+                    missing.join(" and ")
+                ));
+            }
         }
         for name in self.for_later() {
             warnings.push(format!("{name} has no effect: this version links no clouds yet"));
@@ -230,6 +251,9 @@ fn check_together(settings: &Settings, values: &mut Values) {
         if values.get(name).is_some() && values.get(other).is_none() {
             values.complain(name, &format!("it needs {other} beside it"));
         }
+    }
+    if !settings.seal_stores.is_empty() && settings.seal_keys.is_none() {
+        values.complain("CUMULI_SEAL_STORES", "it needs CUMULI_SEAL_KEYS beside it");
     }
     if settings.metrics_listen == Some(settings.listen) && settings.listen.port() != 0 {
         values.complain("CUMULI_METRICS_LISTEN", "it is the address of CUMULI_LISTEN");

@@ -23,6 +23,7 @@ mod jobs;
 mod keys;
 mod links;
 mod listings;
+mod moves;
 mod nodes;
 mod passwords;
 mod people;
@@ -35,6 +36,7 @@ mod shares;
 mod sign_in;
 mod signed;
 mod staging;
+mod stores;
 mod throttle;
 mod tokens;
 mod trash;
@@ -72,6 +74,7 @@ pub use jobs::{JobOutcome, JobPage, JobRow, Keep, Lease};
 pub use keys::Keys;
 pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
+pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;
 pub use people::Contact;
 pub use photos::{PHOTO_BYTES, Photo, PhotoSize};
@@ -82,6 +85,7 @@ pub use shares::{NewShare, Person, ShareChange, SharePage, ShareRow};
 pub use sign_in::{Begun, IdentityProvider, PageSignIn, ProviderAnswer};
 pub use signed::{SignedAddress, SignedDownload};
 pub use staging::{Expected, Staged};
+pub use stores::StoreRow;
 pub use upkeep::Upkept;
 pub use uploads::{Stored, Upload, UploadPlace};
 pub use versions::VersionPage;
@@ -97,6 +101,8 @@ struct Parts {
     clock: Clock,
     keys: Keys,
     instance: String,
+    /// The store that the settings name for new contents.
+    first_store: String,
     config: Config,
     hashing: Arc<Semaphore>,
     rendering: Arc<Semaphore>,
@@ -148,18 +154,22 @@ impl Hub {
         let hashing = Arc::new(Semaphore::new(config.hashing_at_once));
         let rendering = Arc::new(Semaphore::new(1));
         let jobs = Notify::new();
-        Ok(Self(Arc::new(Parts {
+        let first_store = content.default_name();
+        let hub = Self(Arc::new(Parts {
             catalog,
             content,
             clock,
             keys,
             instance,
+            first_store,
             config,
             hashing,
             rendering,
             jobs,
             tasks,
-        })))
+        }));
+        hub.follow_moves().await?;
+        Ok(hub)
     }
 
     /// The limits and modes that it runs under.

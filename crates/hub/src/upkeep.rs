@@ -88,6 +88,9 @@ impl Hub {
                 // Restored from what this store held: bytes that no row names may be somebody's last upload.
                 continue;
             }
+            if self.is_left(backend.name()).await? {
+                continue;
+            }
             let mut after: Option<String> = None;
             loop {
                 if lease.report(Progress::default()).await? == Keep::Stop {
@@ -453,7 +456,7 @@ impl Hub {
 }
 
 impl Upkept {
-    const fn stopped(self) -> Self {
+    pub(crate) const fn stopped(self) -> Self {
         Self {
             was_stopped: true,
             ..self

@@ -15,16 +15,22 @@ pub enum JobKind {
     Scrub,
     /// Frees a purged tree piece by piece.
     Purge,
+    /// Moves contents from one store to another.
+    StoreCopy,
+    /// Seals the keys of sealed contents anew.
+    Reseal,
 }
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Upload,
         Self::Sweep,
         Self::Retention,
         Self::Scrub,
         Self::Purge,
+        Self::StoreCopy,
+        Self::Reseal,
     ];
 
     /// The word that stands for it in the catalog and the API.
@@ -35,6 +41,8 @@ impl JobKind {
             Self::Retention => "retention",
             Self::Scrub => "scrub",
             Self::Purge => "purge",
+            Self::StoreCopy => "store_copy",
+            Self::Reseal => "reseal",
         }
     }
 

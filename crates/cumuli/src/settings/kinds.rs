@@ -9,14 +9,16 @@ use super::secret::Secret;
 use web::Network;
 
 mod measures;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod urls;
 
 pub use measures::{
     BOOL, BYTES, BYTES_OR_NONE, CONNECTIONS, COUNT, DRAIN, DURATION, DURATION_OR_FOREVER, INLINE, MINUTES,
-    PORT, QUOTA, SESSION_SPAN, WORKERS,
+    PORT, QUOTA, SESSION_SPAN, SIGNED_SPAN, WORKERS,
 };
+pub use stores::{Bucket, NamedStore, PREFIX, STORE, STORES, StoreSpec};
 pub use urls::{BASE_URL, ISSUER, ORIGIN, ORIGINS, SAFE_URL, URL};
 
 /// How one setting's text becomes a value.
@@ -91,8 +93,11 @@ pub const NETWORKS: Kind<Vec<Network>> = Kind::shown("list of networks", |text| 
     };
     urls::items(text).map(network).collect()
 });
-/// The store that new contents go to.
-pub const STORE: Kind<Store> = Kind::shown("`local`", store);
+/// Secrets of at least 32 characters, with commas between.
+pub const LONG_SECRETS: Kind<Vec<Secret>> =
+    Kind::hidden("list of secrets of at least 32 characters", |text| {
+        urls::items(text).map(|item| secret(item, 32)).collect()
+    });
 /// A filter of log lines, such as `info` or `info,hub=debug`.
 pub const LOG_FILTER: Kind<String> = Kind::shown("log filter", log_filter);
 /// Whether strangers may register.
@@ -140,13 +145,6 @@ pub enum Stage {
     Development,
     /// People rely on it.
     Production,
-}
-
-/// Where new contents go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Store {
-    /// A folder on this machine.
-    Local,
 }
 
 /// Shows a bad text in a message: in backticks, escaped, cut after 80 characters.
@@ -201,17 +199,6 @@ fn secret(text: &str, least: usize) -> Result<Secret, String> {
         return Err("it is one character over and over, which anybody could guess".to_owned());
     }
     Ok(Secret::new(text))
-}
-
-fn store(text: &str) -> Result<Store, String> {
-    match text {
-        "local" => Ok(Store::Local),
-        "s3" | "b2" | "azure" | "gcs" => Err(format!(
-            "this version stores on the local disk only, not on {}",
-            quoted(text)
-        )),
-        _ => Err(format!("there is no store {}", quoted(text))),
-    }
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A password, a key or a token. Its `Debug` shows `***`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Secret(String);
 
 impl Secret {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use catalog::DatabaseUrl;
 use web::Network;
 
-use super::kinds::{self, Kind, LogFormat, Secrecy, Signup, Stage, Store};
+use super::kinds::{self, Kind, LogFormat, NamedStore, Secrecy, Signup, Stage};
 use super::secret::Secret;
 use super::values::Values;
 
@@ -209,9 +209,10 @@ settings! {
         db_password: Option<Secret> = "CUMULI_DB_PASSWORD", kinds::GIVEN_SECRET, unset "none", "correct horse";
         /// Database at the PostgreSQL server at `CUMULI_DB_HOST`.
         db_database: String = "CUMULI_DB_DATABASE", kinds::TEXT, default "cumuli", "cumuli";
-        /// Where contents are stored. This version knows the local disk.
-        storage_backend: Store = "STORAGE_BACKEND", kinds::STORE, default "local", "local";
-        /// The folder for contents.
+        /// The store that new contents go to: `local`, `s3`, `b2`, `azure`, `gcs`, or the name of one in
+        /// `CUMULI_STORES`. What the others hold can still be read, and moved by `cumuli store copy`.
+        storage_backend: String = "STORAGE_BACKEND", kinds::STORE, default "local", "s3";
+        /// The folder for contents of the store `local`.
         upload_folder: Option<PathBuf> = "UPLOAD_FOLDER", kinds::PATH,
             unset "`content` in the data folder", "/srv/cumuli/content";
         /// Contents up to this size are kept in the database, where storing them costs one flush.
@@ -239,6 +240,77 @@ settings! {
         /// UNSAFE: acknowledges what is not on the disk yet, so that a power cut loses it. For
         /// benchmarks only; refused in production.
         unsafe_no_flush: bool = "CUMULI_UNSAFE_NO_FLUSH", kinds::BOOL, default "false", "false";
+    }
+    "Stores" {
+        /// Bucket of the store `s3`.
+        s3_bucket: Option<String> = "S3_BUCKET_NAME", kinds::TEXT, unset "there is no store `s3`", "my-bucket";
+        /// Region of the bucket.
+        s3_region: Option<String> = "AWS_REGION", kinds::TEXT, unset "`us-east-1`", "eu-central-1";
+        /// Access key id for the bucket.
+        s3_access_key: Option<String> = "AWS_ACCESS_KEY_ID", kinds::TEXT, unset "none", "AKIAIOSFODNN7EXAMPLE";
+        /// Secret access key for the bucket.
+        s3_secret_key: Option<Secret> = "AWS_SECRET_ACCESS_KEY", kinds::GIVEN_SECRET,
+            unset "none", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        /// Session token that belongs to a temporary access key.
+        s3_session_token: Option<Secret> = "AWS_SESSION_TOKEN", kinds::GIVEN_SECRET, unset "none", "FwoGZXIvYXdzEXAMPLE";
+        /// Endpoint of a service that speaks S3.
+        s3_endpoint: Option<String> = "CUMULI_S3_ENDPOINT", kinds::BASE_URL,
+            unset "Amazon's in the region", "https://minio.example.org";
+        /// Endpoint that browsers and apps reach, if it is another; signed addresses are made for it.
+        s3_public_endpoint: Option<String> = "CUMULI_S3_PUBLIC_ENDPOINT", kinds::BASE_URL,
+            unset "the endpoint", "https://files.example.org";
+        /// Whether the bucket stands in the path of an address rather than in its host.
+        s3_path_style: Option<bool> = "CUMULI_S3_PATH_STYLE", kinds::BOOL,
+            unset "`true` with an endpoint, `false` at Amazon", "true";
+        /// What the names of all objects in the bucket begin with.
+        s3_prefix: String = "CUMULI_S3_PREFIX", kinds::PREFIX, default "", "cumuli/";
+        /// Key id of a Backblaze B2 application key.
+        b2_access_key: Option<String> = "B2_ACCESS_KEY", kinds::TEXT, unset "none", "0051f2e3d4c5b6a0000000001";
+        /// The Backblaze B2 application key.
+        b2_secret_key: Option<Secret> = "B2_SECRET_KEY", kinds::GIVEN_SECRET,
+            unset "none", "K005abcdefghijklmnopqrstuvwxyz0";
+        /// Bucket of the store `b2`.
+        b2_bucket: Option<String> = "B2_BUCKET", kinds::TEXT, unset "there is no store `b2`", "my-bucket";
+        /// S3 endpoint of the bucket, as its page at Backblaze shows it.
+        b2_endpoint: Option<String> = "B2_ENDPOINT", kinds::BASE_URL,
+            unset "none", "https://s3.us-west-004.backblazeb2.com";
+        /// What the names of all objects in the bucket begin with.
+        b2_prefix: String = "CUMULI_B2_PREFIX", kinds::PREFIX, default "", "cumuli/";
+        /// How to reach an Azure storage account.
+        azure_connection: Option<Secret> = "AZURE_STORAGE_CONNECTION_STRING", kinds::GIVEN_SECRET,
+            unset "Azure is not offered",
+            "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=a2V5;EndpointSuffix=core.windows.net";
+        /// Container of the store `azure`.
+        azure_container: Option<String> = "CUMULI_AZURE_CONTAINER", kinds::TEXT, unset "`cumuli`", "my-container";
+        /// Endpoint that browsers and apps reach, if it is another; signed addresses are made for it.
+        azure_public_endpoint: Option<String> = "CUMULI_AZURE_PUBLIC_ENDPOINT", kinds::BASE_URL,
+            unset "the endpoint", "https://files.example.org";
+        /// What the names of all blobs in the container begin with.
+        azure_prefix: String = "CUMULI_AZURE_PREFIX", kinds::PREFIX, default "", "cumuli/";
+        /// Bucket of the store `gcs`.
+        gcs_bucket: Option<String> = "CUMULI_GCS_BUCKET", kinds::TEXT, unset "there is no store `gcs`", "my-bucket";
+        /// The file with the key of a Google service account, for the store `gcs`.
+        gcs_credentials: Option<PathBuf> = "GOOGLE_APPLICATION_CREDENTIALS", kinds::PATH,
+            unset "none: for emulators only", "/etc/cumuli/service-account.json";
+        /// Endpoint of Google Cloud Storage, or of an emulator.
+        gcs_endpoint: Option<String> = "STORAGE_EMULATOR_HOST", kinds::BASE_URL,
+            unset "`https://storage.googleapis.com`", "http://127.0.0.1:4443";
+        /// What the names of all objects in the bucket begin with.
+        gcs_prefix: String = "CUMULI_GCS_PREFIX", kinds::PREFIX, default "", "cumuli/";
+        /// Further stores, as TOML: a table per store, whose name it gets. docs/operating.md shows it. Better
+        /// kept in a file of its own, by `CUMULI_STORES_FILE`.
+        stores: Option<Vec<NamedStore>> = "CUMULI_STORES", kinds::STORES, unset "none", "archive = { kind = \"local\", folder = \"/srv/archive\" }";
+        /// Stores whose contents are sealed before they get there, since their keeper is not to read them.
+        seal_stores: Vec<String> = "CUMULI_SEAL_STORES", kinds::TEXTS, default "", "s3, b2";
+        /// The secrets that contents are sealed with, with commas between: the first for what is new, the
+        /// others for what is still sealed with them. Without them, sealed contents are lost for good.
+        seal_keys: Option<Vec<Secret>> = "CUMULI_SEAL_KEYS", kinds::LONG_SECRETS,
+            unset "none", "p8Vx2mQz7Lr4Tc9Yw1nKf6hPj3sGd0aU";
+        /// How long a signed address of a download holds unless it is asked for otherwise.
+        signed_url_expiry: Duration = "CUMULI_SIGNED_URL_EXPIRY", kinds::SIGNED_SPAN, default "5m", "15m";
+        /// Whether downloads are sent on to the store by a signed address where it has them, rather than
+        /// streamed through the server.
+        direct_downloads: bool = "CUMULI_DIRECT_DOWNLOADS", kinds::BOOL, default "true", "false";
     }
     "Accounts" {
         /// Who may register: anybody, who has an invitation, or nobody.
@@ -314,25 +386,6 @@ settings! {
         "ONEDRIVE_CLIENT_ID", kinds::TEXT, "OneDrive is not offered", "9f1c0f5e-0000-4000-8000-1234567890ab";
         /// Client secret of the Microsoft application.
         "ONEDRIVE_CLIENT_SECRET", kinds::GIVEN_SECRET, "none", "Abc8Q~defghijkl";
-        /// How to reach an Azure storage account.
-        "AZURE_STORAGE_CONNECTION_STRING", kinds::GIVEN_SECRET, "Azure is not offered",
-            "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=a2V5;EndpointSuffix=core.windows.net";
-        /// Key id of a Backblaze B2 application key.
-        "B2_ACCESS_KEY", kinds::TEXT, "B2 is not offered", "0051f2e3d4c5b6a0000000001";
-        /// The Backblaze B2 application key.
-        "B2_SECRET_KEY", kinds::GIVEN_SECRET, "none", "K005abcdefghijklmnopqrstuvwxyz0";
-        /// Bucket at Backblaze B2.
-        "B2_BUCKET", kinds::TEXT, "none", "my-bucket";
-        /// S3 endpoint of Backblaze B2.
-        "B2_ENDPOINT", kinds::BASE_URL, "that of the key", "https://s3.us-west-004.backblazeb2.com";
-        /// Region of the S3 bucket.
-        "AWS_REGION", kinds::TEXT, "none", "us-east-1";
-        /// Bucket at S3.
-        "S3_BUCKET_NAME", kinds::TEXT, "S3 is not offered", "my-bucket";
-        /// Access key id for S3.
-        "AWS_ACCESS_KEY_ID", kinds::TEXT, "none", "AKIAIOSFODNN7EXAMPLE";
-        /// Secret access key for S3.
-        "AWS_SECRET_ACCESS_KEY", kinds::GIVEN_SECRET, "none", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
         /// Base URL of the Google Drive API.
         "CUMULI_GOOGLE_API_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001";
         /// Base URL of Microsoft Graph.

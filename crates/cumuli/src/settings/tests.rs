@@ -445,7 +445,10 @@ fn unwise_settings_are_warned_of() {
     assert_eq!(warned(Given::nothing()), "");
     assert!(warned(Given::nothing().env("CUMULI_UNSAFE_NO_FLUSH", "1")).contains("loses"));
     assert!(warned(Given::nothing().env("CUMULI_LISTEN", "0.0.0.0:1")).contains("without encryption"));
-    assert!(warned(Given::nothing().env("B2_BUCKET", "x")).contains("B2_BUCKET has no effect"));
+    assert!(warned(Given::nothing().env("B2_BUCKET", "x")).contains("set B2_ENDPOINT and B2_ACCESS_KEY"));
+    assert!(
+        warned(Given::nothing().env("ONEDRIVE_CLIENT_ID", "x")).contains("ONEDRIVE_CLIENT_ID has no effect")
+    );
     let google = || {
         Given::nothing()
             .env("GOOGLE_CLIENT_ID", "x")

@@ -41,6 +41,10 @@ pub const SESSION_SPAN: Kind<Duration> = Kind::shown("duration from `1m` to `366
         Duration::from_secs(60)..=Duration::from_secs(366 * DAY_SECS),
     )
 });
+/// How long a signed address holds. Object stores sign none for longer than a week.
+pub const SIGNED_SPAN: Kind<Duration> = Kind::shown("duration from `10s` to `7d`", |text| {
+    span(text, Duration::from_secs(10)..=Duration::from_secs(7 * DAY_SECS))
+});
 /// Minutes, 1 to 1440.
 pub const MINUTES: Kind<u32> = Kind::shown("count, 1 to 1440", |text| count(text, 1..=1440));
 /// How many of something, any number.
