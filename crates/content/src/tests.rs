@@ -1,3 +1,7 @@
+mod azure;
+#[allow(dead_code, reason = "other crates use the rest")]
+mod emulators;
+mod s3;
 mod seals;
 
 use std::sync::Arc;

@@ -38,7 +38,10 @@ impl Running {
         for _ in 0..PORTS {
             let port = free_port();
             let mut command = command(port);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             let child = command.spawn().unwrap_or_else(|error| {
                 panic!("{command:?} cannot be started ({error}): run .ci/stores");
             });
