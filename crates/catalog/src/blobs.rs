@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use model::{Blob, BlobId, BlobState, Digest, Millis, Place, Proof, StoredAt};
 
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::{CHUNK, CatalogError, count, digest, signed};
 
@@ -154,7 +155,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Blob(id)).await
     }
 
     async fn remove_inline(&mut self, id: BlobId) -> Result<(), CatalogError> {

@@ -61,7 +61,9 @@ impl Tx {
     pub fn is_local_meta(name: &str) -> bool {
         [REMOVALS, RESTORING, crate::archive::STATE].contains(&name)
             || name.starts_with(STORE)
-            || name.starts_with("next ")
+            || ["next ", "store moved ", "store retired "]
+                .iter()
+                .any(|beginning| name.starts_with(beginning))
     }
 
     /// Returns contents after `after` whose bytes are still to be restored, at most `limit`.

@@ -2,6 +2,7 @@
 
 use model::{Identity, Millis, UserId};
 
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, signed};
 
@@ -45,6 +46,9 @@ impl Tx {
                 ],
             )
             .await?;
+        if added == 1 {
+            self.queue_for_archive(Changed::User(identity.user)).await?;
+        }
         Ok(added == 1)
     }
 
@@ -97,6 +101,7 @@ impl Tx {
                 &[signed(number).into(), Value::id(user.as_bytes())],
             )
             .await?;
+        self.queue_for_archive(Changed::User(user)).await?;
         Ok(removed == 1)
     }
 

@@ -15,6 +15,7 @@ mod listings;
 mod migrate;
 mod nodes;
 mod photos;
+mod rebuild;
 mod search;
 mod sessions;
 mod shares;
@@ -33,6 +34,7 @@ mod tests;
 
 use model::Digest;
 
+pub use archive::{ARCHIVED, Behind, Queued};
 pub use changes::Entry;
 pub use db::{Announced, Catalog, Durability, EVERY_SPACE, Engine, Options, Stats, Tx};
 pub use error::{CatalogError, OpenError};

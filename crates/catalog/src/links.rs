@@ -2,6 +2,7 @@
 
 use model::{Link, LinkId, LinkMode, Millis, NodeId, SpaceId, UserId};
 
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, signed};
 
@@ -35,7 +36,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Link(link.id)).await
     }
 
     /// Changes what a link allows; its password is changed apart.
@@ -54,7 +55,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Link(link.id)).await
     }
 
     /// Sets or removes a link's password.
@@ -64,14 +65,14 @@ impl Tx {
             &[Value::id(id.as_bytes()), hash.map(str::to_owned).into()],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Link(id)).await
     }
 
     /// Removes a link.
     pub async fn remove_link(&mut self, id: LinkId) -> Result<(), CatalogError> {
         self.execute("DELETE FROM links WHERE id = $1", &[Value::id(id.as_bytes())])
             .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Link(id)).await
     }
 
     /// Finds a link.
@@ -156,6 +157,10 @@ impl Tx {
                 &[Value::id(id.as_bytes()), now.0.into()],
             )
             .await?;
+        if counted == 1 {
+            // Otherwise a link that was rebuilt could be used more often than it allows.
+            self.queue_for_archive(Changed::Link(id)).await?;
+        }
         Ok(counted == 1)
     }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use model::{Millis, Node, NodeId, NodeKind, NodeName, Order, Sort, SortKey, SpaceId, UserId};
 
 use crate::CatalogError;
+use crate::archive::Changed;
 use crate::db::{Tx, Value};
 use crate::nodes::{NODE, NODE_FROM, kind_code, read_node};
 
@@ -227,6 +228,7 @@ impl Tx {
         node: NodeId,
         starred: Option<Millis>,
     ) -> Result<(), CatalogError> {
+        self.queue_for_archive(Changed::Star(user, node)).await?;
         let (user, node) = (Value::id(user.as_bytes()), Value::id(node.as_bytes()));
         match starred {
             Some(now) => {

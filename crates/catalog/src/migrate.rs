@@ -48,6 +48,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0005_uploads.sql"),
         postgres: include_str!("../migrations/0005_uploads.sql"),
     },
+    Migration {
+        version: 6,
+        name: "archive",
+        sqlite: include_str!("../migrations/0006_archive.sql"),
+        postgres: include_str!("../migrations/0006_archive.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

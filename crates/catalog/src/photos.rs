@@ -3,6 +3,7 @@
 use model::{Millis, UserId};
 
 use crate::CatalogError;
+use crate::archive::Changed;
 use crate::db::{Tx, Value};
 
 impl Tx {
@@ -70,6 +71,6 @@ impl Tx {
         let at: Value = at.into();
         self.execute("UPDATE users SET photo_ms = $2 WHERE id = $1", &[user.into(), at])
             .await?;
-        Ok(())
+        self.queue_for_archive(Changed::User(user)).await
     }
 }

@@ -2,6 +2,7 @@
 
 use model::{AppPassword, AppPasswordId, InviteId, Millis, Session, SessionId, SessionKind, User, UserId};
 
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::users::{USER, read_user};
 use crate::{CatalogError, count, signed};
@@ -133,7 +134,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::User(password.user)).await
     }
 
     /// Finds an app password by the hash of its secret, and its user.
@@ -200,6 +201,7 @@ impl Tx {
                 &[Value::id(id.as_bytes()), Value::id(user.as_bytes())],
             )
             .await?;
+        self.queue_for_archive(Changed::User(user)).await?;
         Ok(removed == 1)
     }
 

@@ -3,6 +3,7 @@
 use model::{Millis, NodeId, Right, Share, ShareId, SpaceId, UserId};
 
 use crate::CatalogError;
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::listings::{CHUNK, place_holders};
 
@@ -30,6 +31,9 @@ impl Tx {
                 ],
             )
             .await?;
+        if made == 1 {
+            self.queue_for_archive(Changed::Share(share.id)).await?;
+        }
         Ok(made == 1)
     }
 
@@ -46,14 +50,14 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Share(share.id)).await
     }
 
     /// Removes a share.
     pub async fn remove_share(&mut self, id: ShareId) -> Result<(), CatalogError> {
         self.execute("DELETE FROM shares WHERE id = $1", &[Value::id(id.as_bytes())])
             .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Share(id)).await
     }
 
     /// Finds a share.

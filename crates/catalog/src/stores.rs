@@ -2,6 +2,7 @@
 
 use model::{Blob, BlobId, Millis, Place, StoredAt};
 
+use crate::archive::Changed;
 use crate::blobs::{COLUMNS, read};
 use crate::db::{Tx, Value};
 use crate::{CatalogError, count};
@@ -112,6 +113,7 @@ impl Tx {
             )
             .await?;
         if changed == 1 {
+            self.queue_for_archive(Changed::Blob(blob.id)).await?;
             self.execute(
                 "DELETE FROM move_failures WHERE from_store = $1 AND blob_id = $2",
                 &[from.store.clone().into(), Value::id(blob.id.as_bytes())],
@@ -198,7 +200,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::Blob(blob)).await
     }
 
     /// Damaged blobs after `after`, by id, at most `limit`.

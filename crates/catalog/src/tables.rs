@@ -52,6 +52,17 @@ impl Table {
         self.columns.iter().position(|column| column == name)
     }
 
+    /// A cell as a parameter for the column of that name.
+    pub(crate) fn param(&self, name: &str, cell: Cell) -> Result<Value, CatalogError> {
+        match self.column(name) {
+            Some(at) => Ok(self.value(at, cell)),
+            None => Err(CatalogError::Damaged(format!(
+                "there is no column {}.{name}",
+                self.name
+            ))),
+        }
+    }
+
     fn list(&self) -> String {
         self.columns.join(", ")
     }

@@ -2,6 +2,7 @@
 
 use model::{Email, Millis, Role, SpaceId, User, UserId, UserState};
 
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::{CatalogError, count, signed};
 
@@ -79,6 +80,9 @@ impl Tx {
                 ],
             )
             .await?;
+        if made == 1 {
+            self.queue_for_archive(Changed::User(user.id)).await?;
+        }
         Ok(made == 1)
     }
 
@@ -156,7 +160,7 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::User(user.id)).await
     }
 
     /// Writes the hash of a user's password.
@@ -166,7 +170,7 @@ impl Tx {
             &[Value::id(id.as_bytes()), hash.into()],
         )
         .await?;
-        Ok(())
+        self.queue_for_archive(Changed::User(id)).await
     }
 }
 
