@@ -152,3 +152,98 @@ fn account_of(endpoint: &str) -> Option<String> {
     }
     url.domain()?.split('.').next().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, account: &str, endpoint: &str) {
+        let connection = Connection::parse(text).expect(text);
+        assert_eq!(
+            (connection.account.as_str(), connection.endpoint.as_str()),
+            (account, endpoint)
+        );
+    }
+
+    #[test]
+    fn connection_strings_are_read_as_the_portal_writes_them() {
+        let key = "c2VjcmV0IGtleSBvZiBhdCBsZWFzdCAxNiBieXRlcw==";
+        check(
+            &format!(
+                "DefaultEndpointsProtocol=https;AccountName=me;AccountKey={key};EndpointSuffix=core.windows.net"
+            ),
+            "me",
+            "https://me.blob.core.windows.net",
+        );
+        check(
+            &format!("AccountName=me;AccountKey={key};EndpointSuffix=core.chinacloudapi.cn;"),
+            "me",
+            "https://me.blob.core.chinacloudapi.cn",
+        );
+        check(
+            &format!("accountname = me ; ACCOUNTKEY={key}; BlobEndpoint=http://10.0.0.1:10000/me/"),
+            "me",
+            "http://10.0.0.1:10000/me",
+        );
+        check(
+            "BlobEndpoint=https://me.blob.core.windows.net/;SharedAccessSignature=?sv=1&sig=a%2Bb%3D",
+            "me",
+            "https://me.blob.core.windows.net",
+        );
+        check(
+            "UseDevelopmentStorage=true",
+            "devstoreaccount1",
+            "http://127.0.0.1:10000/devstoreaccount1",
+        );
+    }
+
+    #[test]
+    fn a_signature_is_kept_as_it_was_meant() {
+        let text = "AccountName=me;SharedAccessSignature=sv=1&sig=a%2Bb%3D&spr=https,http";
+
+        let Credential::Signature(pairs) = Connection::parse(text).expect("parsed").credential else {
+            panic!("a signature")
+        };
+
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(pairs, [("sv", "1"), ("sig", "a+b="), ("spr", "https,http")]);
+    }
+
+    #[test]
+    fn a_wrong_connection_string_is_told_without_its_secrets() {
+        for (text, reason) in [
+            ("", "neither an AccountKey"),
+            ("AccountName=me", "neither an AccountKey"),
+            ("geheim", "pairs"),
+            ("AccountName=me;AccountKey=geheim", "not a key"),
+            ("AccountName=me;AccountKey=Z2VoZWlt", "not a key"),
+            ("AccountName=me;SharedAccessSignature=geheim=1", "no `sig`"),
+            ("SharedAccessSignature=sig=geheim", "no AccountName"),
+            (
+                "AccountName=geheim@evil.example/;SharedAccessSignature=sig=geheim",
+                "endpoint",
+            ),
+            ("AccountName=a b;SharedAccessSignature=sig=geheim", "endpoint"),
+            (
+                "AccountName=me;BlobEndpoint=geheim;SharedAccessSignature=sig=geheim",
+                "endpoint",
+            ),
+            (
+                "AccountName=me;BlobEndpoint=https://user:geheim@x/;SharedAccessSignature=sig=geheim",
+                "endpoint",
+            ),
+            (
+                "AccountName=a/b;BlobEndpoint=https://x/;SharedAccessSignature=sig=geheim",
+                "not an account's name",
+            ),
+        ] {
+            let told = Connection::parse(text).expect_err(text);
+            assert!(told.contains(reason), "{text}: {told}");
+            assert!(!told.contains("geheim"), "{told}");
+        }
+    }
+}

@@ -95,7 +95,17 @@ impl Dialect for AzureDialect {
                 "the connection string does not allow this; a signature (SAS) has to allow \
                  read, write, delete and list on blobs"
             }
-            "AuthorizationFailure" | "AuthorizationSourceIPMismatch" | "IpAuthorizationError" => {
+            "AuthorizationFailure" => match self.credential {
+                Credential::Key(_) => {
+                    "the account's key is not the one in the connection string, or the account's firewall \
+                     keeps this machine out"
+                }
+                Credential::Signature(_) => {
+                    "the signature (SAS) in the connection string is wrong, has expired or does not allow this, \
+                     or the account's firewall keeps this machine out"
+                }
+            },
+            "AuthorizationSourceIPMismatch" | "IpAuthorizationError" => {
                 "the account does not take requests from this machine's network; see its firewall"
             }
             "AuthorizationProtocolMismatch" | "AccountRequiresHttps" => {
