@@ -2,25 +2,24 @@
 
 use std::fmt;
 
-use aws_lc_rs::hmac;
 use model::Millis;
 use reqwest::header::HeaderMap;
 
-use crate::http::base64;
+use crate::http::{base64, hmac_sha256};
 
 /// The version of the service that our requests are written for.
 pub(super) const VERSION: &str = "2021-12-02";
 
 /// An account's key.
-pub(super) struct AccountKey(hmac::Key);
+pub(super) struct AccountKey(Vec<u8>);
 
 impl AccountKey {
     pub(super) fn new(key: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+        Self(key.to_owned())
     }
 
     fn sign(&self, text: &str) -> String {
-        base64(hmac::sign(&self.0, text.as_bytes()).as_ref())
+        base64(&hmac_sha256(&self.0, text.as_bytes()))
     }
 
     /// The `Authorization` of a request.
