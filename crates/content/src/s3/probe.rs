@@ -102,14 +102,11 @@ impl Attempt<'_> {
     async fn check_digests(&self, found: &mut Found) -> Result<(), Failure> {
         let wrong = digests_of(b"something else");
         let by_sha256 = self.is_refused(wrong, &[]).await?;
-        let by_md5 = match by_sha256 || self.inner.quirks == Quirks::B2 {
-            true => self.inner.quirks == Quirks::B2,
-            false => {
-                let md5 = md5_of(b"something else");
-                self.is_refused(digests_of(BYTES), &[("content-md5", &md5)])
-                    .await?
-            }
-        };
+        let md5 = md5_of(b"something else");
+        let by_md5 = !by_sha256
+            && self
+                .is_refused(digests_of(BYTES), &[("content-md5", &md5)])
+                .await?;
         found.checks_digests = Some(by_sha256 || by_md5);
         found.wants_md5 = by_md5;
         Ok(())
