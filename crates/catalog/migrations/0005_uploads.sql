@@ -2,7 +2,7 @@
 ALTER TABLE spaces ADD COLUMN reserved_bytes BIGINT NOT NULL DEFAULT 0;
 
 -- Uploads that take more than one request. kind: 0 direct, 1 tus, 2 a part of a tus upload. state: 0 open,
--- 1 being verified, 2 completed. owner: who may go on with it. target: what is to become of it, JSON.
+-- 1 being verified, 2 completed, 3 failed. owner: who may go on with it. target: what is to become of it, JSON.
 -- stored_bytes: those of offset_bytes that are in parts; the others are in upload_tails. hash_state: SHA-256
 -- so far. token: what the store calls it by, a secret; NULL until the first part. writer: who writes to it.
 CREATE TABLE uploads (

@@ -90,7 +90,7 @@ impl Tx {
         row.as_ref().map(read).transpose()
     }
 
-    /// Which of these keys of a store any blob's bytes are under.
+    /// Which of these keys of a store are those of a blob, or of an upload that may still become one.
     pub async fn used_keys(&mut self, store: &str, keys: &[&str]) -> Result<HashSet<String>, CatalogError> {
         let mut used = HashSet::new();
         for chunk in keys.chunks(CHUNK) {
@@ -99,9 +99,11 @@ impl Tx {
             let mut params: Vec<Value> = vec![store.into()];
             params.extend((0..CHUNK).map(|at| Value::from(*chunk.get(at).unwrap_or(&last))));
             let list: Vec<String> = (2..=params.len()).map(|at| format!("${at}")).collect();
+            let list = list.join(", ");
             let sql = format!(
-                "SELECT store_key FROM blobs WHERE store_key IN ({}) AND store = $1",
-                list.join(", ")
+                "SELECT store_key FROM blobs WHERE store_key IN ({list}) AND store = $1
+                 UNION ALL
+                 SELECT store_key FROM uploads WHERE store_key IN ({list}) AND store = $1 AND node_id IS NULL"
             );
             for row in self.query(&sql, &params).await? {
                 used.insert(row.text(0)?);

@@ -85,11 +85,11 @@ impl Tx {
         row.as_ref().map(read).transpose()
     }
 
-    /// How many uploads of an owner are not at their end.
+    /// How many uploads of an owner no file came of yet.
     pub async fn open_uploads(&mut self, owner: &str) -> Result<u64, CatalogError> {
         let row = self
             .first(
-                "SELECT count(*) FROM uploads WHERE owner = $1 AND state < 2",
+                "SELECT count(*) FROM uploads WHERE owner = $1 AND node_id IS NULL AND state <> 3",
                 &[owner.into()],
             )
             .await?;
@@ -124,7 +124,7 @@ impl Tx {
     }
 
     /// Writes down what of an upload is durable, and sets aside what it needs beyond what it has; false, and
-    /// nothing is written, when `writer` does not hold it any more.
+    /// nothing is written, when another than `writer` holds it.
     pub async fn save_upload(
         &mut self,
         now: &Transfer,
@@ -138,7 +138,7 @@ impl Tx {
             .execute(
                 "UPDATE uploads SET size_bytes = $3, reserved_bytes = $4, offset_bytes = $5, stored_bytes = $6,
                      parts = $7, hash_state = $8, store_key = $9, token = $10, seal = $11, expires_ms = $12
-                 WHERE id = $1 AND writer = $2",
+                 WHERE id = $1 AND coalesce(writer, $2) = $2",
                 &[
                     now.id.into(),
                     writer.into(),
@@ -211,6 +211,16 @@ impl Tx {
         let sql = "SELECT bytes FROM upload_tails WHERE upload_id = $1 ORDER BY offset_bytes";
         let rows = self.query(sql, &[id.into()]).await?;
         rows.iter().map(|row| row.bytes(0)).collect()
+    }
+
+    /// Says how long an upload will be.
+    pub async fn set_upload_size(&mut self, id: UploadId, size_bytes: u64) -> Result<(), CatalogError> {
+        self.execute(
+            "UPDATE uploads SET size_bytes = $2 WHERE id = $1",
+            &[id.into(), signed(size_bytes).into()],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Says where an upload stands.
@@ -334,6 +344,63 @@ impl Tx {
         Ok(used)
     }
 
+    /// Gives a blob that nobody had read its digest; false when another blob has it.
+    pub async fn settle_digest(
+        &mut self,
+        blob: BlobId,
+        digest: Digest,
+        now: Millis,
+    ) -> Result<bool, CatalogError> {
+        let settled = self
+            .execute(
+                "UPDATE blobs SET digest = $2, proof = 0, state = 0, proven_ms = $3
+                 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM blobs other WHERE other.digest = $2 AND other.id <> $1)",
+                &[blob.into(), digest.into(), now.into()],
+            )
+            .await?;
+        Ok(settled == 1)
+    }
+
+    /// Versions of a blob whose digest is not known, at most `limit`.
+    pub async fn unproven_versions(
+        &mut self,
+        blob: BlobId,
+        limit: u32,
+    ) -> Result<Vec<(NodeId, u64)>, CatalogError> {
+        let rows = self
+            .query(
+                "SELECT node_id, number FROM versions WHERE blob_id = $1 AND length(digest) = 0
+                 ORDER BY node_id, number LIMIT $2",
+                &[blob.into(), i64::from(limit).into()],
+            )
+            .await?;
+        let version = |row: &Row| Ok((NodeId::from_bytes(row.id16(0)?), count(row.int(1)?)));
+        rows.iter().map(version).collect()
+    }
+
+    /// Writes the digest, and the blob that holds it, into a version that uses blob `from`; false when it
+    /// does not, or is gone.
+    pub async fn tell_digest(
+        &mut self,
+        (file, number): (NodeId, u64),
+        (from, to): (BlobId, BlobId),
+        digest: Digest,
+    ) -> Result<bool, CatalogError> {
+        let told = self
+            .execute(
+                "UPDATE versions SET blob_id = $4, digest = $5 WHERE node_id = $1 AND number = $2 AND blob_id = $3",
+                &[
+                    file.into(),
+                    signed(number).into(),
+                    from.into(),
+                    to.into(),
+                    digest.into(),
+                ],
+            )
+            .await?;
+        Ok(told == 1)
+    }
+
     /// The sum of what is set aside for the uploads of a space.
     pub async fn reserved_sum(&mut self, space: SpaceId) -> Result<u64, CatalogError> {
         let row = self
@@ -359,6 +426,7 @@ const fn state_code(state: UploadState) -> i64 {
         UploadState::Open => 0,
         UploadState::Verifying => 1,
         UploadState::Completed => 2,
+        UploadState::Failed => 3,
     }
 }
 
@@ -394,7 +462,8 @@ fn read(row: &Row) -> Result<Transfer, CatalogError> {
         state: match row.int(19)? {
             0 => UploadState::Open,
             1 => UploadState::Verifying,
-            _ => UploadState::Completed,
+            2 => UploadState::Completed,
+            _ => UploadState::Failed,
         },
         made,
         created_ms: row.millis(22)?,

@@ -63,8 +63,14 @@ pub struct Config {
     pub keep_trash_secs: Option<u64>,
     /// How long leftovers of interrupted work are left alone, seconds.
     pub sweep_grace_secs: u64,
+    /// How long an upload that takes more than one request may rest, seconds.
+    pub upload_secs: u64,
     /// Every blob is read back and compared within this time, seconds; `None` never.
     pub scrub_secs: Option<u64>,
+    /// How long a signed address holds unless it is said, seconds.
+    pub signed_secs: u32,
+    /// Whether contents are fetched from their store by signed addresses where it has them.
+    pub direct_downloads: bool,
     /// Names of the providers' settings that have a value.
     pub provider_settings: Vec<String>,
     /// Providers that people sign in with.
@@ -89,7 +95,10 @@ impl Default for Config {
             keep_versions_secs: None,
             keep_trash_secs: Some(30 * DAY),
             sweep_grace_secs: DAY,
+            upload_secs: 7 * DAY,
             scrub_secs: Some(7 * DAY),
+            signed_secs: 5 * 60,
+            direct_downloads: true,
             provider_settings: Vec::new(),
             identity_providers: Vec::new(),
         }

@@ -75,6 +75,13 @@ impl Hub {
                         space.id, space.used_bytes
                     ));
                 }
+                let reserved_bytes = tx.reserved_sum(space.id).await?;
+                if reserved_bytes != space.reserved_bytes {
+                    report.damage.push(format!(
+                        "space {} says that {} bytes are set aside; its uploads have {reserved_bytes}",
+                        space.id, space.reserved_bytes
+                    ));
+                }
                 if head != space.head || entries != space.head {
                     report.damage.push(format!(
                         "the journal of space {} should have {} entries; it has {entries}, the last numbered {head}",

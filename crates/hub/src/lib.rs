@@ -39,6 +39,7 @@ mod staging;
 mod stores;
 mod throttle;
 mod tokens;
+mod transfers;
 mod trash;
 mod upkeep;
 mod uploads;
@@ -85,7 +86,10 @@ pub use shares::{NewShare, Person, ShareChange, SharePage, ShareRow};
 pub use sign_in::{Begun, IdentityProvider, PageSignIn, ProviderAnswer};
 pub use signed::{SignedAddress, SignedDownload};
 pub use staging::{Expected, Staged};
-pub use stores::StoreRow;
+pub use stores::{DamageRow, StoreRow};
+pub use transfers::{
+    Completion, DirectPart, DirectPlan, Moved, NewTransfer, OPEN_TRANSFERS, Piece, SentPart, TransferError, Way,
+};
 pub use upkeep::Upkept;
 pub use uploads::{Stored, Upload, UploadPlace};
 pub use versions::VersionPage;
@@ -107,6 +111,7 @@ struct Parts {
     hashing: Arc<Semaphore>,
     rendering: Arc<Semaphore>,
     jobs: Notify,
+    holds: transfers::Holds,
     tasks: TaskTracker,
 }
 
@@ -166,6 +171,7 @@ impl Hub {
             hashing,
             rendering,
             jobs,
+            holds: transfers::Holds::default(),
             tasks,
         }));
         hub.follow_moves().await?;

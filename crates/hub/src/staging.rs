@@ -3,7 +3,7 @@
 
 use catalog::{Announced, Tx};
 use content::{Pace, Take, Taken};
-use model::{Blob, BlobId, BlobState, ByteStream, Digest, Millis, Place, Proof};
+use model::{Blob, BlobId, BlobState, ByteStream, Digest, Millis, Place, Proof, UploadId};
 
 use crate::{Hub, HubError, keys};
 
@@ -25,6 +25,17 @@ pub struct Staged {
     id: BlobId,
     pub(crate) taken: Taken,
     pub(crate) announced: Option<Announced>,
+    pub(crate) of: Option<OfTransfer>,
+}
+
+/// The transfer that a body came by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfTransfer {
+    pub id: UploadId,
+    /// How the digest is known; it is not when this says unproven.
+    pub proof: Proof,
+    /// Whether the body is what the transfer itself keeps, for as long as it is no file.
+    pub keeps_bytes: bool,
 }
 
 impl Hub {
@@ -71,7 +82,12 @@ impl Hub {
                 }
                 error => error,
             })?;
-        let staged = Staged { id, taken, announced };
+        let staged = Staged {
+            id,
+            taken,
+            announced,
+            of: None,
+        };
         let wrong = if expected
             .size_bytes
             .is_some_and(|size| size != staged.taken.size_bytes())
@@ -108,7 +124,11 @@ impl Hub {
         staged: &Staged,
         now: Millis,
     ) -> Result<(BlobId, bool), HubError> {
-        let digest = staged.taken.digest();
+        let Some(digest) = staged.digest() else {
+            let blob = staged.blob(now);
+            tx.create_blob(&blob, now).await?;
+            return Ok((blob.id, true));
+        };
         if let Some(blob) = tx.use_blob(digest, now).await? {
             if blob.state == BlobState::Good && self.is_still_there(&blob).await {
                 return Ok((blob.id, false));
@@ -116,16 +136,7 @@ impl Hub {
             // The old bytes are gone or damaged, and here they are again.
             return Ok((blob.id, self.place_bytes(tx, blob.id, staged, now).await?));
         }
-        let blob = Blob {
-            id: staged.id,
-            place: staged.place(),
-            size_bytes: staged.taken.size_bytes(),
-            digest: Some(digest),
-            refs: 1,
-            state: BlobState::Good,
-            proof: Proof::Computed,
-            proven_ms: now,
-        };
+        let blob = staged.blob(now);
         if !tx.create_blob(&blob, now).await? {
             // Another node stored the same bytes a moment ago.
             let blob = tx
@@ -174,6 +185,38 @@ impl Hub {
 }
 
 impl Staged {
+    /// A body that a transfer left in a store.
+    pub(crate) const fn of_transfer(id: BlobId, taken: Taken, of: OfTransfer) -> Self {
+        Self {
+            id,
+            taken,
+            announced: None,
+            of: Some(of),
+        }
+    }
+
+    /// The SHA-256, when somebody else than the sender has seen it.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        (self.proof() != Proof::Unproven).then(|| self.taken.digest())
+    }
+
+    fn proof(&self) -> Proof {
+        self.of.map_or(Proof::Computed, |of| of.proof)
+    }
+
+    fn blob(&self, now: Millis) -> Blob {
+        Blob {
+            id: self.id,
+            place: self.place(),
+            size_bytes: self.taken.size_bytes(),
+            digest: self.digest(),
+            refs: 1,
+            state: BlobState::Good,
+            proof: self.proof(),
+            proven_ms: now,
+        }
+    }
+
     fn place(&self) -> Place {
         match &self.taken {
             Taken::Inline { .. } => Place::Inline,

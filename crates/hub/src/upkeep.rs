@@ -108,6 +108,7 @@ impl Hub {
                 }
             }
         }
+        done.removed += self.sweep_transfers().await?;
         done.removed += self.remove_unused(cutoff).await?;
         self.abandon_copies(cutoff).await?;
         self.sweep_rows(now).await?;

@@ -101,30 +101,7 @@ impl Hub {
     /// As [`Hub::upload`].
     pub async fn admit(&self, actor: &Actor, upload: &Upload, expected: Expected) -> Result<u64, HubError> {
         let mut tx = self.read().await?;
-        let space = match &upload.place {
-            UploadPlace::In { folder, name } => {
-                let folder = access::folder(&mut tx, actor, *folder, Right::Edit, Hold::No).await?;
-                let current = access::child(&mut tx, &folder, name).await?;
-                check_guard(&upload.guard, current.as_ref())?;
-                check_conflict(upload.on_conflict, current.as_ref())?;
-                folder.space
-            }
-            UploadPlace::Over(file) => {
-                let file = access::file(&mut tx, actor, *file, Right::Edit, Hold::No).await?;
-                check_guard(&upload.guard, Some(&file.node))?;
-                file.space
-            }
-            UploadPlace::Inbox { folder, .. } => {
-                access::inbox(&mut tx, actor, *folder, Hold::No).await?.space
-            }
-            UploadPlace::Path(path) => {
-                let root = access::folder(&mut tx, actor, FolderRef::Root, Right::Edit, Hold::No).await?;
-                let current = find(&mut tx, root.node.id, path).await?;
-                check_guard(&upload.guard, current.as_ref())?;
-                check_conflict(upload.on_conflict, current.as_ref())?;
-                root.space
-            }
-        };
+        let space = admitted(&mut tx, actor, upload, Hold::No).await?;
         let file_bytes = self.config().file_bytes;
         let free_bytes = self.free_bytes(&mut tx, &space).await?;
         match expected.size_bytes {
@@ -161,7 +138,9 @@ impl Hub {
                     Ok(stored)
                 }
                 Err(error) => {
-                    hub.discard(&staged.taken).await;
+                    if staged.of.is_none_or(|of| !of.keeps_bytes) {
+                        hub.discard(&staged.taken).await;
+                    }
                     Err(error)
                 }
             }
@@ -183,7 +162,14 @@ impl Hub {
         };
         let target = self.target(&mut tx, actor, &upload, now).await?;
         let size_bytes = staged.taken.size_bytes();
-        let free_bytes = self.free_bytes(&mut tx, &target.space).await?;
+        let mut free_bytes = self.free_bytes(&mut tx, &target.space).await?;
+        if let Some(of) = staged.of {
+            let transfer = tx.upload(of.id).await?.ok_or(HubError::NotFound("upload"))?;
+            // What was set aside for it is what it now takes.
+            if transfer.space == target.space.id {
+                free_bytes = free_bytes.saturating_add(transfer.reserved_bytes);
+            }
+        }
         if size_bytes > free_bytes {
             return Err(HubError::QuotaExceeded { free_bytes });
         }
@@ -191,7 +177,7 @@ impl Hub {
         let write = Write {
             blob,
             size_bytes,
-            digest: Some(staged.taken.digest()),
+            digest: staged.digest(),
             media_type: upload.media_type,
             origin: upload.origin,
             at_ms: now,
@@ -204,6 +190,9 @@ impl Hub {
                 true,
             ),
         };
+        if let Some(of) = staged.of {
+            self.end_transfer(&mut tx, of, (&node, blob)).await?;
+        }
         let job = match upload.is_tracked {
             true => Some(self.track_upload(&mut tx, actor, &node, now).await?),
             false => None,
@@ -294,7 +283,7 @@ impl Hub {
             Some(quota) => Some(quota),
             None => self.config().quota_bytes,
         };
-        Ok(quota.map_or(u64::MAX, |quota| quota.saturating_sub(space.used_bytes)))
+        Ok(quota.map_or(u64::MAX, |quota| quota.saturating_sub(space.used_bytes + space.reserved_bytes)))
     }
 
     /// Gives a file its next version and removes the oldest ones beyond the limit.
@@ -416,6 +405,39 @@ pub(crate) async fn create_file(
     };
     tx.record(entry).await?;
     Ok(node)
+}
+
+/// Checks that an upload may be made now, and says in which space.
+pub(crate) async fn admitted(
+    tx: &mut Tx,
+    actor: &Actor,
+    upload: &Upload,
+    hold: Hold,
+) -> Result<Space, HubError> {
+    Ok(match &upload.place {
+        UploadPlace::In { folder, name } => {
+            let folder = access::folder(tx, actor, *folder, Right::Edit, hold).await?;
+            let current = access::child(tx, &folder, name).await?;
+            check_guard(&upload.guard, current.as_ref())?;
+            check_conflict(upload.on_conflict, current.as_ref())?;
+            folder.space
+        }
+        UploadPlace::Over(file) => {
+            let file = access::file(tx, actor, *file, Right::Edit, hold).await?;
+            check_guard(&upload.guard, Some(&file.node))?;
+            file.space
+        }
+        UploadPlace::Inbox { folder, .. } => {
+            access::inbox(tx, actor, *folder, hold).await?.space
+        }
+        UploadPlace::Path(path) => {
+            let root = access::folder(tx, actor, FolderRef::Root, Right::Edit, hold).await?;
+            let current = find(tx, root.node.id, path).await?;
+            check_guard(&upload.guard, current.as_ref())?;
+            check_conflict(upload.on_conflict, current.as_ref())?;
+            root.space
+        }
+    })
 }
 
 /// Finds what is at a path now, as far as its folders are there.

@@ -19,11 +19,13 @@ pub enum JobKind {
     StoreCopy,
     /// Seals the keys of sealed contents anew.
     Reseal,
+    /// Reads a content back that nobody but its sender has seen.
+    Prove,
 }
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Upload,
         Self::Sweep,
         Self::Retention,
@@ -31,6 +33,7 @@ impl JobKind {
         Self::Purge,
         Self::StoreCopy,
         Self::Reseal,
+        Self::Prove,
     ];
 
     /// The word that stands for it in the catalog and the API.
@@ -43,6 +46,7 @@ impl JobKind {
             Self::Purge => "purge",
             Self::StoreCopy => "store_copy",
             Self::Reseal => "reseal",
+            Self::Prove => "prove",
         }
     }
 

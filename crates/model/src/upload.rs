@@ -22,6 +22,8 @@ pub enum UploadState {
     Verifying,
     /// It is a file, or, as a part of another upload, whole.
     Completed,
+    /// Its bytes are not those that were promised: no file comes of it.
+    Failed,
 }
 
 /// An upload that takes more than one request.

@@ -68,6 +68,7 @@ async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
         JobKind::Purge => hub.free_purged(&lease).await,
         JobKind::StoreCopy => hub.run_move(&lease).await,
         JobKind::Reseal => hub.reseal(&lease).await,
+        JobKind::Prove => hub.prove_new(&lease).await,
     }
 }
 
