@@ -62,7 +62,8 @@ impl Memory {
     /// Memory from what is shared, if there is enough at this moment.
     pub(crate) fn try_borrow(&self, bytes: u64) -> Option<Loan> {
         let units = Arc::clone(&self.units);
-        let permit = units.try_acquire_many_owned(self.units_of(bytes)).ok()?;
+        let wanted = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
+        let permit = units.try_acquire_many_owned(wanted).ok()?;
         Some(self.loan(bytes, Some(permit)))
     }
 

@@ -342,8 +342,8 @@ impl Drop for PartsWriter {
         let store = Arc::clone(&self.store);
         let mut sending = std::mem::take(&mut self.sending);
         runtime.spawn(async move {
-            // A part that arrives after the abort could stay.
-            sending.shutdown().await;
+            // Parts that are called off may arrive all the same, and one that arrives after the abort stays.
+            while sending.join_next().await.is_some() {}
             if let Err(error) = store.abort(&upload).await {
                 tracing::debug!(%error, "an upload could not be given up");
             }

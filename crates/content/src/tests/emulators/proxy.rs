@@ -29,6 +29,8 @@ pub enum Fault {
     CorruptRequest(usize),
     /// The answer's body comes so many bytes at a time, with this wait between them.
     Drip(usize, Duration),
+    /// It is passed on as if it asked for the whole.
+    WithoutRange,
     /// Nothing is answered at all.
     Hang,
 }
@@ -116,6 +118,11 @@ impl Proxy {
         });
     }
 
+    /// Whether such a request came.
+    pub fn has_seen(&self, is_it: impl Fn(&Seen) -> bool) -> bool {
+        self.state.seen.lock().expect("lock").iter().any(is_it)
+    }
+
     /// All requests so far; from now on none are remembered but new ones.
     pub fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.state.seen.lock().expect("lock"))
@@ -146,7 +153,12 @@ async fn serve(state: &State, mut client: TcpStream) -> std::io::Result<()> {
     };
     match fault {
         Some(Fault::Answer(status, headers, body)) => {
-            return client.write_all(&answer(status, &headers, &body)).await;
+            let body = if request.head.starts_with("HEAD ") {
+                ""
+            } else {
+                &body
+            };
+            return client.write_all(&answer(status, &headers, body)).await;
         }
         Some(Fault::Reset) => return reset(client),
         Some(Fault::Hang) => {
@@ -154,7 +166,16 @@ async fn serve(state: &State, mut client: TcpStream) -> std::io::Result<()> {
             client.read_u8().await.ok();
             return Ok(());
         }
-        Some(Fault::CorruptRequest(at)) => request.body[at] ^= 1,
+        Some(Fault::CorruptRequest(at)) => {
+            if let Some(byte) = request.body.get_mut(at) {
+                *byte ^= 1;
+            }
+        }
+        Some(Fault::WithoutRange) => {
+            let lines = request.head.lines();
+            let kept = lines.filter(|line| !line.to_ascii_lowercase().starts_with("range:"));
+            request.head = kept.map(|line| format!("{line}\r\n")).collect();
+        }
         _ => {}
     }
     let mut reply = pass_on(state.upstream, &request).await?;
@@ -166,7 +187,9 @@ async fn serve(state: &State, mut client: TcpStream) -> std::io::Result<()> {
             write(&mut client, &reply, usize::MAX, Duration::ZERO).await
         }
         Some(Fault::CorruptAnswer(at)) => {
-            reply.body[at] ^= 1;
+            if let Some(byte) = reply.body.get_mut(at) {
+                *byte ^= 1;
+            }
             write(&mut client, &reply, usize::MAX, Duration::ZERO).await
         }
         Some(Fault::Drip(length, pause)) => write(&mut client, &reply, length, pause).await,
