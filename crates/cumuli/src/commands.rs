@@ -9,6 +9,7 @@ mod print;
 mod restore;
 mod serve;
 mod settings;
+mod store;
 mod table;
 mod token;
 mod user;
@@ -64,6 +65,9 @@ enum Command {
     /// Makes, lists and takes back passwords for programs, and makes invitations.
     #[command(after_help = token::EXAMPLES)]
     Token(AtPlace<token::Command>),
+    /// Lists the places where contents are kept, and moves them from one to another.
+    #[command(after_help = store::EXAMPLES)]
+    Store(AtPlace<store::Command>),
     /// Says what is wrong with this installation: settings, folder, disk, database, clock.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(Box<AllFlags>),
@@ -138,6 +142,15 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             quiet(load(place.0)?, Purpose::Looking, |opened| async move {
                 token::run(&opened.hub, command).await
             })
+        }
+        Command::Store(AtPlace { place, command }) => {
+            let mut code = ExitCode::SUCCESS;
+            let slot = &mut code;
+            quiet(load(place.0)?, Purpose::Looking, |opened| async move {
+                *slot = store::run(&opened.hub, command).await?;
+                Ok(())
+            })?;
+            Ok(code)
         }
         Command::Doctor(flags) => {
             let loaded = load(flags.0)?;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use futures_util::TryStreamExt;
 use model::{
-    Actor, Blob, BlobState, ByteStream, Node, NodeId, NodeName, NodePath, Place, Right, UserId, Version,
+    Actor, Blob, BlobState, ByteStream, Node, NodeId, NodeName, NodePath, Place, Right, StoredAt, UserId,
+    Version,
 };
 
 use crate::access::{self, FolderRef, Hold};
@@ -35,6 +36,16 @@ pub struct Download {
     /// The version of it.
     pub version: Version,
     blob: Blob,
+}
+
+impl Download {
+    /// Where its bytes are; `None` when they are in the catalog, or known to be damaged.
+    pub(crate) fn stored_at(&self) -> Option<&StoredAt> {
+        match &self.blob.place {
+            Place::Store(at) if self.blob.state == BlobState::Good => Some(at),
+            Place::Store(_) | Place::Inline => None,
+        }
+    }
 }
 
 impl Hub {
@@ -138,6 +149,10 @@ impl Hub {
     /// `Damaged` before the first byte when the stored length is wrong; later damage ends the stream.
     pub async fn read_content(&self, download: &Download, range: Range<u64>) -> Result<ByteStream, HubError> {
         let blob = &download.blob;
+        // What is known to be wrong is not handed out, not even the part of it that may be right.
+        if blob.state == BlobState::Damaged {
+            return Err(HubError::Damaged);
+        }
         let outcome = match &blob.place {
             Place::Inline => self.read_inline(blob, range).await,
             Place::Store(at) => self

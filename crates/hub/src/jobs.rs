@@ -191,7 +191,12 @@ impl Hub {
     }
 
     /// Queues one of the server's chores, unless it waits or runs already.
-    pub(crate) async fn queue_chore(&self, tx: &mut Tx, kind: JobKind, now: Millis) -> Result<(), HubError> {
+    pub(crate) async fn queue_chore(
+        &self,
+        tx: &mut Tx,
+        kind: JobKind,
+        now: Millis,
+    ) -> Result<JobId, HubError> {
         let job = NewJob {
             id: JobId::new(now, keys::random()),
             kind,
@@ -203,11 +208,10 @@ impl Hub {
             max_attempts: TRIES,
             run_at_ms: now,
         };
-        tx.enqueue_job(&job, now).await?;
-        Ok(())
+        Ok(tx.enqueue_job(&job, now).await?)
     }
 
-    pub(crate) async fn queue_purge(&self, tx: &mut Tx, now: Millis) -> Result<(), HubError> {
+    pub(crate) async fn queue_purge(&self, tx: &mut Tx, now: Millis) -> Result<JobId, HubError> {
         self.queue_chore(tx, JobKind::Purge, now).await
     }
 

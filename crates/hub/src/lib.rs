@@ -88,7 +88,8 @@ pub use signed::{SignedAddress, SignedDownload};
 pub use staging::{Expected, Staged};
 pub use stores::{DamageRow, StoreRow};
 pub use transfers::{
-    Completion, DirectPart, DirectPlan, Moved, NewTransfer, OPEN_TRANSFERS, Piece, SentPart, TransferError, Way,
+    Completion, DirectPart, DirectPlan, Moved, NewTransfer, OPEN_TRANSFERS, Piece, SentPart, TransferError,
+    Way,
 };
 pub use upkeep::Upkept;
 pub use uploads::{Stored, Upload, UploadPlace};

@@ -242,14 +242,14 @@ impl Hub {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn begin_reseal(&self, actor: &Actor) -> Result<(), HubError> {
+    pub async fn begin_reseal(&self, actor: &Actor) -> Result<JobId, HubError> {
         access::admin(actor)?;
         let now = self.now();
         let mut tx = self.write().await?;
-        self.queue_chore(&mut tx, JobKind::Reseal, now).await?;
+        let job = self.queue_chore(&mut tx, JobKind::Reseal, now).await?;
         tx.commit().await?;
         self.wake_workers();
-        Ok(())
+        Ok(job)
     }
 
     /// Seals the keys of all sealed blobs with the newest key. No byte of a blob is read.

@@ -6,14 +6,14 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use content::{ContentError, SignedRead};
 use model::{Actor, AppPasswordId, Link, LinkId, Millis, NodeId, SessionId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Download, Hub, HubError, Photo, PhotoSize};
 
-/// How long an address holds unless it is said, and at the most, seconds.
-const HOLDS_SECS: u32 = 5 * 60;
+/// How long an address may hold at the most, unless the settings give more, seconds.
 const MOST_SECS: u32 = 15 * 60;
 /// Longest text that is looked at.
 const MOST_LETTERS: usize = 1024;
@@ -22,8 +22,10 @@ const WRONG: HubError = HubError::Forbidden("this address is not valid, or no lo
 /// An address of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedAddress {
-    /// The last part of the address.
+    /// The last part of the address when it is one of ours.
     pub secret: String,
+    /// The whole address when it is one of the store.
+    pub store_url: Option<String>,
     /// When it ends.
     pub expires_ms: Millis,
 }
@@ -74,8 +76,12 @@ enum Signer {
 }
 
 impl Hub {
-    /// Signs an address of a file's current content, or of version `number`. It holds `secs` seconds,
-    /// 300 when it is not said and 900 at the most.
+    /// Signs an address of a file's current content, or of version `number`: one of the store where it
+    /// has them, one of ours otherwise. It holds `secs` seconds, as the settings say when it is not said,
+    /// and 900 or that at the most.
+    ///
+    /// An address of ours ends early when who asked for it may not see the file any more; one of a store
+    /// cannot. So what is reached through a public link gets one of ours.
     ///
     /// # Errors
     /// `NotFound`, `Invalid` (a time that is too long).
@@ -95,7 +101,44 @@ impl Hub {
             signer: signer(actor)?,
         };
         let secret = self.sign(&claims)?;
-        Ok(SignedAddress { secret, expires_ms })
+        let store_url = match actor {
+            Actor::Visitor { .. } => None,
+            _ => self.store_url(&download, (secs, is_inline)).await?,
+        };
+        Ok(SignedAddress {
+            secret,
+            store_url,
+            expires_ms,
+        })
+    }
+
+    /// Signs an address by which the store itself sends a content, with its name and type; `None` when its
+    /// store signs none, when it is sealed, or when the settings say so.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub async fn store_url(
+        &self,
+        download: &Download,
+        (secs, is_inline): (Option<u32>, bool),
+    ) -> Result<Option<String>, HubError> {
+        let Some(at) = download.stored_at().filter(|_| self.config().direct_downloads) else {
+            return Ok(None);
+        };
+        let media_type = download.version.media_type.as_str();
+        let shown = model::shown_inline(media_type).filter(|_| is_inline);
+        let how = SignedRead {
+            name: download.node.name.to_string(),
+            media_type: shown.unwrap_or(media_type).to_owned(),
+            is_inline: shown.is_some(),
+            now: self.now(),
+            secs: secs.unwrap_or(self.config().signed_secs),
+        };
+        match self.0.content.sign_read(at, &how).await {
+            Ok(request) => Ok(Some(request.url)),
+            Err(ContentError::Unsupported) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens what a signed address stands for.
@@ -132,7 +175,11 @@ impl Hub {
             signer: signer(actor)?,
         };
         let secret = self.sign(&claims)?;
-        Ok(SignedAddress { secret, expires_ms })
+        Ok(SignedAddress {
+            secret,
+            store_url: None,
+            expires_ms,
+        })
     }
 
     /// Finds the photo that a signed address stands for, in its largest size.
@@ -147,9 +194,10 @@ impl Hub {
 
     /// When an address that is signed now ends.
     fn end_of(&self, secs: Option<u32>) -> Result<Millis, HubError> {
-        let secs = secs.unwrap_or(HOLDS_SECS);
-        if !(1..=MOST_SECS).contains(&secs) {
-            let problem = format!("give 1 to {MOST_SECS} seconds");
+        let secs = secs.unwrap_or(self.config().signed_secs);
+        let most = MOST_SECS.max(self.config().signed_secs);
+        if !(1..=most).contains(&secs) {
+            let problem = format!("give 1 to {most} seconds");
             return Err(HubError::invalid("expires_in", problem));
         }
         Ok(self.now().plus_secs(i64::from(secs)))

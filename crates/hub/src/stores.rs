@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use catalog::StoreTotals;
 use content::{Abilities, ContentError, Probe};
-use model::{Actor, Millis};
+use model::{Actor, BlobId, Digest, Millis, NodeId, Page, Place, StoredAt};
 
-use crate::{Hub, HubError, access};
+use crate::{Hub, HubError, Part, access, cursors};
 
 /// The note that says which installation a store belongs to.
 const OWNER: &str = "owner";
@@ -39,7 +39,58 @@ pub struct StoreRow {
     pub is_configured: bool,
 }
 
+/// A content that was found missing, short or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamageRow {
+    /// Which.
+    pub blob: BlobId,
+    /// Where it should be; `None` is the database.
+    pub at: Option<StoredAt>,
+    /// How long it should be.
+    pub size_bytes: u64,
+    /// The SHA-256 that it should have.
+    pub digest: Option<Digest>,
+    /// When it was looked at last.
+    pub checked_ms: Millis,
+    /// Files and versions that need it; the first ten.
+    pub files: Vec<(NodeId, u64)>,
+}
+
 impl Hub {
+    /// Lists what is known to be damaged.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Invalid` (cursor).
+    pub async fn damage(&self, actor: &Actor, part: Part) -> Result<Page<DamageRow>, HubError> {
+        const SCOPE: &str = "damage";
+        access::admin(actor)?;
+        let after: Option<BlobId> = match &part.cursor {
+            Some(cursor) => Some(cursors::open(self.keys(), SCOPE, cursor)?),
+            None => None,
+        };
+        let mut tx = self.read().await?;
+        let mut blobs = tx.damaged_blobs(after, part.limit + 1).await?;
+        let has_more = blobs.len() > part.limit as usize;
+        blobs.truncate(part.limit as usize);
+        let last = blobs.last().filter(|_| has_more);
+        let next = last.map(|blob| cursors::seal(self.keys(), SCOPE, &blob.id));
+        let mut items = Vec::new();
+        for blob in blobs {
+            items.push(DamageRow {
+                files: tx.files_of_blob(blob.id, 10).await?,
+                blob: blob.id,
+                at: match blob.place {
+                    Place::Inline => None,
+                    Place::Store(at) => Some(at),
+                },
+                size_bytes: blob.size_bytes,
+                digest: blob.digest,
+                checked_ms: blob.proven_ms,
+            });
+        }
+        Ok(Page { items, next })
+    }
+
     /// Lists all stores: those of the settings and those that rows still speak of. Looks at each when it
     /// is asked to `probe`.
     ///

@@ -19,6 +19,7 @@ mod identity;
 mod ids;
 mod job;
 pub mod limits;
+mod media;
 mod name;
 mod node;
 mod page;
@@ -42,6 +43,7 @@ pub use ids::{
     UserId,
 };
 pub use job::{Job, JobKind, JobState, Progress};
+pub use media::shown_inline;
 pub use name::{NameError, NodeName, compose, fold};
 pub use node::{
     Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Proof, Space, StoredAt, Trashed,

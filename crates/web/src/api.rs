@@ -19,6 +19,7 @@ pub(crate) mod profiles;
 mod providers;
 mod shares;
 mod sign_in;
+mod stores;
 mod trash;
 pub(crate) mod uploads;
 mod versions;
@@ -141,6 +142,11 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(admin::list_users, admin::create_user))
         .routes(routes!(admin::change_user))
         .routes(routes!(admin::create_invite))
+        .routes(routes!(stores::list_stores))
+        .routes(routes!(stores::copy_store, stores::copy_report))
+        .routes(routes!(stores::retire_store))
+        .routes(routes!(stores::reseal_stores))
+        .routes(routes!(stores::list_damage))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

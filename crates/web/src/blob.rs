@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Uri};
-use hub::{Hub, HubError, SignedDownload};
+use hub::{Hub, HubError, SignedAddress, SignedDownload};
 use model::NodeId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,9 +22,10 @@ use crate::visitors;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddressBody {
-    /// How long it holds: 1 to 900 seconds, 300 when left out.
+    /// How long it holds, seconds: 1 to 900, or to what `CUMULI_SIGNED_URL_EXPIRY` says if that is more;
+    /// what it says when left out.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 900, example = 300)]
+    #[schema(minimum = 1, maximum = 604800, example = 300)]
     expires_in: Option<u32>,
     /// `true` shows the content in the browser where its type can do no harm.
     #[serde(default)]
@@ -41,7 +42,7 @@ pub(crate) struct AddressView {
     /// The address. Who has it needs no other proof.
     #[schema(example = "https://drive.example.org/blob/eyJu…")]
     url: String,
-    /// When it ends, or sooner: when who asked for it may not see the file any more.
+    /// When it ends. One of this server ends sooner when who asked for it may not see the file any more.
     #[schema(format = DateTime)]
     expires_at: String,
 }
@@ -62,14 +63,15 @@ pub(crate) async fn sign_content(
     let shape = (body.expires_in, body.inline.unwrap_or(false));
     let address = hub.sign_download(&actor, (id, body.version), shape).await?;
     Ok(Reply(AddressView {
-        url: url(&base, &address.secret),
+        url: url(&base, &address),
         expires_at: time(address.expires_ms),
     }))
 }
 
-/// The address that a signed secret is a part of.
-pub(crate) fn url(base: &Base, secret: &str) -> String {
-    format!("{}/blob/{secret}", base.0)
+/// The whole of a signed address.
+pub(crate) fn url(base: &Base, address: &SignedAddress) -> String {
+    let ours = || format!("{}/blob/{}", base.0, address.secret);
+    address.store_url.clone().unwrap_or_else(ours)
 }
 
 /// `GET /blob/{secret}`
@@ -136,7 +138,7 @@ async fn open(
         }
         return visitors::send(hub, &link, (method, headers), (&download, show)).await;
     }
-    let mut response = replies::content(hub, (method, headers), &download, show).await?;
+    let mut response = replies::sent_on(hub, (method, headers), &download, show).await?;
     response.headers_mut().insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-store"),

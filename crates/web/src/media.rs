@@ -2,6 +2,7 @@
 
 use http::header::{self, HeaderMap};
 use model::NodeName;
+pub(crate) use model::shown_inline;
 
 /// Longest media type that is kept.
 const LONGEST: usize = 127;
@@ -49,29 +50,6 @@ fn is_media_type(text: &str) -> bool {
         && text
             .split_once('/')
             .is_some_and(|(kind, rest)| is_token(kind) && is_token(rest))
-}
-
-/// The type under which a content may be shown inside a page of ours; `None` for what is only
-/// ever downloaded. Nothing on this list can run a script.
-pub(crate) fn shown_inline(media_type: &str) -> Option<&str> {
-    match media_type {
-        "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/avif" | "image/bmp" => {
-            Some(media_type)
-        }
-        "audio/mpeg" | "audio/mp4" | "audio/ogg" | "audio/wav" | "audio/x-wav" | "audio/flac"
-        | "audio/aac" | "audio/webm" | "video/mp4" | "video/webm" | "video/ogg" | "video/quicktime" => {
-            Some(media_type)
-        }
-        "application/json"
-        | "application/xml"
-        | "application/javascript"
-        | "application/toml"
-        | "application/x-sh"
-        | "application/x-yaml"
-        | "image/svg+xml" => Some("text/plain; charset=utf-8"),
-        _ if media_type.starts_with("text/") => Some("text/plain; charset=utf-8"),
-        _ => None,
-    }
 }
 
 /// Media types that a word of the search stands for; a media type or `image/` stands for itself.

@@ -74,6 +74,48 @@ pub(crate) async fn content(
     Ok(response)
 }
 
+/// Sends on to the store by an address that it signed, where that can be followed; as [`content`] otherwise.
+///
+/// A page's own requests are answered here, since its policy lets it load from nowhere else, and so are
+/// those for several parts or with `If-Range`, which stores do not understand or compare with their own tags.
+///
+/// # Errors
+/// Those of [`content`].
+pub(crate) async fn sent_on(
+    hub: &Hub,
+    (method, headers): (&Method, &HeaderMap),
+    download: &Download,
+    show: Show,
+) -> Result<Response, ApiError> {
+    let is_of_page = headers
+        .get("sec-fetch-mode")
+        .is_some_and(|mode| mode != "navigate");
+    let has_many = headers
+        .get(header::RANGE)
+        .is_some_and(|range| range.as_bytes().contains(&b','));
+    if method != Method::GET || is_of_page || has_many || headers.contains_key(header::IF_RANGE) {
+        return content(hub, (method, headers), download, show).await;
+    }
+    let judged = conditions::judge(headers, &download.version.etag(), download.version.created_ms)?;
+    let url = match judged {
+        Verdict::Send => hub.store_url(download, (None, show == Show::Inline)).await?,
+        Verdict::NotModified | Verdict::Failed => None,
+    };
+    let Some(url) = url.and_then(|url| HeaderValue::try_from(url).ok()) else {
+        return content(hub, (method, headers), download, show).await;
+    };
+    let mut response = StatusCode::FOUND.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, url);
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response.extensions_mut().insert(AsItIs);
+    Ok(response)
+}
+
 async fn one(
     hub: &Hub,
     download: &Download,

@@ -81,7 +81,11 @@ pub(crate) async fn send(
     (method, headers): (&Method, &HeaderMap),
     (download, show): (&Download, Show),
 ) -> Result<Response, ApiError> {
-    let mut response = replies::content(hub, (method, headers), download, show).await?;
+    // What a store sends by an address of its own cannot be counted, so it is limited to us.
+    let mut response = match link.most_downloads {
+        Some(_) => replies::content(hub, (method, headers), download, show).await?,
+        None => replies::sent_on(hub, (method, headers), download, show).await?,
+    };
     if method == Method::GET && is_download(&response, link) {
         hub.count_download(link).await?;
     }
@@ -100,7 +104,7 @@ fn is_download(response: &Response, link: &Link) -> bool {
         range.is_none_or(|range| range.as_bytes().starts_with(b"bytes 0-"))
     };
     match response.status() {
-        StatusCode::OK => true,
+        StatusCode::OK | StatusCode::FOUND => true,
         StatusCode::PARTIAL_CONTENT => link.most_downloads.is_some() || is_start(),
         _ => false,
     }

@@ -29,6 +29,9 @@ pub const EXAMPLES: &str = "Examples:\n  \
     Every flag is a setting: docs/settings.md explains them. SIGTERM and Ctrl-C let running requests end; a \
     second one ends at once.";
 
+/// How often to look whether new contents go to another store.
+const FOLLOW_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Serves.
 ///
 /// # Errors
@@ -79,11 +82,15 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
         .take()
         .map(|code| forget_when_used(code, opened.hub.clone(), &shutdown));
     let jobs = run_jobs(settings, &opened.hub, &shutdown);
+    let moves = follow_moves(&opened.hub, &shutdown);
     let ended = listen::serve(main, router, limits, shutdown.clone()).await;
 
     notify::tell(State::Stopping);
     shutdown.begin();
-    for task in [Some(tidying), side, code, jobs].into_iter().flatten() {
+    for task in [Some(tidying), side, code, jobs, Some(moves)]
+        .into_iter()
+        .flatten()
+    {
         task.await?;
     }
     opened.close().await;
@@ -105,6 +112,23 @@ fn run_jobs(settings: &Settings, hub: &Hub, shutdown: &Shutdown) -> Option<JoinH
     let runner = Runner::new(hub.clone(), name).with_workers(workers);
     let stop = shutdown.token();
     Some(tokio::spawn(async move { runner.run(stop).await }))
+}
+
+/// Learns within seconds that another node, or a command, sends new contents to another store.
+fn follow_moves(hub: &Hub, shutdown: &Shutdown) -> JoinHandle<()> {
+    let (hub, shutdown) = (hub.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(FOLLOW_EVERY);
+        loop {
+            tokio::select! {
+                () = shutdown.begun() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = hub.follow_moves().await {
+                tracing::warn!(%error, "whether contents are moved could not be looked up");
+            }
+        }
+    })
 }
 
 fn web_config(settings: &Settings, metrics: &Metrics) -> WebConfig {

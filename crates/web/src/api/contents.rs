@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Method};
-use hub::Hub;
+use hub::{Download, Hub};
 use model::NodeId;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::extract::{Path, Query};
 use crate::problem::{ApiError, Problem};
@@ -18,10 +18,39 @@ use crate::sessions::Signed;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShowQuery {
     /// `true` shows it in the browser where its type can do no harm.
-    inline: Option<bool>,
+    pub inline: Option<bool>,
+    /// `server` streams it through this server even where its store could send it.
+    #[param(inline)]
+    pub through: Option<Through>,
+}
+
+/// Who sends a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Through {
+    /// This server.
+    Server,
+    /// Its store, where it has signed addresses; the server otherwise.
+    Store,
 }
 
 impl ShowQuery {
+    /// Sends a content as it is asked for.
+    ///
+    /// # Errors
+    /// Those of [`replies::content`].
+    pub async fn send(
+        &self,
+        hub: &Hub,
+        request: (&Method, &HeaderMap),
+        download: &Download,
+    ) -> Result<Response, ApiError> {
+        match self.through {
+            Some(Through::Server) => replies::content(hub, request, download, self.show()).await,
+            Some(Through::Store) | None => replies::sent_on(hub, request, download, self.show()).await,
+        }
+    }
+
     /// As a choice.
     pub fn show(&self) -> Show {
         if self.inline.unwrap_or(false) {
@@ -54,7 +83,7 @@ pub(crate) async fn get_content(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let download = hub.open_file(&actor, id, None).await?;
-    replies::content(&hub, (&Method::GET, &headers), &download, query.show()).await
+    query.send(&hub, (&Method::GET, &headers), &download).await
 }
 
 /// `HEAD /api/v1/files/{id}/content`

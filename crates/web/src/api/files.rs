@@ -9,12 +9,12 @@ use model::{NodeId, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::contents::{ShowQuery, Through};
 use super::nodes::shown;
 use super::views::NodeView;
 use crate::conditions;
 use crate::extract::{Path, Query, limit};
 use crate::problem::{self, ApiError, Problem};
-use crate::replies::{self, Show};
 use crate::sessions::Signed;
 
 /// Which files to list.
@@ -43,6 +43,9 @@ pub(crate) struct FileQuery {
     from_storage: Option<Storage>,
     /// `true` shows it in the browser where its type can do no harm.
     inline: Option<bool>,
+    /// `server` streams it through this server even where its store could send it.
+    #[param(inline)]
+    through: Option<Through>,
 }
 
 /// Where a content comes from.
@@ -134,12 +137,11 @@ pub(crate) async fn get_file(
         Storage::Azure => hub.require_provider("azure")?,
         Storage::Onedrive => hub.require_provider("onedrive")?,
     }
-    let show = if query.inline.unwrap_or(false) {
-        Show::Inline
-    } else {
-        Show::Attached
+    let show = ShowQuery {
+        inline: query.inline,
+        through: query.through,
     };
-    replies::content(&hub, (&method, &headers), &download, show).await
+    show.send(&hub, (&method, &headers), &download).await
 }
 
 /// `DELETE /api/v1/files/{id}`

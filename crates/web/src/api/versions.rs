@@ -72,7 +72,7 @@ pub(crate) async fn get_version_content(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let download = hub.open_file(&actor, id, Some(number)).await?;
-    replies::content(&hub, (&Method::GET, &headers), &download, query.show()).await
+    query.send(&hub, (&Method::GET, &headers), &download).await
 }
 
 /// `HEAD /api/v1/files/{id}/versions/{number}/content`

@@ -131,7 +131,7 @@ async fn download(
     if stored_name(&download.node) != filename {
         return Err(HubError::NotFound("file").into());
     }
-    replies::content(&hub, (&method, &headers), &download, Show::Attached).await
+    replies::sent_on(&hub, (&method, &headers), &download, Show::Attached).await
 }
 
 /// What others gave to somebody has no stored name for them.

@@ -165,7 +165,7 @@ pub(crate) async fn download(
     let address = hub
         .sign_download(actor, (id, None), (Some(expires_in), is_inline))
         .await?;
-    let url = blob::url(base, &address.secret);
+    let url = blob::url(base, &address);
     Ok(SignedFile {
         file: FileItem::from(&hub.open_file(actor, id, None).await?.node),
         download_url: url.clone(),

@@ -73,7 +73,7 @@ pub(crate) async fn public_address(State(web): State<Web>, request: Request) -> 
         .sign_download(&visit.actor, (visit.node.id, None), shape)
         .await?;
     Ok(Reply(PublicView {
-        url: blob::url(&base, &address.secret),
+        url: blob::url(&base, &address),
         expires_in: Some(HOLDS_SECS),
         filename: visit.node.name.to_string(),
         size: Some(visit.node.size_bytes()),
