@@ -133,6 +133,16 @@ impl Suite<'_> {
                 assert!(sent.status().is_client_error(), "{length}: {}", sent.status());
             }
         }
+        let bound = SignedPart {
+            digest: Some(crate::digest(&bytes)),
+            ..whole_part(&bytes)
+        };
+        let bound = self.store.sign_part(&upload, &bound).await.expect("signed");
+        if bound.headers != signed.headers {
+            let other: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
+            let sent = send_as_told(&bound, &other).await;
+            assert!(!sent.status().is_success(), "another digest: {}", sent.status());
+        }
         let expired = SignedPart {
             now: now().minus_secs(7200),
             ..whole_part(&bytes)

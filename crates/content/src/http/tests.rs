@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use model::Millis;
+use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::xml::{escaped, parse_xml};
 use super::*;
@@ -109,4 +111,31 @@ fn a_secret_does_not_show() {
 
     assert_eq!(format!("{secret:?} {secret:#?}"), "*** ***");
     assert_eq!(secret.reveal(), "hush");
+}
+
+#[test]
+fn a_wait_is_told_in_seconds_or_as_a_date() {
+    let at = Millis(784_111_777_000);
+    let wait = |told: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static(told));
+        let whole = Whole {
+            status: 503,
+            headers,
+            body: Bytes::new(),
+        };
+        Failure::Refused(Box::new(Refusal::of(whole, at))).retry_after()
+    };
+
+    assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+    assert_eq!(
+        wait("Sun, 06 Nov 1994 08:49:47 GMT"),
+        Some(Duration::from_secs(10))
+    );
+    assert_eq!(
+        wait("Sun, 06 Nov 1994 08:49:27 GMT"),
+        Some(Duration::ZERO),
+        "it is over"
+    );
+    assert_eq!(wait("soon"), None);
 }

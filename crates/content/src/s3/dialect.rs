@@ -143,7 +143,9 @@ impl Dialect for Signer {
     }
 
     fn help(&self, refusal: &Refusal) -> Option<String> {
-        if let Some(region) = told_region(refusal) {
+        // Answers without a word of their own tell the region whatever is wrong.
+        let is_about_regions = !refusal.code.is_empty() || refusal.status < 400;
+        if let Some(region) = told_region(refusal).filter(|_| is_about_regions) {
             return Some(format!(
                 "the bucket is in the region {region}, which the settings must name"
             ));

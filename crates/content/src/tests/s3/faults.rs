@@ -7,15 +7,13 @@ mod writing;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use bytes::Bytes;
 use futures_util::TryStreamExt;
-use model::BlobId;
 use reqwest::Method;
 
 use super::*;
 use crate::contract::sample;
-use crate::tests::emulators::proxy::{Fault, Proxy, Seen};
-use crate::{ContentError, NewBlob, Written};
+use crate::tests::emulators::proxy::{Fault, Seen};
+use crate::{ContentError, Written};
 
 /// A service, what stands before it, and the store that knows of neither.
 struct Setup {

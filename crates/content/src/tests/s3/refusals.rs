@@ -3,7 +3,7 @@
 use super::*;
 use crate::ContentError;
 use crate::tests::emulators::free_port;
-use crate::tests::emulators::proxy::{Fault, Proxy};
+use crate::tests::emulators::proxy::Fault;
 
 /// Probes with wrong settings and returns the sentence.
 async fn sentence(options: S3Options) -> String {
