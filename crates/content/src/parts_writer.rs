@@ -134,7 +134,14 @@ impl PartsWriter {
     }
 
     /// Sees to memory for the next bytes of the filling part.
+    ///
+    /// Who waits for shared memory holds none of it: otherwise all could wait for each other. So a part
+    /// that needs more than one share beside the transfer's own takes them at once, when none is on its way.
     async fn grant(&mut self, part_bytes: u64) -> Result<(), ContentError> {
+        let is_large = part_bytes > 2 * OWN_BYTES;
+        while is_large && !self.sending.is_empty() {
+            self.settle_one().await?;
+        }
         let left = part_bytes - self.filling.granted_bytes;
         let share = left.min(OWN_BYTES);
         let loan = loop {
@@ -142,13 +149,13 @@ impl PartsWriter {
                 self.is_own_used = true;
                 break self.store.memory().own(share);
             }
-            if self.held_bytes + share <= MOST_BYTES
+            if !is_large
+                && self.held_bytes + share <= MOST_BYTES
                 && let Some(loan) = self.store.memory().try_borrow(share)
             {
                 break loan;
             }
             if self.sending.is_empty() {
-                // All that is missing at once: who held a share and waited for another could wait for ever.
                 break self.store.memory().borrow(left).await;
             }
             self.settle_one().await?;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::Memory;
+use bytes::Bytes;
 use futures_util::future::join_all;
 
 const MIB: usize = 1024 * 1024;
@@ -191,4 +192,37 @@ async fn many_transfers_share_what_there_is_and_all_come_to_their_end() {
         assert!(memory.peak_bytes() <= most, "{} of {most}", memory.peak_bytes());
         assert_eq!(memory.held_bytes(), 0);
     }
+}
+
+/// A length that is announced makes parts large; whether it is true shows at the end only.
+#[tokio::test]
+async fn large_parts_take_turns() {
+    let memory = Memory::new(20 * MIB as u64);
+    let setup = setup_with(|options| S3Options {
+        memory: memory.clone(),
+        ..options
+    })
+    .await;
+    let bytes = sample(25 * MIB);
+    let write = async |number| {
+        let new = NewBlob {
+            size_bytes: Some(9000 * 20 * MIB as u64),
+            ..new_blob(number)
+        };
+        let mut writer = setup.store.writer(new).await?;
+        for chunk in bytes.chunks(300_000) {
+            writer.write(Bytes::copy_from_slice(chunk)).await?;
+            tokio::task::yield_now().await;
+        }
+        writer.finish().await
+    };
+
+    let all = join_all((0..5).map(write)).await;
+
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let first = all[0].as_ref().expect("written");
+    assert!(get(&setup.store, first).await.expect("bytes") == bytes);
+    assert!(memory.peak_bytes() <= (5 * 5 + 20) * MIB as u64);
+    let parts = setup.proxy.take_seen().into_iter().filter(is_part);
+    assert_eq!(parts.count(), 10, "two each");
 }
