@@ -63,6 +63,7 @@ pub use admin::{UserChange, UserPage, UserRow};
 pub use app_passwords::NewAppPassword;
 pub use backup::{BackupError, BackupOf, BackupReport, RestoreParts, RestoreReport, restore_backup};
 pub use changes::{Feed, JournalPage};
+pub use content::Promise;
 pub use config::{Config, PasswordCost, SignupMode};
 pub use copies::Copy;
 pub use error::HubError;

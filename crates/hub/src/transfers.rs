@@ -115,9 +115,15 @@ impl Hub {
                 drop(self.0.holds.take(id).await);
                 let mut tx = self.read().await?;
                 let transfer = self.own_transfer(&mut tx, actor, id).await?;
-                return Ok(Moved { transfer, stored: None });
+                return Ok(Moved {
+                    transfer,
+                    stored: None,
+                });
             }
-            return Ok(Moved { transfer, stored: None });
+            return Ok(Moved {
+                transfer,
+                stored: None,
+            });
         }
         let hold = self.0.holds.take(id).await?;
         let (hub, actor) = (self.clone(), actor.clone());

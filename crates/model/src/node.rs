@@ -110,7 +110,12 @@ pub struct Version {
 impl Version {
     /// The entity tag of this content, without quotes. Never the same for two versions.
     pub fn etag(&self) -> String {
-        format!("{}-{}", self.node, self.number)
+        Self::etag_of(self.node, self.number)
+    }
+
+    /// The entity tag of the version of this number.
+    pub fn etag_of(node: NodeId, number: u64) -> String {
+        format!("{node}-{number}")
     }
 }
 

@@ -7,6 +7,7 @@ mod auth;
 mod changes;
 mod conflicts;
 pub(crate) mod contents;
+pub(crate) mod direct;
 mod files;
 pub(crate) mod folders;
 mod health;
@@ -29,7 +30,7 @@ mod zips;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Web, blob, docs, page, visitors};
+use crate::{Web, blob, docs, page, tus, visitors};
 
 /// Every route of our own API.
 pub(crate) fn routes() -> OpenApiRouter<Web> {
@@ -80,6 +81,17 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(uploads::upload_form))
         .routes(routes!(uploads::put_file))
         .routes(routes!(uploads::put_path))
+        .routes(routes!(direct::begin_direct))
+        .routes(routes!(direct::direct_status, direct::abort_direct))
+        .routes(routes!(direct::sign_parts))
+        .routes(routes!(direct::complete_direct))
+        .routes(routes!(tus::tus_options, tus::tus_create))
+        .routes(routes!(
+            tus::tus_state,
+            tus::tus_append,
+            tus::tus_terminate,
+            tus::tus_override
+        ))
         .routes(routes!(files::list_files))
         .routes(routes!(files::get_file, files::delete_file))
         .routes(routes!(

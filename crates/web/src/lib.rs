@@ -24,6 +24,7 @@ mod replies;
 mod sessions;
 mod shield;
 mod trace;
+mod tus;
 mod visitors;
 mod zip;
 

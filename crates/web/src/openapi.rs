@@ -16,14 +16,24 @@ use crate::dialects::{self, FastApiError, FlaskError, Habit};
 use crate::problem::{FieldProblem, Problem};
 
 /// Operations whose body may be left out.
-const OPTIONAL_BODIES: [&str; 4] = ["copy_node", "restore_node", "sign_content", "connector_sync"];
+const OPTIONAL_BODIES: [&str; 5] = [
+    "copy_node",
+    "restore_node",
+    "sign_content",
+    "connector_sync",
+    "complete_direct",
+];
 
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 16] = [
     ("auth", "Accounts, signing in and out"),
     ("account", "Your own account, sign-ins and app passwords"),
     ("nodes", "Folders and files by their ids"),
     ("folders", "Making and listing folders"),
     ("files", "Storing and reading files"),
+    (
+        "uploads",
+        "Uploads that go on where they were cut, and straight to the store",
+    ),
     ("versions", "Earlier contents of a file"),
     ("trash", "Deleted folders and files"),
     ("visitors", "What the holders of public links see and do"),
@@ -125,6 +135,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation
         (true, &mut item.post),
         (true, &mut item.delete),
         (true, &mut item.patch),
+        (false, &mut item.options),
     ]
     .into_iter()
     .filter_map(|(is_write, operation)| Some((is_write, operation.as_mut()?)))

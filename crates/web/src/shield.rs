@@ -92,6 +92,20 @@ fn cors(origins: &[String]) -> CorsLayer {
         "accept-ranges",
         "retry-after",
         "x-request-id",
+        // What tus says.
+        "location",
+        "tus-resumable",
+        "tus-version",
+        "tus-extension",
+        "tus-max-size",
+        "tus-checksum-algorithm",
+        "upload-offset",
+        "upload-length",
+        "upload-defer-length",
+        "upload-metadata",
+        "upload-expires",
+        "upload-concat",
+        "cumuli-file-id",
     ];
     CorsLayer::new()
         .allow_origin(origins)

@@ -65,7 +65,8 @@ impl Hub {
                 return Ok(());
             }
             let body = hold.body(body);
-            self.take_piece(transfer, (piece, limit_bytes, writer), body).await
+            self.take_piece(transfer, (piece, limit_bytes, writer), body)
+                .await
         }
         .await;
         self.end_writing(id, writer).await;
@@ -111,11 +112,16 @@ impl Hub {
             }
             (_, Some(known)) => known,
             (None, None) => {
-                let space = tx.space(transfer.space).await?.ok_or(HubError::NotFound("space"))?;
+                let space = tx
+                    .space(transfer.space)
+                    .await?
+                    .ok_or(HubError::NotFound("space"))?;
                 let free_bytes = self.free_bytes(&mut tx, &space).await?;
                 let free_bytes = free_bytes.saturating_add(transfer.reserved_bytes);
                 self.check_room(
-                    transfer.offset_bytes.saturating_add(piece.length_bytes.unwrap_or(0)),
+                    transfer
+                        .offset_bytes
+                        .saturating_add(piece.length_bytes.unwrap_or(0)),
                     free_bytes,
                 )?;
                 free_bytes.min(self.config().file_bytes)
@@ -150,7 +156,8 @@ impl Hub {
                 // Nothing of it is kept before its checksum was compared.
                 Filled::Due if is_promised => {}
                 Filled::Due => {
-                    self.save_piece(&mut transfer, appender.checkpoint(), writer).await?;
+                    self.save_piece(&mut transfer, appender.checkpoint(), writer)
+                        .await?;
                 }
                 Filled::End => break None,
                 Filled::Broken(error) if is_promised => return Err(HubError::Body(error).into()),

@@ -122,7 +122,11 @@ impl Hub {
         let parts = self.sign_some(&backend, &transfer, &first, &[]).await?;
         Ok(DirectPlan {
             transfer,
-            way: if rules.is_sequential { Way::Resumable } else { Way::Parts },
+            way: if rules.is_sequential {
+                Way::Resumable
+            } else {
+                Way::Parts
+            },
             part_count: count,
             parts,
         })
@@ -145,10 +149,14 @@ impl Hub {
         }
         let count = part_count(&transfer);
         if numbers.is_empty() || numbers.len() > SIGNED_AT_ONCE as usize {
-            return Err(TransferError::Parts(format!("1 to {SIGNED_AT_ONCE} parts are signed at once")));
+            return Err(TransferError::Parts(format!(
+                "1 to {SIGNED_AT_ONCE} parts are signed at once"
+            )));
         }
         if numbers.iter().any(|number| *number == 0 || *number > count) {
-            return Err(TransferError::Parts(format!("the parts are numbered 1 to {count}")));
+            return Err(TransferError::Parts(format!(
+                "the parts are numbered 1 to {count}"
+            )));
         }
         let backend = self.store_of(&transfer)?;
         self.sign_some(&backend, &transfer, numbers, digests).await

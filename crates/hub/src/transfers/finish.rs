@@ -121,7 +121,9 @@ impl Hub {
     ) -> Result<(), HubError> {
         let number = node.version.as_ref().map_or(1, |version| version.number);
         if !tx.complete_upload(of.id, Some((node.id, number))).await? {
-            return Err(HubError::Conflict("this upload was finished or given up meanwhile"));
+            return Err(HubError::Conflict(
+                "this upload was finished or given up meanwhile",
+            ));
         }
         if of.proof == Proof::Unproven {
             self.queue_proof(tx, blob).await?;

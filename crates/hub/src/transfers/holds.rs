@@ -114,7 +114,10 @@ impl Holder {
     }
 
     fn is_listening(&self) -> bool {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 
     fn hear(&self, heard: Option<Instant>) {

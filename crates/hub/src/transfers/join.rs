@@ -50,7 +50,9 @@ impl Hub {
             ..Expected::default()
         };
         let joined = async {
-            let mut staged = self.stage(size_bytes, expected, self.body_of_parts(&parts)).await?;
+            let mut staged = self
+                .stage(size_bytes, expected, self.body_of_parts(&parts))
+                .await?;
             staged.of = Some(OfTransfer {
                 id: transfer.id,
                 proof: Proof::Computed,
@@ -169,7 +171,11 @@ impl Hub {
 
     async fn body_of_part(&self, part: &Transfer) -> Result<ByteStream, HubError> {
         match draft_of(part).stored_at() {
-            Some(at) => Ok(self.0.content.read(&at, part.offset_bytes, 0..part.offset_bytes).await?),
+            Some(at) => Ok(self
+                .0
+                .content
+                .read(&at, part.offset_bytes, 0..part.offset_bytes)
+                .await?),
             None => {
                 let bytes = self.read().await?.upload_tail(part.id).await?.concat();
                 Ok(body_of(bytes.into(), 0..part.offset_bytes))
@@ -178,7 +184,11 @@ impl Hub {
     }
 }
 
-async fn set_aside(tx: &mut Tx, parts: &[Transfer], bytes: impl Fn(&Transfer) -> u64) -> Result<(), HubError> {
+async fn set_aside(
+    tx: &mut Tx,
+    parts: &[Transfer],
+    bytes: impl Fn(&Transfer) -> u64,
+) -> Result<(), HubError> {
     for part in parts {
         tx.set_reserved(part.id, bytes(part)).await?;
     }

@@ -110,14 +110,19 @@ impl Hub {
             false => {
                 let other = tx.use_blob(digest, now).await?;
                 tx.count_uses(blob.id, -1, now);
-                other.ok_or(HubError::Conflict("the same content was removed meanwhile"))?.id
+                other
+                    .ok_or(HubError::Conflict("the same content was removed meanwhile"))?
+                    .id
             }
         };
         if !tx.tell_digest((file, number), (blob.id, to), digest).await? {
             return Ok(());
         }
         if let Some(node) = tx.node(file).await?
-            && node.version.as_ref().is_some_and(|version| version.number == number)
+            && node
+                .version
+                .as_ref()
+                .is_some_and(|version| version.number == number)
         {
             let entry = Entry {
                 kind: ChangeKind::Content,

@@ -251,7 +251,7 @@ async fn put(
 }
 
 /// Whether it is the page that uploads: only a browser says where within the site a request comes from.
-fn origin(headers: &HeaderMap) -> Origin {
+pub(crate) fn origin(headers: &HeaderMap) -> Origin {
     if headers
         .get("sec-fetch-site")
         .is_some_and(|site| site == "same-origin")
