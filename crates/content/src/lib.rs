@@ -9,6 +9,7 @@ mod content;
 mod contract;
 mod drafts;
 mod error;
+mod gcs;
 mod hash;
 mod http;
 mod key;
@@ -30,6 +31,7 @@ pub use backend::{
 pub use content::{Content, Take, Taken, body_of};
 pub use drafts::{Append, Appender, Begun, Checkpoint, Draft, Filled, Promise, part_bytes_of};
 pub use error::{ContentError, Damage};
+pub use gcs::{GcsOptions, GcsStore};
 pub use hash::{Digests, Hasher, digest};
 pub use http::{Patience, Secret};
 pub use local::{Durability, LocalOptions, LocalStore};

@@ -44,7 +44,14 @@ impl Azurite {
     /// Makes another container.
     pub fn make_container(&self, name: &str) {
         let made = Command::new("node")
-            .args(["--input-type=module", "-", &self.endpoint(), Self::ACCOUNT, Self::KEY, name])
+            .args([
+                "--input-type=module",
+                "-",
+                &self.endpoint(),
+                Self::ACCOUNT,
+                Self::KEY,
+                name,
+            ])
             .stdin(Stdio::piped())
             .spawn()
             .and_then(|mut node| {
