@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 use reqwest::Method;
 
+use super::dialect::CONTENT_SHA256;
 use super::objects::{LIST_BYTES, PROBES, WORD_BYTES, md5_of};
 use super::signed::DigestForm;
 use super::{Found, Inner, Quirks};
@@ -65,7 +66,7 @@ impl Attempt<'_> {
         self.check_digests(&mut found).await?;
         self.read_back(&mut found, &mut probe).await?;
         self.try_parts(&mut found, &mut probe).await?;
-        self.ask_for_pages(&mut probe).await;
+        self.ask_for_pages(found, &mut probe).await;
         Ok((found, probe))
     }
 
@@ -220,7 +221,7 @@ impl Attempt<'_> {
     }
 
     /// Asks as a browser does whether pages may upload and see the tags of what they uploaded.
-    async fn ask_for_pages(&self, probe: &mut Probe) {
+    async fn ask_for_pages(&self, found: Found, probe: &mut Probe) {
         let Some(origin) = &self.inner.page_origin else {
             return;
         };
@@ -230,12 +231,15 @@ impl Attempt<'_> {
             .url(&self.inner.signer.region(), &self.object, &[]);
         let mut ask = Call::new(Method::OPTIONS, url)
             .with_header("origin", origin)
-            .with_header("access-control-request-method", "PUT")
-            .with_header("access-control-request-headers", "x-amz-content-sha256");
+            .with_header("access-control-request-method", "PUT");
+        let header = found.digests_in_addresses.map(|_| CONTENT_SHA256);
+        if let Some(header) = header {
+            ask.set_header("access-control-request-headers", header);
+        }
         ask.is_signed = true;
         let answer = self.inner.client.fetch(&ask, WORD_BYTES).await;
         probe.allows_pages = match &answer {
-            Ok(answer) => Some(allows(answer, origin)),
+            Ok(answer) => Some(allows(answer, origin, header)),
             Err(Failure::Refused(_)) => Some(false),
             Err(Failure::Silent(_) | Failure::Ours(_)) => None,
         };
@@ -265,8 +269,8 @@ fn advice_on_clock(skew_ms: i64) -> Option<String> {
     })
 }
 
-/// Whether an answer to a preflight lets pages of `origin` send a `PUT`.
-fn allows(answer: &Whole, origin: &str) -> bool {
+/// Whether an answer to a preflight lets pages of `origin` send a `PUT` with that header.
+fn allows(answer: &Whole, origin: &str, header: Option<&str>) -> bool {
     let has = |name: &str, wanted: &str| {
         let told = answer.header(name).unwrap_or_default();
         told.split(',')
@@ -275,7 +279,7 @@ fn allows(answer: &Whole, origin: &str) -> bool {
     };
     has("access-control-allow-origin", origin)
         && has("access-control-allow-methods", "PUT")
-        && has("access-control-allow-headers", "x-amz-content-sha256")
+        && header.is_none_or(|header| has("access-control-allow-headers", header))
 }
 
 /// Whether the store refused, for whatever reason but that it is overloaded.
