@@ -1,6 +1,7 @@
 mod azure;
 #[allow(dead_code, reason = "other crates use the rest")]
 mod emulators;
+mod gcs;
 mod s3;
 mod seals;
 

@@ -8,8 +8,10 @@ impl Suite<'_> {
     pub(super) async fn check_notes(&self) {
         self.case("19. a note is read as it was written last").await;
         self.replaces_notes().await;
-        self.case("20. a note is made only where there is none").await;
-        self.makes_notes_once().await;
+        if self.service.creates_only {
+            self.case("20. a note is made only where there is none").await;
+            self.makes_notes_once().await;
+        }
         self.case("21. notes are listed in order, by pages, and are no blobs")
             .await;
         self.lists_notes().await;

@@ -22,11 +22,14 @@ impl Suite<'_> {
                 .await;
             self.does_nothing_else().await;
         }
-        if self.store.abilities().signs_parts {
+        if self.store.abilities().signs_parts && self.service.takes_sessions {
             self.case("24. a signed address stores one part").await;
             self.stores_a_part().await;
         }
-        if self.store.abilities().signs_parts && self.service.checks_signatures {
+        if self.store.abilities().signs_parts
+            && self.service.checks_signatures
+            && self.service.signs_each_part
+        {
             self.case("25. a signed address of a part stores no other bytes")
                 .await;
             self.stores_no_other_part().await;

@@ -252,7 +252,7 @@ impl Inner {
         let answer = self.json(&Call::new(Method::GET, url)).await;
         let answer = answer.map_err(|failure| self.client.error(failure))?;
         let page = serde_json::from_slice::<Page>(&answer.body).ok();
-        let page = page.filter(|page| page.kind == "storage#objects");
+        let page = page.filter(|page| page.kind.starts_with("storage#object"));
         let mut page = page.ok_or_else(|| self.client.rejected(NOT_GCS))?;
         page.items.sort_by(|a, b| a.name.cmp(&b.name));
         Ok((page.items, page.next_page_token))
