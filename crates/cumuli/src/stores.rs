@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use content::{
-    AzureOptions, AzureStore, Backend, Content, Keyring, LocalOptions, LocalStore, Memory, Patience, Quirks,
-    S3Options, S3Store,
+    AzureOptions, AzureStore, Backend, Content, GcsOptions, GcsStore, Keyring, LocalOptions, LocalStore,
+    Memory, Patience, Quirks, S3Options, S3Store,
 };
 
 use crate::data_folder::DataFolder;
@@ -149,7 +149,23 @@ impl Common<'_> {
                 patience: Patience::default(),
                 memory: self.memory.clone(),
             })?),
-            StoreSpec::Gcs { .. } => bail!("this version knows no Google Cloud Storage"),
+            StoreSpec::Gcs {
+                bucket,
+                credentials,
+                endpoint,
+                prefix,
+            } => Arc::new(GcsStore::open(GcsOptions {
+                name: name.to_owned(),
+                bucket,
+                prefix,
+                credentials: credentials.as_deref().map(key_file).transpose()?,
+                endpoint,
+                public_endpoint: None,
+                page_origin: self.settings.public_url.clone(),
+                clock: clock(),
+                patience: Patience::default(),
+                memory: self.memory.clone(),
+            })?),
         })
     }
 
@@ -184,6 +200,13 @@ impl Common<'_> {
             clock: clock(),
         })?)
     }
+}
+
+/// The text of a file with the key of a service account.
+fn key_file(path: &Path) -> anyhow::Result<content::Secret> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("the key file {} cannot be read", path.display()))?;
+    Ok(content::Secret::new(text))
 }
 
 fn secret(secret: &Secret) -> content::Secret {

@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use model::{Blob, BlobId, Millis, Place};
 
-use crate::upkeep::is_damage;
+use crate::scrub::is_damage;
 use crate::{Hub, HubError};
 use rows::{Header, RowsReader, RowsWriter, TableHeader};
 
@@ -206,7 +206,7 @@ impl Hub {
         while let Some(chunk) = body.next().await {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
-                Err(error) if crate::upkeep::is_damage_on_the_way(&error) => return Ok(false),
+                Err(error) if crate::scrub::is_damage_on_the_way(&error) => return Ok(false),
                 Err(error) => return Err(HubError::Body(error).into()),
             };
             writer.write(chunk).await?;

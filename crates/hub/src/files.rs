@@ -9,7 +9,7 @@ use model::{
 };
 
 use crate::access::{self, FolderRef, Hold};
-use crate::{Hub, HubError, upkeep};
+use crate::{Hub, HubError, scrub};
 
 /// A node with what a person wants to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +177,7 @@ impl Hub {
     fn watched(&self, stream: ByteStream, blob: &Blob) -> ByteStream {
         let (hub, blob) = (self.clone(), blob.clone());
         Box::pin(stream.inspect_err(move |error| {
-            if upkeep::is_damage_on_the_way(error) {
+            if scrub::is_damage_on_the_way(error) {
                 let (hub, blob) = (hub.clone(), blob.clone());
                 let tasks = hub.0.tasks.clone();
                 tasks.spawn(async move { hub.report_damage(&blob).await });

@@ -3,8 +3,8 @@
 //! Each goes in small transactions and may be cut anywhere: the next run goes on.
 
 use catalog::{Entry, VersionMark};
-use content::{ContentError, Listed};
-use model::{Blob, BlobState, BodyError, ChangeKind, JobKind, Millis, NodeId, Place, Progress, Version};
+use content::Listed;
+use model::{ChangeKind, JobKind, Millis, NodeId, Place, Progress, Version};
 
 use crate::jobs::{Keep, Lease};
 use crate::uploads::signed;
@@ -16,9 +16,6 @@ const STEP_ROWS: u32 = 200;
 const STEP_KEYS: usize = 1000;
 /// Files that one look takes in.
 const STEP_FILES: u32 = 1000;
-/// Blobs, and about how many bytes of them, that are read back before it is written down.
-const STEP_BLOBS: u32 = 50;
-const STEP_BYTES: u64 = 64 * 1024 * 1024;
 /// Name of the row that says up to which time versions were looked at for their age.
 const AGED: &str = "versions aged";
 /// Name of the row that says which limit on their number all files keep to.
@@ -355,84 +352,6 @@ impl Hub {
         Ok(true)
     }
 
-    /// Reads blobs back that were not proven for long, and compares their digests. What is damaged
-    /// is marked and told; nothing is removed.
-    ///
-    /// # Errors
-    /// When the catalog or a store does not answer.
-    pub async fn scrub(&self, lease: &Lease) -> Result<Upkept, HubError> {
-        let mut done = Upkept::default();
-        let Some(secs) = self.config().scrub_secs else {
-            return Ok(done);
-        };
-        let cutoff = self.now().minus_secs(signed(secs));
-        let total_bytes = self.read().await?.bytes_to_prove(cutoff).await?;
-        let mut done_bytes = 0;
-        loop {
-            let blobs = self.read().await?.blobs_to_prove(cutoff, STEP_BLOBS).await?;
-            if blobs.is_empty() {
-                return Ok(done);
-            }
-            let (mut judged, bytes) = self.prove_some(blobs).await?;
-            // Like all who write several blobs: in the order of their ids.
-            judged.sort_by_key(|(blob, _)| blob.id);
-            let mut tx = self.write().await?;
-            for (blob, state) in &judged {
-                tx.judge_blob(blob, *state, self.now()).await?;
-                done.damaged += u64::from(*state == BlobState::Damaged);
-            }
-            tx.commit().await?;
-            done_bytes += bytes;
-            let percent = done_bytes.saturating_mul(99) / total_bytes.max(1);
-            let progress = Progress {
-                percent: u8::try_from(percent.min(99)).unwrap_or(99),
-                done_bytes,
-                total_bytes,
-            };
-            if lease.report(progress).await? == Keep::Stop {
-                return Ok(done.stopped());
-            }
-        }
-    }
-
-    /// Reads back as many of `blobs` as make a step, in their order.
-    async fn prove_some(&self, blobs: Vec<Blob>) -> Result<(Vec<(Blob, BlobState)>, u64), HubError> {
-        let mut judged = Vec::new();
-        let mut bytes = 0;
-        for blob in blobs {
-            let state = self.prove(&blob).await?;
-            bytes += blob.size_bytes;
-            judged.push((blob, state));
-            if bytes >= STEP_BYTES {
-                break;
-            }
-        }
-        Ok((judged, bytes))
-    }
-
-    /// Reads one blob back. A store that does not answer is an error, not damage.
-    pub(crate) async fn prove(&self, blob: &Blob) -> Result<BlobState, HubError> {
-        let digest = match &blob.place {
-            Place::Inline => self
-                .read()
-                .await?
-                .inline(blob.id)
-                .await?
-                .map(|bytes| content::digest(&bytes)),
-            Place::Store(at) => match self.0.content.digest_of(at, blob.size_bytes).await {
-                Ok(digest) => Some(digest),
-                Err(error) if is_damage(&error) => None,
-                Err(error) => return Err(error.into()),
-            },
-        };
-        // Where the digest is not known, all that can be shown is that the bytes are there.
-        if digest.is_some() && (blob.digest.is_none() || digest == blob.digest) {
-            return Ok(BlobState::Good);
-        }
-        tracing::error!(blob = %blob.id, "the stored bytes of a blob are damaged");
-        Ok(BlobState::Damaged)
-    }
-
     /// Frees purged trees piece by piece.
     ///
     /// # Errors
@@ -474,27 +393,4 @@ fn last_sign_of(listed: &Listed) -> Millis {
         .get(..12)
         .and_then(|digits| i64::from_str_radix(digits, 16).ok());
     listed.modified_ms.max(Millis(begun.unwrap_or(0)))
-}
-
-/// Whether the stored bytes are gone or wrong, which trying again does not change.
-pub(crate) fn is_damage(error: &ContentError) -> bool {
-    match error {
-        ContentError::Missing | ContentError::Damaged(_) => true,
-        ContentError::Body(error) => is_damage_on_the_way(error),
-        ContentError::TooLarge { .. }
-        | ContentError::Full
-        | ContentError::UnknownStore(_)
-        | ContentError::Unavailable(_)
-        | ContentError::Rejected { .. }
-        | ContentError::Unsupported
-        | ContentError::Io(_) => false,
-    }
-}
-
-/// Whether bytes that were being streamed are gone or wrong.
-pub(crate) fn is_damage_on_the_way(error: &BodyError) -> bool {
-    match error {
-        BodyError::Unreadable(cause) => cause.downcast_ref::<ContentError>().is_some_and(is_damage),
-        BodyError::Incomplete | BodyError::Malformed(_) | BodyError::TooSlow => false,
-    }
 }

@@ -158,6 +158,7 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(stores::copy_store, stores::copy_report))
         .routes(routes!(stores::retire_store))
         .routes(routes!(stores::reseal_stores))
+        .routes(routes!(stores::scrub_stores))
         .routes(routes!(stores::list_damage))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

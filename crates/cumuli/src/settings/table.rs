@@ -235,6 +235,8 @@ settings! {
         /// How often each stored content is read back and compared with its digest.
         scrub_every: Option<Duration> = "CUMULI_SCRUB_EVERY", kinds::DURATION_OR_FOREVER,
             default "7d", "30d";
+        /// How many bytes a second of stored contents are read back for that at the most.
+        scrub_rate: Option<u64> = "CUMULI_SCRUB_RATE", kinds::BYTES_OR_NONE, default "64MiB", "8MiB";
         /// Background jobs at a time on this node; `0` leaves them to other nodes.
         workers: u32 = "CUMULI_WORKERS", kinds::WORKERS, default "4", "2";
         /// UNSAFE: acknowledges what is not on the disk yet, so that a power cut loses it. For
@@ -293,7 +295,7 @@ settings! {
         gcs_credentials: Option<PathBuf> = "GOOGLE_APPLICATION_CREDENTIALS", kinds::PATH,
             unset "none: for emulators only", "/etc/cumuli/service-account.json";
         /// Endpoint of Google Cloud Storage, or of an emulator.
-        gcs_endpoint: Option<String> = "STORAGE_EMULATOR_HOST", kinds::BASE_URL,
+        gcs_endpoint: Option<String> = "STORAGE_EMULATOR_HOST", kinds::TEXT,
             unset "`https://storage.googleapis.com`", "http://127.0.0.1:4443";
         /// What the names of all objects in the bucket begin with.
         gcs_prefix: String = "CUMULI_GCS_PREFIX", kinds::PREFIX, default "", "cumuli/";

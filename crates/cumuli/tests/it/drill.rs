@@ -18,7 +18,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{Client, Content, Dice, Engine, Server, until};
+use crate::harness::emulators::azurite::Azurite;
+use crate::harness::emulators::s3s::S3s;
+use crate::harness::{Builder, Client, Content, Dice, Engine, Server, azure_settings, until};
 use eye::{Eye, Trouble};
 use ledger::{Kind, Ledger};
 use worker::{Life, Worker};
@@ -35,21 +37,42 @@ const CROWD: (u64, u64) = (20, 12);
 
 #[tokio::test]
 async fn kills_lose_nothing_on_sqlite() {
-    drill(Engine::Sqlite).await;
+    drill(Server::on(Engine::Sqlite), "SQLite", 100).await;
 }
 
 #[tokio::test]
 async fn kills_lose_nothing_on_postgres() {
     if Engine::all().contains(&Engine::Postgres) {
-        drill(Engine::Postgres).await;
+        drill(Server::on(Engine::Postgres), "PostgreSQL", 100).await;
     }
 }
 
-async fn drill(engine: Engine) {
-    let kills = std::env::var("CUMULI_DRILL_KILLS").map_or(100, |text| text.parse().expect("a number"));
+#[tokio::test]
+async fn kills_lose_nothing_on_sqlite_and_s3() {
+    let s3s = S3s::start();
+    let server = Server::on_s3(Engine::Sqlite, &s3s).set("CUMULI_INLINE_BYTES", 256);
+    drill(server, "SQLite and S3", 40).await;
+}
+
+#[tokio::test]
+async fn kills_lose_nothing_on_postgres_and_azure() {
+    if Engine::all().contains(&Engine::Postgres) {
+        let azurite = Azurite::start();
+        let server = Server::on(Engine::Postgres)
+            .set_all(azure_settings(&azurite))
+            .set("STORAGE_BACKEND", "azure")
+            .set("CUMULI_INLINE_BYTES", 256);
+        drill(server, "PostgreSQL and Azure", 40).await;
+    }
+}
+
+async fn drill(server: Builder, name: &str, usual_kills: u64) {
+    let kills = std::env::var("CUMULI_DRILL_KILLS");
+    let kills = kills.map_or(usual_kills, |text| text.parse().expect("a number"));
     let mut dice = Dice::of_environment("CUMULI_DRILL_SEED");
-    let mut server = Server::on(engine)
+    let mut server = server
         .set("CUMULI_KEEP_VERSIONS", 0)
+        .set("CUMULI_DIRECT_DOWNLOADS", false)
         .set("ACCESS_TOKEN_EXPIRE_MINUTES", 1440)
         .start()
         .await;
@@ -85,7 +108,7 @@ async fn drill(engine: Engine) {
         account_for_space(pair).await;
     }
     let acknowledged = acknowledged.load(Ordering::Relaxed);
-    println!("{engine:?}: {kills} kills, {acknowledged} acknowledgements");
+    println!("{name}: {kills} kills, {acknowledged} acknowledgements");
     assert!(acknowledged > kills, "the clients hardly worked: {acknowledged}");
     assert_eq!(server.stop().await.code(), Some(0));
     let checked = server.run(&["fsck", "--verify"], "").await;

@@ -2,13 +2,18 @@
 
 mod database;
 mod dice;
+#[path = "../../../content/src/tests/emulators.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+pub mod emulators;
 mod http;
 mod process;
+mod stores;
 
 pub use database::Engine;
 pub use dice::{Content, Dice, hex, sha256};
 pub use http::{Client, Reply};
 pub use process::{Outcome, PATIENCE, finished, program, told};
+pub use stores::{azure_settings, blobs_of, s3_settings};
 
 use std::path::PathBuf;
 use std::process::ExitStatus;

@@ -22,6 +22,7 @@ mod rights;
 mod seeds;
 mod serving;
 mod settings;
+mod stores;
 mod tokens;
 mod two_nodes;
 mod visitors;

@@ -8,7 +8,7 @@ use model::{Blob, BlobId, BlobState, Clock, Place, StoredAt};
 
 use super::rows::RowsReader;
 use super::{AT_ONCE, BackupError, key_of, open_blobs, table_named};
-use crate::upkeep::is_damage;
+use crate::scrub::is_damage;
 use crate::{HubError, keys};
 
 /// Rows that one transaction puts in.

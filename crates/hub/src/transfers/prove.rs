@@ -6,7 +6,7 @@ use model::{Blob, BlobId, ChangeKind, Digest, JobId, JobKind, NodeId, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::{Keep, Lease};
-use crate::{Hub, HubError, Upkept, keys, upkeep};
+use crate::{Hub, HubError, Upkept, keys, scrub};
 
 /// Tries at the most.
 const TRIES: u32 = 20;
@@ -86,7 +86,7 @@ impl Hub {
         match self.0.content.digest_of(at, blob.size_bytes).await {
             Ok(digest) => Ok(Some(digest)),
             Err(ContentError::Missing | ContentError::Damaged(_)) => Ok(None),
-            Err(ContentError::Body(error)) if upkeep::is_damage_on_the_way(&error) => Ok(None),
+            Err(ContentError::Body(error)) if scrub::is_damage_on_the_way(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

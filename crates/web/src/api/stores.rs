@@ -318,6 +318,19 @@ pub(crate) async fn reseal_stores(
     Ok((StatusCode::ACCEPTED, Reply(BegunView { job_id })))
 }
 
+/// `POST /api/v1/admin/scrub`
+///
+/// Reads stored contents back now that were not read for as long as `CUMULI_SCRUB_EVERY` says.
+#[utoipa::path(post, path = "/api/v1/admin/scrub", tag = "admin",
+    responses((status = 202, description = "It is begun", body = BegunView)))]
+pub(crate) async fn scrub_stores(
+    State(hub): State<Hub>,
+    Signed(actor): Signed,
+) -> Result<(StatusCode, Reply<BegunView>), ApiError> {
+    let job_id = hub.begin_scrub(&actor).await?.to_string();
+    Ok((StatusCode::ACCEPTED, Reply(BegunView { job_id })))
+}
+
 /// `GET /api/v1/admin/damage`
 ///
 /// Contents that were found missing, short or changed, and the files that need them.
