@@ -223,20 +223,22 @@ impl Inner {
 
     pub(super) async fn complete_upload(&self, upload: &Upload, parts: &[Part]) -> Result<(), ContentError> {
         let blob = self.blob_name(&upload.key);
+        if !upload.is_staged {
+            let object = self.finished(upload, parts).await?;
+            if let Err(error) = self.check(&object, parts) {
+                // It is there already, and nobody must take it for what was sent.
+                self.delete(&blob).await?;
+                return Err(error);
+            }
+            return Ok(());
+        }
         if let Some(object) = self.look_at(&blob).await? {
+            // Completed before, and not cleared away.
             self.check(&object, parts)?;
             return self.clear(upload).await;
         }
         let object = self.finished(upload, parts).await?;
-        if let Err(error) = self.check(&object, parts) {
-            if !upload.is_staged {
-                self.delete(&blob).await?;
-            }
-            return Err(error);
-        }
-        if !upload.is_staged {
-            return Ok(());
-        }
+        self.check(&object, parts)?;
         match self.rewrite(&object, &blob).await {
             Ok(()) => {}
             // By a request whose answer was lost, or by another that completes the same upload.
