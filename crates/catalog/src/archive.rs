@@ -40,6 +40,8 @@ pub(crate) enum Changed {
     Link(LinkId),
     /// A star.
     Star(UserId, NodeId),
+    /// Versions of a file, otherwise than its journal tells.
+    Versions(NodeId),
     /// Where a content's bytes are, or what they are.
     Blob(BlobId),
 }
@@ -73,6 +75,7 @@ impl Tx {
             Changed::Share(share) => ("shares", share.as_bytes().to_vec()),
             Changed::Link(link) => ("links", link.as_bytes().to_vec()),
             Changed::Star(user, node) => ("stars", [*user.as_bytes(), *node.as_bytes()].concat()),
+            Changed::Versions(file) => ("nodes", file.as_bytes().to_vec()),
             Changed::Blob(blob) => ("blobs", blob.as_bytes().to_vec()),
         };
         self.execute(
@@ -84,8 +87,13 @@ impl Tx {
         Ok(())
     }
 
-    /// The text that says how far the archive has come, held until the transaction ends.
+    /// The text that says how far the archive has come.
     pub async fn archive_state(&mut self) -> Result<Option<String>, CatalogError> {
+        self.meta(STATE).await
+    }
+
+    /// The same, held until the transaction ends.
+    pub async fn hold_archive_state(&mut self) -> Result<Option<String>, CatalogError> {
         self.hold_meta(STATE).await
     }
 

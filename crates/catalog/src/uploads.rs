@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use model::{BlobId, Digest, Millis, NodeId, SpaceId, Transfer, UploadId, UploadKind, UploadState};
 
+use crate::archive::Changed;
 use crate::db::{Row, Tx, Value};
 use crate::{CHUNK, CatalogError, count, signed};
 
@@ -358,6 +359,9 @@ impl Tx {
                 &[blob.into(), digest.into(), now.into()],
             )
             .await?;
+        if settled == 1 {
+            self.queue_for_archive(Changed::Blob(blob)).await?;
+        }
         Ok(settled == 1)
     }
 
@@ -398,6 +402,9 @@ impl Tx {
                 ],
             )
             .await?;
+        if told == 1 {
+            self.queue_for_archive(Changed::Versions(file)).await?;
+        }
         Ok(told == 1)
     }
 

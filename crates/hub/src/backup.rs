@@ -22,6 +22,8 @@ use rows::{Header, RowsReader, RowsWriter, TableHeader};
 
 pub use error::BackupError;
 pub use restore::{RestoreParts, RestoreReport, restore_backup};
+pub(crate) use restore::{finish, is_local, prepare, without_uploads};
+pub(crate) use rows::{from_json, to_json};
 
 /// Rows that one look takes in.
 const STEP_ROWS: u32 = 200;

@@ -67,6 +67,8 @@ pub struct Config {
     pub upload_secs: u64,
     /// Every blob is read back and compared within this time, seconds; `None` never.
     pub scrub_secs: Option<u64>,
+    /// How often changed rows are written into the store, seconds; `None` never.
+    pub archive_secs: Option<u64>,
     /// How many bytes a second the scrub reads at the most; `None` is no bound.
     pub scrub_bytes_per_sec: Option<u64>,
     /// How long a signed address holds unless it is said, seconds.
@@ -99,6 +101,7 @@ impl Default for Config {
             sweep_grace_secs: DAY,
             upload_secs: 7 * DAY,
             scrub_secs: Some(7 * DAY),
+            archive_secs: None,
             scrub_bytes_per_sec: None,
             signed_secs: 5 * 60,
             direct_downloads: true,

@@ -2,6 +2,7 @@
 //! server.
 
 mod accounts;
+mod archive;
 mod backups;
 mod copies;
 mod crowd;

@@ -2,13 +2,15 @@
 //!
 //! Each goes in small transactions and may be cut anywhere: the next run goes on.
 
-use catalog::{Entry, VersionMark};
+use std::time::Duration;
+
+use catalog::{Entry, Tx, VersionMark};
 use content::Listed;
 use model::{ChangeKind, JobKind, Millis, NodeId, Place, Progress, Version};
 
 use crate::jobs::{Keep, Lease};
 use crate::uploads::signed;
-use crate::{Hub, HubError, trash};
+use crate::{Hub, HubError, archive, trash};
 
 /// Rows that one transaction takes in.
 const STEP_ROWS: u32 = 200;
@@ -25,6 +27,8 @@ const JOB_SECS: i64 = 7 * 24 * 60 * 60;
 /// How often each chore is due, seconds.
 const SWEEP_SECS: i64 = 60 * 60;
 const RETENTION_SECS: i64 = 60 * 60;
+/// How often the chores are looked at, at the least.
+const LOOK_SECS: u64 = 60;
 const SCRUB_SECS: i64 = 6 * 60 * 60;
 
 /// What a chore did.
@@ -45,7 +49,11 @@ impl Hub {
     /// When the catalog does not answer.
     pub async fn schedule_upkeep(&self) -> Result<(), HubError> {
         let now = self.now();
+        let wants_archive = self.config().archive_secs.is_some() && self.is_archive_due().await?;
         let mut tx = self.write().await?;
+        if wants_archive {
+            self.schedule_archive(&mut tx, now).await?;
+        }
         for (kind, every_secs) in [
             (JobKind::Sweep, SWEEP_SECS),
             (JobKind::Retention, RETENTION_SECS),
@@ -67,6 +75,25 @@ impl Hub {
         }
         tx.commit().await?;
         self.wake_workers();
+        Ok(())
+    }
+
+    /// How often [`Hub::schedule_upkeep`] should be called.
+    pub fn upkeep_every(&self) -> Duration {
+        let secs = self.config().archive_secs.unwrap_or(LOOK_SECS);
+        Duration::from_secs(secs.clamp(1, LOOK_SECS))
+    }
+
+    async fn schedule_archive(&self, tx: &mut Tx, now: Millis) -> Result<(), HubError> {
+        let every_secs = self.config().archive_secs.unwrap_or(LOOK_SECS);
+        let name = format!("next {}", JobKind::Archive.as_str());
+        let next = tx.hold_meta(&name).await?;
+        let next = next.and_then(|text| text.parse().ok()).map(Millis);
+        let latest = archive::next_look(now, every_secs);
+        if next.is_none_or(|next| next <= now || next > latest) {
+            self.queue_chore(tx, JobKind::Archive, now).await?;
+            tx.put_meta(&name, &latest.0.to_string()).await?;
+        }
         Ok(())
     }
 

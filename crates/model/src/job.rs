@@ -13,6 +13,8 @@ pub enum JobKind {
     Retention,
     /// Reads blobs back and compares their digests.
     Scrub,
+    /// Writes into the store what of the catalog changed.
+    Archive,
     /// Frees a purged tree piece by piece.
     Purge,
     /// Moves contents from one store to another.
@@ -25,11 +27,12 @@ pub enum JobKind {
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Upload,
         Self::Sweep,
         Self::Retention,
         Self::Scrub,
+        Self::Archive,
         Self::Purge,
         Self::StoreCopy,
         Self::Reseal,
@@ -43,6 +46,7 @@ impl JobKind {
             Self::Sweep => "sweep",
             Self::Retention => "retention",
             Self::Scrub => "scrub",
+            Self::Archive => "archive",
             Self::Purge => "purge",
             Self::StoreCopy => "store_copy",
             Self::Reseal => "reseal",

@@ -65,6 +65,7 @@ async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
         JobKind::Sweep => hub.sweep(&lease).await,
         JobKind::Retention => hub.retention(&lease).await,
         JobKind::Scrub => hub.scrub(&lease).await,
+        JobKind::Archive => hub.archive(&lease).await,
         JobKind::Purge => hub.free_purged(&lease).await,
         JobKind::StoreCopy => hub.run_move(&lease).await,
         JobKind::Reseal => hub.reseal(&lease).await,

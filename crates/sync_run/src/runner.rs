@@ -12,8 +12,6 @@ use crate::attempt::Attempt;
 /// Jobs that one node does at once unless it is told otherwise: one of each kind of chore, so that a
 /// long one holds up no other.
 const WORKERS: usize = 4;
-/// How often to see which chores are due.
-const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait at the most for a job that another node queued.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait at the least: a job that is due may be another node's already.
@@ -92,7 +90,7 @@ impl Runner {
     ) -> Result<Duration, HubError> {
         if *upkeep_at <= Instant::now() {
             self.hub.schedule_upkeep().await?;
-            *upkeep_at = Instant::now() + UPKEEP_EVERY;
+            *upkeep_at = Instant::now() + self.hub.upkeep_every();
         }
         let room = self.workers - in_hand.len();
         if room > 0 {

@@ -188,7 +188,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn is_local(table: &Table, row: &[Cell]) -> bool {
+pub(crate) fn is_local(table: &Table, row: &[Cell]) -> bool {
     let name = table.column("name").map(|at| &row[at]);
     matches!(name, Some(Cell::Text(name)) if Tx::is_local_meta(name))
 }

@@ -154,6 +154,10 @@ async fn work(hub: &Hub) -> Result<(), HubError> {
         let done = match lease.job.kind {
             model::JobKind::Purge => hub.free_purged(&lease).await?,
             model::JobKind::Sweep => hub.sweep(&lease).await?,
+            model::JobKind::StoreCopy => hub.run_move(&lease).await?,
+            model::JobKind::Prove => hub.prove_new(&lease).await?,
+            model::JobKind::Reseal => hub.reseal(&lease).await?,
+            model::JobKind::Archive => hub.archive(&lease).await?,
             model::JobKind::Scrub => hub.scrub(&lease).await?,
             model::JobKind::Retention | model::JobKind::Upload => hub.retention(&lease).await?,
         };

@@ -81,6 +81,18 @@ pub(crate) async fn for_cases<S: Strategy>(
 ) where
     S::Value: Clone,
 {
+    for_cases_with(count, cases, |_| (), check).await;
+}
+
+/// The same, under limits and modes of its own.
+pub(crate) async fn for_cases_with<S: Strategy>(
+    count: u32,
+    cases: S,
+    set: impl Fn(&mut Config),
+    check: impl AsyncFn(&TestHub, Actor, S::Value),
+) where
+    S::Value: Clone,
+{
     let config = proptest::test_runner::Config {
         failure_persistence: None,
         max_shrink_iters: 500,
@@ -88,7 +100,7 @@ pub(crate) async fn for_cases<S: Strategy>(
     };
     let mut runner = TestRunner::new(config);
     let run = |case: S::Value| {
-        Handle::current().block_on(on_each_engine(async |t| {
+        Handle::current().block_on(on_each_engine_with(&set, async |t| {
             let who = t.user("alice").await;
             check(&t, who, case.clone()).await;
         }));
@@ -136,6 +148,20 @@ impl TestHub {
             catalog: self.catalog.clone(),
             content: self.content.clone(),
             clock: clock(&self.time),
+        }
+    }
+
+    /// Another catalog over the same store.
+    pub(crate) async fn with_another_catalog(&self, database: &Database) -> Self {
+        let catalog = Catalog::open(Options::new(database.url())).await.unwrap();
+        catalog.migrate().await.unwrap();
+        Self {
+            hub: open(&catalog, &self.content, &self.time, &self.config).await,
+            catalog,
+            config: self.config.clone(),
+            content: self.content.clone(),
+            time: Arc::new(AtomicI64::new(self.time().0)),
+            folder: Arc::clone(&self.folder),
         }
     }
 
@@ -293,6 +319,10 @@ impl TestHub {
             model::JobKind::Sweep => self.sweep(&lease).await.unwrap(),
             model::JobKind::Retention => self.retention(&lease).await.unwrap(),
             model::JobKind::Scrub => self.scrub(&lease).await.unwrap(),
+            model::JobKind::StoreCopy => self.run_move(&lease).await.unwrap(),
+            model::JobKind::Prove => self.prove_new(&lease).await.unwrap(),
+            model::JobKind::Reseal => self.reseal(&lease).await.unwrap(),
+            model::JobKind::Archive => self.archive(&lease).await.unwrap(),
             model::JobKind::Purge => self.free_purged(&lease).await.unwrap(),
         };
         let outcome = match upkept.was_stopped {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use model::{Actor, Guard, NodeId, NodeKind, NodeName, OnConflict};
 use proptest::prelude::*;
 
+use super::archive::{archive, archiving, rebuilt_on_each_engine};
 use super::backups::restored_on_each_engine;
-use super::harness::{TestHub, for_cases, into, named, part};
+use super::harness::{TestHub, for_cases, for_cases_with, into, named, part};
 use super::journal::{journal, replayed};
 use crate::{Copy, HubError, NewFolder, NodeChange, Upload};
 
@@ -499,6 +500,33 @@ async fn a_backup_restores_what_a_history_made_on_either_engine() {
             history.apply(op).await;
         }
         restored_on_each_engine(t, async |restored| history.check_on(restored).await).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_archive_rebuilds_what_a_history_made_on_either_engine() {
+    for_cases_with(6, ops(), archiving, async |t, who, ops| {
+        let root = t.root(&who).await;
+        let nodes = BTreeMap::new();
+        let space = Space { root, nodes };
+        let mut history = History { t, who, space };
+        for (number, op) in ops.into_iter().enumerate() {
+            t.tick();
+            history.apply(op).await;
+            match number % 5 {
+                // In between, jobs that free what was purged are not done.
+                0 => t.archive_last().await.unwrap(),
+                3 if number % 2 == 0 => archive(t).await,
+                _ => {}
+            }
+        }
+        archive(t).await;
+        rebuilt_on_each_engine(t, async |rebuilt, report| {
+            assert_eq!(report.damage, Vec::<String>::new());
+            history.check_on(rebuilt).await;
+        })
+        .await;
     })
     .await;
 }
