@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What is lent at once.
 const UNIT_BYTES: u64 = 64 * 1024;
 /// What a process lends when nothing else is said.
-const DEFAULT_BYTES: u64 = 192 * 1024 * 1024;
+const DEFAULT_BYTES: u64 = 128 * 1024 * 1024;
 
 /// The memory that the uploads of a process share, beside the little that each has of its own. A clone
 /// is the same.
@@ -26,7 +26,7 @@ struct Gauge {
 }
 
 impl Default for Memory {
-    /// 192 MiB.
+    /// 128 MiB: with what fifty uploads have of their own, they stay well below 512 MiB together.
     fn default() -> Self {
         Self::new(DEFAULT_BYTES)
     }
@@ -42,6 +42,11 @@ impl Memory {
             unit_count,
             gauge: Arc::default(),
         }
+    }
+
+    /// How much there is to share.
+    pub fn total_bytes(&self) -> u64 {
+        u64::from(self.unit_count) * UNIT_BYTES
     }
 
     /// How much uploads hold at this moment, their own part included.

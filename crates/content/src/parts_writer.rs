@@ -22,10 +22,13 @@ use crate::{
     Parts, Written,
 };
 
-/// What a transfer holds at most while its parts are small, which they are up to some 90 GiB.
+/// What a transfer holds at most while its parts are small: up to 40 GiB, or 130 GiB when the length is
+/// known. Larger parts wait for what is shared, one by one.
 pub(crate) const MOST_BYTES: u64 = 15 * 1024 * 1024;
 /// What a transfer has of its own.
 pub(crate) const OWN_BYTES: u64 = 5 * 1024 * 1024;
+/// The largest part that is held in memory.
+const LARGEST_BYTES: u64 = 128 * 1024 * 1024;
 /// The size of the first parts.
 const PART_BYTES: u64 = 5 * 1024 * 1024;
 /// Sizes of parts whose whole is known are multiples of this.
@@ -52,7 +55,7 @@ pub(crate) trait PartsStore: Backend {
 pub(crate) struct PartsWriter {
     store: Arc<dyn PartsStore>,
     new: NewBlob,
-    rules: PartRules,
+    sizes: Sizes,
     /// Begun with the second part.
     upload: Option<Parts>,
     filling: Filling,
@@ -90,7 +93,7 @@ enum Hashing {
 impl PartsWriter {
     pub(crate) fn new(store: Arc<dyn PartsStore>, new: NewBlob) -> Self {
         Self {
-            rules: store.part_rules(),
+            sizes: Sizes::new(store.part_rules(), new.size_bytes, store.memory()),
             store,
             new,
             upload: None,
@@ -183,7 +186,7 @@ impl PartsWriter {
     /// Sends the filling part on its way.
     async fn pass_on(&mut self, is_last: bool) -> Result<(), ContentError> {
         let number = self.number();
-        if number > self.rules.most_parts {
+        if number > self.sizes.rules.most_parts {
             return Err(ContentError::TooLarge {
                 limit_bytes: self.offset_bytes,
             });
@@ -195,7 +198,7 @@ impl PartsWriter {
             };
             self.upload = Some(self.store.begin_own(new).await?);
         }
-        while self.rules.is_sequential && !self.sending.is_empty() {
+        while self.sizes.rules.is_sequential && !self.sending.is_empty() {
             self.settle_one().await?;
         }
         let Filling {
@@ -227,7 +230,7 @@ impl PartsWriter {
 
     async fn take(&mut self, mut bytes: Bytes) -> Result<(), ContentError> {
         while bytes.has_remaining() {
-            let part_bytes = part_bytes(&self.rules, self.new.size_bytes, self.number());
+            let part_bytes = self.sizes.of(self.number());
             // A full part waits for one byte more: only then it is known not to be the last.
             if self.filling.size_bytes == part_bytes {
                 self.pass_on(false).await?;
@@ -326,6 +329,14 @@ impl BlobWriter for PartsWriter {
         if std::mem::replace(&mut self.is_over, true) {
             return Err(over());
         }
+        let limit_bytes = self.sizes.most_bytes();
+        if self
+            .new
+            .size_bytes
+            .is_some_and(|whole_bytes| whole_bytes > limit_bytes)
+        {
+            return Err(ContentError::TooLarge { limit_bytes });
+        }
         self.take(bytes).await?;
         self.is_over = false;
         Ok(())
@@ -358,23 +369,57 @@ impl Drop for PartsWriter {
     }
 }
 
-/// How many bytes part `number` holds unless it is the last.
-///
-/// With a known length all parts are of one size, which some stores insist on, and nine tenths of the
-/// parts that are allowed suffice. Otherwise, and beyond those, sizes double.
-fn part_bytes(rules: &PartRules, whole_bytes: Option<u64>, number: u32) -> u64 {
-    let tenth = (rules.most_parts / 10).max(1);
-    let least = PART_BYTES.max(rules.least_bytes);
-    let bytes = match whole_bytes {
-        Some(whole_bytes) => {
-            let even = whole_bytes.div_ceil(u64::from(tenth) * 9);
-            let base = least.max(even.next_multiple_of(STEP_BYTES));
-            base << (number.saturating_sub(tenth * 9).div_ceil(tenth.div_ceil(10))).min(10)
+/// The sizes of parts.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    rules: PartRules,
+    whole_bytes: Option<u64>,
+    /// The largest, for which memory can be had.
+    largest_bytes: u64,
+}
+
+impl Sizes {
+    fn new(rules: PartRules, whole_bytes: Option<u64>, memory: &Memory) -> Self {
+        let largest = LARGEST_BYTES.min(OWN_BYTES + memory.total_bytes());
+        let step = rules.step_bytes.max(1);
+        let largest = largest
+            .max(2 * OWN_BYTES)
+            .max(rules.least_bytes.next_multiple_of(step));
+        Self {
+            rules,
+            whole_bytes,
+            largest_bytes: largest.min(rules.most_bytes) / step * step,
         }
-        None if number <= tenth => least,
-        None => (2 * least) << (number.saturating_sub(tenth * 9).div_ceil(tenth.div_ceil(10))).min(10),
-    };
-    bytes
-        .next_multiple_of(rules.step_bytes.max(1))
-        .min(rules.most_bytes)
+    }
+
+    fn tenth(&self) -> u32 {
+        (self.rules.most_parts / 10).max(1)
+    }
+
+    /// How long a blob of a known length may be.
+    fn most_bytes(&self) -> u64 {
+        self.largest_bytes.saturating_mul(9 * u64::from(self.tenth()))
+    }
+
+    /// How many bytes part `number` holds unless it is the last.
+    ///
+    /// With a known length all parts are of one size, which some stores insist on, and nine tenths of
+    /// the parts that are allowed suffice. Otherwise sizes grow with every tenth of them.
+    fn of(&self, number: u32) -> u64 {
+        let least = PART_BYTES.max(self.rules.least_bytes);
+        let tenths = number.saturating_sub(1) / self.tenth();
+        let bytes = match self.whole_bytes {
+            Some(whole_bytes) => {
+                let even = whole_bytes.div_ceil(9 * u64::from(self.tenth()));
+                let even = least.max(even.next_multiple_of(STEP_BYTES));
+                // It is longer than was said.
+                if tenths < 9 { even } else { even * 2 }
+            }
+            None if tenths == 0 => least,
+            // As long as two parts of that size fit into what a transfer holds.
+            None => (2 * least) << tenths.saturating_sub(4),
+        };
+        let step = self.rules.step_bytes.max(1);
+        bytes.next_multiple_of(step).min(self.largest_bytes)
+    }
 }

@@ -12,13 +12,19 @@ const RULES: PartRules = PartRules {
     lists: true,
 };
 
+fn sizes(rules: PartRules, whole_bytes: Option<u64>) -> Sizes {
+    Sizes::new(rules, whole_bytes, &Memory::default())
+}
+
 #[test]
 fn parts_of_a_known_length_are_even_and_suffice() {
-    for whole_bytes in [0, 1, 45_000 * MIB, 45_000 * MIB + 1, 5 * 1024 * 1024 * MIB / 8] {
-        let first = part_bytes(&RULES, Some(whole_bytes), 1);
-        let last = part_bytes(&RULES, Some(whole_bytes), 9000);
+    let longest = sizes(RULES, None).most_bytes();
+    assert!(longest > 1024 * 1024 * MIB);
+    for whole_bytes in [0, 1, 45_000 * MIB, 45_000 * MIB + 1, longest] {
+        let sizes = sizes(RULES, Some(whole_bytes));
+        let first = sizes.of(1);
 
-        assert_eq!(first, last, "{whole_bytes}");
+        assert_eq!(first, sizes.of(9000), "{whole_bytes}");
         assert_eq!(first % MIB, 0);
         assert!(first * 9000 >= whole_bytes, "{whole_bytes}");
         assert!(
@@ -29,20 +35,24 @@ fn parts_of_a_known_length_are_even_and_suffice() {
 }
 
 #[test]
-fn parts_of_an_unknown_length_grow_late_and_reach_the_largest_blob() {
-    let sizes = |numbers: std::ops::RangeInclusive<u32>| numbers.map(|n| part_bytes(&RULES, None, n));
+fn parts_of_an_unknown_length_grow_late() {
+    let sizes = sizes(RULES, None);
+    let all: Vec<u64> = (1..=10_000).map(|number| sizes.of(number)).collect();
 
-    assert_eq!(part_bytes(&RULES, None, 1), 5 * MIB);
-    assert!(
-        sizes(1..=9000).all(|size| size <= 10 * MIB),
-        "what is held stays bounded"
-    );
-    assert!(sizes(1..=10_000).sum::<u64>() > 5 * 1024 * 1024 * MIB);
-    assert!(sizes(1..=10_000).all(|size| size <= RULES.most_bytes));
-    let grows = sizes(1..=9_999)
-        .zip(sizes(2..=10_000))
-        .all(|(one, next)| one <= next);
-    assert!(grows);
+    assert_eq!(all[..1000], [5 * MIB; 1000]);
+    assert_eq!(all[1000..5000], [10 * MIB; 4000], "what is held stays bounded");
+    assert!(all.is_sorted());
+    assert!(all.iter().sum::<u64>() > 400 * 1024 * MIB);
+    assert_eq!(all.last(), Some(&LARGEST_BYTES));
+}
+
+#[test]
+fn no_part_is_larger_than_what_memory_there_is() {
+    let small = Sizes::new(RULES, None, &Memory::new(30 * MIB));
+    let none = Sizes::new(RULES, Some(u64::MAX / 2), &Memory::new(0));
+
+    assert_eq!(small.of(10_000), 35 * MIB);
+    assert_eq!(none.of(1), 10 * MIB);
 }
 
 #[test]
@@ -52,7 +62,12 @@ fn parts_keep_to_the_steps_of_a_store() {
         least_bytes: 6 * MIB - 1,
         ..RULES
     };
+    for whole_bytes in [None, Some(1), Some(200_000 * MIB + 1)] {
+        let sizes = sizes(rules, whole_bytes);
+        for number in [1, 1001, 5001, 10_000] {
+            let size = sizes.of(number);
 
-    assert_eq!(part_bytes(&rules, None, 1), 6 * MIB);
-    assert_eq!(part_bytes(&rules, Some(1), 1) % rules.step_bytes, 0);
+            assert!(size >= 6 * MIB && size.is_multiple_of(rules.step_bytes), "{size}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub enum Fault {
     CorruptAnswer(usize),
     /// A byte of the request's body is another.
     CorruptRequest(usize),
-    /// The answer's body comes so many bytes at a time, with this wait between them.
+    /// The answer's body comes so many bytes at a time, with this wait before each of them and before all.
     Drip(usize, Duration),
     /// It is passed on as if it asked for the whole.
     WithoutRange,
@@ -222,6 +222,9 @@ async fn write(
     length: usize,
     pause: Duration,
 ) -> std::io::Result<()> {
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
     client.write_all(reply.head.as_bytes()).await?;
     for chunk in reply.body.chunks(length.max(1)) {
         client.write_all(chunk).await?;

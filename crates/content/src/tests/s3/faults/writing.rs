@@ -226,3 +226,21 @@ async fn large_parts_take_turns() {
     let parts = setup.proxy.take_seen().into_iter().filter(is_part);
     assert_eq!(parts.count(), 10, "two each");
 }
+
+#[tokio::test]
+async fn a_blob_that_would_need_too_many_parts_is_refused_at_once() {
+    let setup = setup().await;
+    let new = NewBlob {
+        size_bytes: Some(u64::MAX),
+        ..new_blob(1)
+    };
+    let mut writer = setup.store.writer(new).await.expect("writer");
+
+    let written = writer.write("bytes".into()).await;
+
+    assert!(
+        matches!(written, Err(ContentError::TooLarge { limit_bytes }) if limit_bytes > 1 << 40),
+        "{written:?}"
+    );
+    assert!(setup.proxy.take_seen().is_empty());
+}
