@@ -292,6 +292,7 @@ fn config(loaded: &Loaded) -> Config {
         keep_versions_secs: settings.keep_versions_for.map(secs),
         keep_trash_secs: settings.keep_trash_for.map(secs),
         sweep_grace_secs: secs(settings.sweep_grace),
+        upload_secs: secs(settings.upload_expiry),
         scrub_secs: settings.scrub_every.map(secs),
         scrub_bytes_per_sec: settings.scrub_rate,
         signed_secs: u32::try_from(secs(settings.signed_url_expiry)).unwrap_or(u32::MAX),

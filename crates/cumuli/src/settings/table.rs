@@ -232,6 +232,8 @@ settings! {
             default "30d", "7d";
         /// How long leftovers of interrupted work are left alone; longer than any upload takes.
         sweep_grace: Duration = "CUMULI_SWEEP_GRACE", kinds::DURATION, default "24h", "48h";
+        /// How long an upload that takes more than one request may rest before it is given up.
+        upload_expiry: Duration = "CUMULI_UPLOAD_EXPIRY", kinds::DURATION, default "7d", "1d";
         /// How often each stored content is read back and compared with its digest.
         scrub_every: Option<Duration> = "CUMULI_SCRUB_EVERY", kinds::DURATION_OR_FOREVER,
             default "7d", "30d";

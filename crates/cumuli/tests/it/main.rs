@@ -24,6 +24,7 @@ mod serving;
 mod settings;
 mod stores;
 mod tokens;
+mod tus;
 mod two_nodes;
 mod visitors;
 mod wire;

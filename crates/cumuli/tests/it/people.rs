@@ -94,6 +94,11 @@ impl Person {
         person
     }
 
+    /// Speaks to the server at its new address from now on.
+    pub fn move_to(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
+    }
+
     /// Signs in again, with new tokens.
     pub async fn log_in(&mut self) {
         let reply = wire::send(&self.host, &self.log_in_request()).await.expect(200);

@@ -139,6 +139,7 @@ fn a_wrong_variable_is_refused_with_its_name_and_an_example() {
         ("CUMULI_KEEP_VERSIONS_FOR", "soon", "is not a duration", "`90d`"),
         ("CUMULI_KEEP_TRASH_FOR", "30", "has no unit", "`7d`"),
         ("CUMULI_SWEEP_GRACE", "0s", "is too short", "`48h`"),
+        ("CUMULI_UPLOAD_EXPIRY", "0s", "is too short", "`1d`"),
         ("CUMULI_SCRUB_EVERY", "7 moons", "is not a duration", "`30d`"),
         ("CUMULI_WORKERS", "65", "is not within", "`2`"),
         (

@@ -35,6 +35,8 @@ pub enum About {
     FolderLink,
     /// A link of a file with a password.
     LockedLink,
+    /// An upload by tus that has begun.
+    Upload,
     /// A signed address of a content.
     Address,
     /// The owner's account.
@@ -52,13 +54,17 @@ pub enum Body {
     Form,
     Picture,
     PictureForm,
+    /// The beginning of an upload by tus.
+    Begin,
+    /// All bytes of one.
+    Piece,
 }
 
 use About::{
     Address, AppPassword, File, FileLink, Folder, FolderLink, Identity, Job, Link, LockedLink, Nothing,
-    Owner, Session, Share, Trashed, User, Version,
+    Owner, Session, Share, Trashed, Upload, User, Version,
 };
-use Body::{Bytes, Form, Json, Picture, PictureForm};
+use Body::{Begin, Bytes, Form, Json, Picture, PictureForm, Piece};
 
 /// The same for everybody.
 const fn all(status: u16) -> [u16; 7] {
@@ -190,6 +196,23 @@ pub const POLICY: &[Row] = &[
     row("POST", "/api/v1/upload", Folder, own(201)).with(Form),
     row("PUT", "/api/v1/folders/{id}/files/{name}", Folder, own(201)).with(Bytes),
     row("PUT", "/api/v1/paths/{path}", Nothing, signed(201)).with(Bytes),
+    // Uploads in several requests. The store here signs no parts, so no upload is direct.
+    row("OPTIONS", "/api/v1/uploads/tus", Nothing, all(204)),
+    row("POST", "/api/v1/uploads/tus", Nothing, signed(201)).with(Begin),
+    row("HEAD", "/api/v1/uploads/tus/{id}", Upload, own(200)),
+    row("PATCH", "/api/v1/uploads/tus/{id}", Upload, own(204)).with(Piece),
+    row("DELETE", "/api/v1/uploads/tus/{id}", Upload, own(204)),
+    row("POST", "/api/v1/uploads/tus/{id}", Upload, own(200)),
+    row("POST", "/api/v1/uploads/direct", Nothing, signed(201)).with(Json(r#"{"name":"{fresh}","size":7}"#)),
+    row("GET", "/api/v1/uploads/direct/{id}", Upload, signed(404)),
+    row("DELETE", "/api/v1/uploads/direct/{id}", Upload, own(204)),
+    row("POST", "/api/v1/uploads/direct/{id}/parts", Upload, signed(404)).with(Json(r#"{"numbers":[1]}"#)),
+    row(
+        "POST",
+        "/api/v1/uploads/direct/{id}/complete",
+        Upload,
+        signed(404),
+    ),
     row("GET", "/api/v1/files", Nothing, signed(200)),
     row("GET", "/api/v1/files/{id}", File, own(200)).query("?download=true"),
     row("DELETE", "/api/v1/files/{id}", File, own(204)),
