@@ -362,7 +362,11 @@ fn read_page(page: &Element) -> Option<Page> {
         let properties = blob.child("Properties")?;
         Some(Entry {
             name: blob.text_of("Name")?.to_owned(),
-            size_bytes: properties.text_of("Content-Length")?.parse().ok()?,
+            // Blocks without a blob have no length.
+            size_bytes: properties
+                .text_of("Content-Length")
+                .map_or(Ok(0), str::parse)
+                .ok()?,
             modified_ms: properties.text_of("Last-Modified").and_then(parse_http_date),
         })
     });

@@ -26,8 +26,6 @@ struct Outer {
 struct Inner {
     #[serde(default)]
     errors: Vec<Item>,
-    #[serde(default)]
-    message: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,11 +47,11 @@ impl Dialect for GcsDialect {
         if refusal.status == 401 && self.tokens.as_ref().is_some_and(Tokens::refused) {
             return Some(STALE_TOKEN.to_owned());
         }
-        let error = serde_json::from_slice::<Outer>(&refusal.body).ok()?.error;
-        let message = error.message.unwrap_or_default();
-        if refusal.status == 404 && message.contains("bucket does not exist") {
+        // Said in JSON, or in plain text to who asked for an object's bytes.
+        if refusal.status == 404 && String::from_utf8_lossy(&refusal.body).contains("bucket does not exist") {
             return Some(NO_BUCKET.to_owned());
         }
+        let error = serde_json::from_slice::<Outer>(&refusal.body).ok()?.error;
         error.errors.into_iter().next().map(|item| item.reason)
     }
 

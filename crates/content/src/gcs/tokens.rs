@@ -17,13 +17,22 @@ use crate::{ContentError, Patience};
 const SPARE_SECS: i64 = 300;
 /// A token that is refused this soon after it was given out was not good for anything, seconds.
 const FRESH_SECS: i64 = 60;
+/// For so long after a token was replaced, refusals are taken to be of the one before, seconds.
+const LATE_SECS: i64 = 5;
 const ANSWER_BYTES: usize = 64 * 1024;
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 pub(super) struct Tokens {
     account: Arc<Account>,
     client: Client,
-    current: Mutex<Option<Token>>,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    token: Option<Token>,
+    /// The one before was refused.
+    was_refused: bool,
 }
 
 struct Token {
@@ -62,7 +71,7 @@ impl Tokens {
         // Held while one asks, so that the others need not.
         let mut current = self.current.lock().await;
         let now = self.client.now();
-        if let Some(token) = &*current
+        if let Some(token) = &current.token
             && now.plus_secs(SPARE_SECS) < token.ends
             && now >= token.got
         {
@@ -70,7 +79,7 @@ impl Tokens {
         }
         let granted = self.ask(now).await?;
         let bearer = granted.access_token;
-        *current = Some(Token {
+        current.token = Some(Token {
             bearer: bearer.clone(),
             got: now,
             ends: now.plus_secs(granted.expires_in.max(2 * SPARE_SECS)),
@@ -85,9 +94,17 @@ impl Tokens {
             return true;
         };
         let now = self.client.now();
-        let was_fresh = current
-            .take()
-            .is_none_or(|token| now < token.got.plus_secs(FRESH_SECS));
+        let Some(token) = &current.token else {
+            return true;
+        };
+        if current.was_refused && now < token.got.plus_secs(LATE_SECS) {
+            return true;
+        }
+        let was_fresh = now < token.got.plus_secs(FRESH_SECS);
+        *current = Current {
+            token: None,
+            was_refused: true,
+        };
         !was_fresh
     }
 

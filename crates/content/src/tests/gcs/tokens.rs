@@ -57,7 +57,15 @@ async fn a_token_that_is_refused_is_replaced_unless_it_is_new() {
     proxy.faults(|seen| seen.target != "/token", vec![refusal.clone()]);
     store.list(None, 1).await.expect("list");
     assert_eq!(asked(&proxy), 2, "the first and its successor");
+    secs.store(30, Ordering::Relaxed);
+    let late = [refusal.clone(), refusal.clone(), refusal.clone()].to_vec();
+    proxy.faults(|seen| seen.target != "/token", late);
+    for listed in join_all((0..3).map(|_| store.list(None, 1))).await {
+        listed.expect("all who sent the token that was refused are served by the next");
+    }
+    asked(&proxy);
 
+    secs.store(20, Ordering::Relaxed);
     proxy.script(move |seen| (seen.target != "/token").then(|| refusal.clone()));
     let refused = store.list(None, 1).await;
     let Err(ContentError::Rejected { reason, .. }) = refused else {
