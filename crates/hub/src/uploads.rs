@@ -283,7 +283,9 @@ impl Hub {
             Some(quota) => Some(quota),
             None => self.config().quota_bytes,
         };
-        Ok(quota.map_or(u64::MAX, |quota| quota.saturating_sub(space.used_bytes + space.reserved_bytes)))
+        Ok(quota.map_or(u64::MAX, |quota| {
+            quota.saturating_sub(space.used_bytes + space.reserved_bytes)
+        }))
     }
 
     /// Gives a file its next version and removes the oldest ones beyond the limit.
@@ -427,9 +429,7 @@ pub(crate) async fn admitted(
             check_guard(&upload.guard, Some(&file.node))?;
             file.space
         }
-        UploadPlace::Inbox { folder, .. } => {
-            access::inbox(tx, actor, *folder, hold).await?.space
-        }
+        UploadPlace::Inbox { folder, .. } => access::inbox(tx, actor, *folder, hold).await?.space,
         UploadPlace::Path(path) => {
             let root = access::folder(tx, actor, FolderRef::Root, Right::Edit, hold).await?;
             let current = find(tx, root.node.id, path).await?;

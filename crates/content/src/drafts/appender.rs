@@ -230,9 +230,10 @@ impl Appender {
         (clears, tail)
     }
 
-    /// Whether parts may have any size: then they all count as one.
+    /// Whether there may be any number of parts of any size: then they are no more than places in one file,
+    /// and count as one part.
     const fn merges(&self) -> bool {
-        self.rules.least_bytes == 1
+        self.rules.least_bytes <= 1 && self.rules.most_parts == u32::MAX
     }
 
     fn checkpoint_bytes(&self) -> u64 {

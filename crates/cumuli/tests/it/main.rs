@@ -8,6 +8,7 @@ mod bad_input;
 mod commands;
 mod connections;
 mod dialects;
+mod direct;
 mod drill;
 mod harness;
 mod headers;

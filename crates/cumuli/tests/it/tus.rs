@@ -4,6 +4,7 @@ mod clients;
 mod cut;
 mod joined;
 mod protocol;
+mod stores;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

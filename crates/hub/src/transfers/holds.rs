@@ -22,8 +22,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// How long one waits for another to put down what it has.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a lease holds, seconds, and how often it is renewed.
-const LEASE_SECS: i64 = 30;
-pub(super) const RENEWAL: Duration = Duration::from_secs(5);
+const LEASE_SECS: i64 = 12;
+pub(super) const RENEWAL: Duration = Duration::from_secs(3);
 
 /// Who holds which transfer on this node.
 #[derive(Default)]

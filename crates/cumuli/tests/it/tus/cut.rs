@@ -96,7 +96,9 @@ async fn no_acknowledged_byte_is_lost_when_the_server_is_killed() {
             let whole = sample(6, length);
             let target = begin(&alice, &format!("killed{length}"), length).await;
             let mut acknowledged = 0;
-            for _ in 0..6 {
+            // There the lease of each server that was killed has to run out.
+            let kills = if engine == Engine::Sqlite { 6 } else { 1 };
+            for _ in 0..kills {
                 let count = 1 + dice.below((length - acknowledged) as u64 / 3) as usize;
                 let bytes = &whole[acknowledged..acknowledged + count];
                 go_on(&alice, &target, (acknowledged, bytes)).await;
