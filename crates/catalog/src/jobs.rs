@@ -305,6 +305,27 @@ impl Tx {
         Ok(changed == 1)
     }
 
+    /// Who holds leases.
+    pub async fn lease_holders(&mut self) -> Result<Vec<String>, CatalogError> {
+        let rows = self
+            .query(
+                "SELECT DISTINCT leased_by FROM jobs WHERE state = 'running' AND leased_by IS NOT NULL",
+                &[],
+            )
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// Makes the jobs due at once that a worker held which is no more.
+    pub async fn release_jobs_of(&mut self, worker: &str, now: Millis) -> Result<u64, CatalogError> {
+        self.execute(
+            "UPDATE jobs SET state = 'pending', run_at_ms = $2, leased_until_ms = NULL, leased_by = NULL
+             WHERE state = 'running' AND leased_by = $1",
+            &[worker.into(), now.0.into()],
+        )
+        .await
+    }
+
     /// Calls a job off: at once if it waits; a running one when its worker next reports. Answers its state now,
     /// or `None` when there is no such job or it has ended.
     pub async fn cancel_job(&mut self, id: JobId, now: Millis) -> Result<Option<JobState>, CatalogError> {

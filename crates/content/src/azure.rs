@@ -127,6 +127,7 @@ impl AzureStore {
                 signs_parts: signs,
                 creates_only: None,
                 checks_digests: None,
+                binds_digests: false,
             }),
             memory: options.memory,
             walks: Walks::default(),

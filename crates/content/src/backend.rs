@@ -1,5 +1,6 @@
 //! The seam: one place where blobs live.
 
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -152,6 +153,8 @@ pub struct Abilities {
     pub creates_only: Option<bool>,
     /// Bytes that do not have the announced checksum are refused; `None` before it was tried.
     pub checks_digests: Option<bool>,
+    /// A part that was signed with a SHA-256 is refused when its bytes have another.
+    pub binds_digests: bool,
 }
 
 /// What a probe found.
@@ -196,7 +199,7 @@ pub struct NewParts {
 }
 
 /// An upload in parts. Plain data: it can be kept in a row and gone on with after a restart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Parts {
     /// The key that the blob will have.
     pub key: String,
@@ -261,7 +264,7 @@ pub struct SignedPart {
 }
 
 /// A request that somebody else may send to the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignedRequest {
     /// `GET` or `PUT`.
     pub method: &'static str,
@@ -313,4 +316,18 @@ pub struct StoreHealth {
     pub free_bytes: Option<u64>,
     /// How long it took to make 4 KiB durable.
     pub flush: Duration,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Parts");
+        shown.field("key", &self.key).field("token", &"***").finish()
+    }
+}
+
+impl fmt::Debug for SignedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SignedRequest");
+        shown.field("method", &self.method).field("url", &"***").finish()
+    }
 }

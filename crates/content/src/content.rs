@@ -369,6 +369,31 @@ impl Content {
         self.named(store)?.remove_note(name).await
     }
 
+    /// Seals the notes of a sealed store anew with the first key of the ring. Answers how many there are.
+    ///
+    /// # Errors
+    /// `UnknownStore`, what the store answers, and `Rejected` when a key is not in the ring.
+    pub async fn reseal_notes(&self, store: &str) -> Result<u64, ContentError> {
+        let mut count = 0;
+        if !self.is_sealed(store) {
+            return Ok(count);
+        }
+        let mut after: Option<String> = None;
+        loop {
+            let names = self.notes(store, "", after.as_deref(), 100).await?;
+            let Some(last) = names.last() else {
+                return Ok(count);
+            };
+            after = Some(last.clone());
+            for name in &names {
+                if let Some(bytes) = self.note(store, name).await? {
+                    self.put_note(store, name, bytes).await?;
+                    count += 1;
+                }
+            }
+        }
+    }
+
     fn note_bytes(&self, store: &str, name: &str, bytes: Bytes) -> Result<Bytes, ContentError> {
         match self.is_sealed(store) {
             true => Ok(self.keyring()?.seal("note", name, &bytes).into()),

@@ -128,6 +128,7 @@ impl GcsStore {
                 signs_parts: true,
                 creates_only: None,
                 checks_digests: None,
+                binds_digests: false,
             }),
             account,
             endpoint,

@@ -125,6 +125,7 @@ impl Backend for LocalStore {
             signs_parts: false,
             creates_only: Some(true),
             checks_digests: Some(false),
+            binds_digests: false,
         }
     }
 

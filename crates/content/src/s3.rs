@@ -183,6 +183,7 @@ impl Inner {
             signs_parts: true,
             creates_only: found.creates_only,
             checks_digests: found.checks_digests,
+            binds_digests: found.digests_in_addresses.is_some(),
         }
     }
 }

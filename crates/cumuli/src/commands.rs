@@ -13,6 +13,7 @@ mod store;
 mod table;
 mod token;
 mod user;
+mod worker;
 
 use std::io;
 use std::path::PathBuf;

@@ -171,6 +171,22 @@ impl Hub {
             .collect())
     }
 
+    /// Makes the jobs due at once that workers held which are no more; the others' leases run out by
+    /// themselves.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn release_jobs_of_the_dead(&self, is_dead: impl Fn(&str) -> bool) -> Result<(), HubError> {
+        let holders = self.read().await?.lease_holders().await?;
+        for worker in holders.iter().filter(|worker| is_dead(worker)) {
+            let mut tx = self.write().await?;
+            let released = tx.release_jobs_of(worker, self.now()).await?;
+            tx.commit().await?;
+            tracing::info!(worker, released, "jobs of a process that is gone are due again");
+        }
+        Ok(())
+    }
+
     /// How long until a job is due, at the most `most_ms`.
     ///
     /// # Errors

@@ -261,7 +261,7 @@ impl Hub {
         let mut after = None;
         loop {
             let blobs = self.read().await?.sealed_blobs(after, STEP_BLOBS).await?;
-            let Some(last) = blobs.last() else { return Ok(done) };
+            let Some(last) = blobs.last() else { break };
             after = Some(last.id);
             let mut tx = self.write().await?;
             for blob in &blobs {
@@ -277,6 +277,16 @@ impl Hub {
                 return Ok(done.stopped());
             }
         }
+        let stores: Vec<String> = self
+            .0
+            .content
+            .backends()
+            .map(|store| store.name().to_owned())
+            .collect();
+        for store in stores {
+            done.removed += self.0.content.reseal_notes(&store).await?;
+        }
+        Ok(done)
     }
 }
 

@@ -110,6 +110,7 @@ impl Inner {
             signs_parts: signs,
             creates_only: Some(creates_only),
             checks_digests: Some(checks_digests),
+            binds_digests: false,
         })
     }
 

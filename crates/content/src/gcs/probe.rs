@@ -89,6 +89,7 @@ impl Inner {
             signs_parts: true,
             creates_only: Some(creates_only),
             checks_digests: Some(checks_digests),
+            binds_digests: false,
         };
         Ok((abilities, skew_ms(&answer.headers, self.client.now())))
     }

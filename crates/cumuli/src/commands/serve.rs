@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use web::WebConfig;
 
-use super::{print, runtime};
+use super::{print, runtime, worker};
 use crate::listen::{self, Ended, Limits, Shutdown};
 use crate::metrics::Metrics;
 use crate::opened::{Opened, Purpose, SetupCode};
@@ -107,11 +107,12 @@ fn run_jobs(settings: &Settings, hub: &Hub, shutdown: &Shutdown) -> Option<JoinH
     let workers = usize::try_from(settings.workers)
         .ok()
         .filter(|count| *count > 0)?;
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = format!("{}:{}", host.trim(), std::process::id());
-    let runner = Runner::new(hub.clone(), name).with_workers(workers);
-    let stop = shutdown.token();
-    Some(tokio::spawn(async move { runner.run(stop).await }))
+    let runner = Runner::new(hub.clone(), worker::name()).with_workers(workers);
+    let (stop, hub) = (shutdown.token(), hub.clone());
+    Some(tokio::spawn(async move {
+        worker::bury(&hub).await;
+        runner.run(stop).await;
+    }))
 }
 
 /// Learns within seconds that another node, or a command, sends new contents to another store.

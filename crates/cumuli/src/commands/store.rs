@@ -10,7 +10,7 @@ use sync_run::Runner;
 use tokio_util::sync::CancellationToken;
 
 use super::table::{Table, size, time};
-use super::{DAMAGED, print};
+use super::{DAMAGED, print, worker};
 
 /// For `--help`.
 pub const EXAMPLES: &str = "Examples:\n  \
@@ -200,7 +200,8 @@ async fn work_off(
     mut tell: impl FnMut(&model::Job) -> anyhow::Result<()>,
 ) -> anyhow::Result<JobState> {
     let stop = CancellationToken::new();
-    let runner = Runner::new(hub.clone(), format!("command:{}", std::process::id()));
+    worker::bury(hub).await;
+    let runner = Runner::new(hub.clone(), worker::name());
     let working = tokio::spawn({
         let stop = stop.clone();
         async move { runner.run(stop).await }

@@ -316,7 +316,8 @@ impl Hub {
             return Ok(of(Proof::Unproven));
         };
         let backend = self.store_of(transfer)?;
-        if part_count(transfer) == 1 && backend.abilities().checks_digests == Some(true) {
+        // The one part was signed with that digest, and the store takes no other bytes for it.
+        if part_count(transfer) == 1 && backend.abilities().binds_digests {
             return Ok(of(Proof::Asserted));
         }
         let size_bytes = transfer.size_bytes.unwrap_or(0);

@@ -117,12 +117,10 @@ async fn a_link_that_counts_downloads_is_answered_by_the_server_itself() {
     let server = Server::on_s3(Engine::Sqlite, &s3s).start().await;
     let client = server.user("a@example.org").await;
     let id = upload(&client, "counted.bin", SMALL).await;
-    let link = async |body: serde_json::Value| {
-        let made = client
-            .post(&format!("/api/v1/nodes/{id}/links"), &body)
-            .await
-            .expect(201);
-        made.json()["token"].as_str().unwrap().to_owned()
+    let link = async |mut body: serde_json::Value| {
+        body["node_id"] = json!(id);
+        let made = client.post("/api/v1/links", &body).await.expect(201).json();
+        made["token"].as_str().unwrap().to_owned()
     };
 
     let counted = link(json!({"mode": "view", "max_downloads": 1})).await;

@@ -2,8 +2,8 @@ use super::{BIG, SMALL, files_below, through_server, upload};
 use crate::harness::emulators::s3s::S3s;
 use crate::harness::{Engine, Server, blobs_of};
 
-const OLD: &str = "the first key of the tests, long enough";
-const NEW: &str = "the second key of the tests, long enough";
+const OLD: &str = "the first key of the tests and long enough for one";
+const NEW: &str = "the second key of the tests and long enough for one";
 
 #[tokio::test]
 async fn a_store_that_is_not_trusted_sees_nothing_and_keys_can_be_changed() {
