@@ -161,34 +161,34 @@ impl Opened {
 pub struct ToRestore {
     /// Rows and bytes.
     pub parts: RestoreParts,
-    /// Where its secrets go.
-    pub folder: DataFolder,
     /// Hold the installation for one restore.
     _locks: Vec<DataLock>,
 }
 
 impl ToRestore {
-    /// Opens an installation that is to be restored, and makes its folder.
+    /// Opens an installation that is to be restored, and makes its folder. Takes over the secrets of a backup
+    /// before anything is sealed with others.
     ///
     /// # Errors
-    /// When a part does not open, in a sentence that says which, or a server runs here.
-    pub async fn open(loaded: &Loaded) -> anyhow::Result<Self> {
+    /// When a part does not open, in a sentence that says which, a server runs here, or something is stored here.
+    pub async fn open(loaded: &Loaded, backup: Option<&Path>) -> anyhow::Result<Self> {
         let settings = &loaded.settings;
         let folder = DataFolder::open(&settings.data)?;
         let url = settings
             .database()
             .unwrap_or_else(|| DatabaseUrl::sqlite(folder.database()));
         let locks = lock(&folder, &url)?;
+        let catalog = open_catalog(settings, url).await?;
+        hub::check_restorable(&catalog).await?;
+        if let Some(backup) = backup {
+            folder.take_secrets_from(backup)?;
+        }
         let parts = RestoreParts {
-            catalog: open_catalog(settings, url).await?,
+            catalog,
             content: stores::open(settings, &folder).await?,
             clock: clock(),
         };
-        Ok(Self {
-            parts,
-            folder,
-            _locks: locks,
-        })
+        Ok(Self { parts, _locks: locks })
     }
 }
 
@@ -297,6 +297,7 @@ fn config(loaded: &Loaded) -> Config {
         scrub_bytes_per_sec: settings.scrub_rate,
         signed_secs: u32::try_from(secs(settings.signed_url_expiry)).unwrap_or(u32::MAX),
         direct_downloads: settings.direct_downloads,
+        archive_secs: settings.archive_every.map(secs),
         provider_settings: loaded.clouds(),
         ..Config::default()
     }

@@ -21,7 +21,7 @@ use crate::{Hub, HubError};
 use rows::{Header, RowsReader, RowsWriter, TableHeader};
 
 pub use error::BackupError;
-pub use restore::{RestoreParts, RestoreReport, restore_backup};
+pub use restore::{RestoreParts, RestoreReport, check_restorable, restore_backup};
 pub(crate) use restore::{finish, is_local, prepare, without_uploads};
 pub(crate) use rows::{from_json, to_json};
 

@@ -64,7 +64,9 @@ pub use accounts::{Me, MeChange, Registration, Signup};
 pub use admin::{UserChange, UserPage, UserRow};
 pub use app_passwords::NewAppPassword;
 pub use archive::restore_from_store;
-pub use backup::{BackupError, BackupOf, BackupReport, RestoreParts, RestoreReport, restore_backup};
+pub use backup::{
+    BackupError, BackupOf, BackupReport, RestoreParts, RestoreReport, check_restorable, restore_backup,
+};
 pub use changes::{Feed, JournalPage};
 pub use config::{Config, PasswordCost, SignupMode};
 pub use content::Promise;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use hub::{RestoreReport, restore_backup};
+use hub::{RestoreReport, restore_backup, restore_from_store};
 
 use super::table::size;
 use super::{DAMAGED, print, runtime};
@@ -15,7 +15,8 @@ use crate::settings::{Loaded, PlaceFlags};
 /// For `--help`.
 pub const EXAMPLES: &str = "Examples:\n  \
     cumuli restore /mnt/backup\n      the newest backup there\n  \
-    cumuli restore /mnt/backup --at 20261121T030405Z --data /srv/new\n      one of that moment, elsewhere\n\n\
+    cumuli restore /mnt/backup --at 20261121T030405Z --data /srv/new\n      one of that moment, elsewhere\n  \
+    cumuli restore --from-store\n      the database, rebuilt from what the store of contents knows of it\n\n\
     It goes into an empty installation only, on either database and any store, whichever the backup came from. \
     Interrupted, it leaves an installation that does not serve: run it again. People sign in anew afterwards. \
     Exit code: 0 everything is there, 3 some contents are missing or damaged, 1 it did not work.";
@@ -24,11 +25,17 @@ pub const EXAMPLES: &str = "Examples:\n  \
 #[derive(Args)]
 pub struct Flags {
     /// The folder of backups.
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "from_store")]
+    pub folder: Option<PathBuf>,
     /// Which of them, by the time in its name [default: the newest]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", requires = "folder")]
     pub at: Option<String>,
+    /// Rebuilds the database from the archive that the server keeps in the store, up to its last segment.
+    #[arg(long, conflicts_with = "folder")]
+    pub from_store: bool,
+    /// Which archive, where there are several [default: the newest]
+    #[arg(long, value_name = "NAME", requires = "from_store")]
+    pub generation: Option<String>,
     #[command(flatten)]
     pub place: PlaceFlags,
 }
@@ -40,11 +47,14 @@ pub struct Flags {
 pub fn run(loaded: Loaded, flags: &Flags) -> anyhow::Result<ExitCode> {
     crate::logs::start("warn", loaded.settings.log_style())?;
     let report = runtime()?.block_on(async {
-        let rows_file = rows_file(&flags.folder, flags.at.as_deref())?;
-        let opened = ToRestore::open(&loaded).await?;
-        let report = restore_backup(&opened.parts, &flags.folder, &rows_file).await?;
-        opened.folder.take_secrets_from(&flags.folder)?;
-        anyhow::Ok(report)
+        let Some(folder) = &flags.folder else {
+            let opened = ToRestore::open(&loaded, None).await?;
+            let report = restore_from_store(&opened.parts, flags.generation.as_deref()).await?;
+            return anyhow::Ok(report);
+        };
+        let rows_file = rows_file(folder, flags.at.as_deref())?;
+        let opened = ToRestore::open(&loaded, Some(folder)).await?;
+        Ok(restore_backup(&opened.parts, folder, &rows_file).await?)
     })?;
     print::text(&told(&report))?;
     Ok(match report.damage.is_empty() {

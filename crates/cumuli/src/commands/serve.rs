@@ -5,6 +5,7 @@ mod notify;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::Engine;
 use hub::Hub;
@@ -19,6 +20,9 @@ use crate::metrics::Metrics;
 use crate::opened::{Opened, Purpose, SetupCode};
 use crate::settings::{Loaded, Secret, Settings};
 use notify::State;
+
+/// How long the end waits for the last changes to be archived; the next start goes on with them.
+const ARCHIVE_WAIT: Duration = Duration::from_secs(10);
 
 /// For `--help`.
 pub const EXAMPLES: &str = "Examples:\n  \
@@ -93,6 +97,7 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
     {
         task.await?;
     }
+    archive_last(&opened).await;
     opened.close().await;
     signals.abort();
     match ended {
@@ -100,6 +105,17 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
         Ended::Cut(count) => tracing::warn!(count, "ended; connections were cut"),
     }
     Ok(())
+}
+
+/// Lets the store know the last changes too, unless it takes its time.
+async fn archive_last(opened: &Opened) {
+    opened.tasks.close();
+    opened.tasks.wait().await;
+    match tokio::time::timeout(ARCHIVE_WAIT, opened.hub.archive_last()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the last changes are not in the archive yet"),
+        Err(_) => tracing::warn!("the last changes are not in the archive yet: the store took too long"),
+    }
 }
 
 /// Does background jobs until the end begins; what is in hand is then put down and due again.

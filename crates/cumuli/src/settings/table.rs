@@ -239,6 +239,10 @@ settings! {
             default "7d", "30d";
         /// How many bytes a second of stored contents are read back for that at the most.
         scrub_rate: Option<u64> = "CUMULI_SCRUB_RATE", kinds::BYTES_OR_NONE, default "64MiB", "8MiB";
+        /// How often what changed in the database is written into the store of contents, so that
+        /// `cumuli restore --from-store` can rebuild the database from there; `never` turns it off.
+        archive_every: Option<Duration> = "CUMULI_ARCHIVE_EVERY", kinds::DURATION_OR_FOREVER,
+            default "1m", "never";
         /// Background jobs at a time on this node; `0` leaves them to other nodes.
         workers: u32 = "CUMULI_WORKERS", kinds::WORKERS, default "4", "2";
         /// UNSAFE: acknowledges what is not on the disk yet, so that a power cut loses it. For

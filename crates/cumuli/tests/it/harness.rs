@@ -55,6 +55,13 @@ impl Builder {
 
     /// Starts it, and waits until it answers.
     pub async fn start(self) -> Server {
+        let mut server = self.prepare().await;
+        server.restart().await;
+        server
+    }
+
+    /// Makes its folder and its database, both empty, and leaves it to `restart`.
+    pub async fn prepare(self) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::create(self.engine).await;
         let mut settings = vec![("CUMULI_LISTEN".to_owned(), "127.0.0.1:0".to_owned())];
@@ -64,16 +71,14 @@ impl Builder {
                 .map(|url| ("DATABASE_URL".to_owned(), url.to_owned())),
         );
         settings.extend(self.settings);
-        let mut server = Server {
+        Server {
             running: None,
             settings,
             open_files: self.open_files,
             folder,
             address: String::new(),
             _database: database,
-        };
-        server.restart().await;
-        server
+        }
     }
 }
 

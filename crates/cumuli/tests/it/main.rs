@@ -9,6 +9,7 @@ mod commands;
 mod connections;
 mod dialects;
 mod direct;
+mod disaster;
 mod drill;
 mod harness;
 mod headers;

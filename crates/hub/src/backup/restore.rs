@@ -77,15 +77,12 @@ pub(crate) enum Stage {
 /// Brings the schema to the one of the rows and marks the catalog as one that is being restored.
 pub(crate) async fn prepare(catalog: &Catalog, schema: u32, at_bytes: &str) -> Result<Stage, BackupError> {
     let version = catalog.schema_version().await?;
+    check_restorable(catalog).await?;
     if version > schema {
-        refuse_full(catalog).await?;
         return Err(BackupError::refused(format!(
             "this database has version {version} and the backup is of version {schema}: restore into a database \
              that nothing was started on yet, and it is brought up to date afterwards"
         )));
-    }
-    if version > 0 {
-        refuse_full(catalog).await?;
     }
     catalog.migrate_to(schema).await?;
     let mut tx = catalog.write().await?;
@@ -97,6 +94,17 @@ pub(crate) async fn prepare(catalog: &Catalog, schema: u32, at_bytes: &str) -> R
     tx.clear().await?;
     tx.commit().await?;
     Ok(Stage::Rows)
+}
+
+/// Refuses a catalog in which something is stored already.
+///
+/// # Errors
+/// `Refused`, unless it is empty or a restore into it was interrupted.
+pub async fn check_restorable(catalog: &Catalog) -> Result<(), BackupError> {
+    match catalog.schema_version().await? {
+        0 => Ok(()),
+        _ => refuse_full(catalog).await,
+    }
 }
 
 async fn refuse_full(catalog: &Catalog) -> Result<(), BackupError> {
