@@ -138,7 +138,8 @@ impl Tx {
         let saved = self
             .execute(
                 "UPDATE uploads SET size_bytes = $3, reserved_bytes = $4, offset_bytes = $5, stored_bytes = $6,
-                     parts = $7, hash_state = $8, store_key = $9, token = $10, seal = $11, expires_ms = $12
+                     parts = $7, hash_state = $8, store_key = $9, token = $10, seal = $11, expires_ms = $12,
+                     blob_id = $13
                  WHERE id = $1 AND coalesce(writer, $2) = $2",
                 &[
                     now.id.into(),
@@ -153,6 +154,7 @@ impl Tx {
                     now.token.as_deref().into(),
                     now.seal.clone().into(),
                     now.expires_ms.into(),
+                    now.blob.into(),
                 ],
             )
             .await?;

@@ -1,12 +1,12 @@
 //! A piece of a transfer: its bytes are durable, and that is written down, before anybody is told.
 
 use content::{Append, Checkpoint, Filled, Pace, Promise};
-use model::{Actor, ByteStream, Transfer, UploadId, UploadKind, UploadState};
+use model::{Actor, BlobId, ByteStream, Transfer, UploadId, UploadKind, UploadState};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::holds::{Hold, RENEWAL};
 use super::{Moved, TransferError, draft_of, note_draft, to_rows};
-use crate::{Hub, HubError};
+use crate::{Hub, HubError, keys};
 
 /// Where bytes can only follow one another, a piece with a checksum is held in memory until it is whole.
 const HELD_BYTES: u64 = 16 << 20;
@@ -142,6 +142,10 @@ impl Hub {
     ) -> Result<(), TransferError> {
         let is_promised = piece.promise.is_some();
         let limit_bytes = self.piece_limit(&transfer, &piece, limit_bytes)?;
+        if transfer.key.is_none() {
+            // A try that a crash cut short may have used the other up.
+            transfer.blob = BlobId::new(self.now(), keys::random());
+        }
         let tail = self.read().await?.upload_tail(transfer.id).await?;
         let how = Append {
             tail,
