@@ -26,6 +26,7 @@ mod sessions;
 mod shares;
 mod sign_in;
 mod strangers;
+mod transfers;
 mod trash;
 mod upkeep;
 mod uploads;

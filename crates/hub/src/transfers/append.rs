@@ -5,8 +5,8 @@ use model::{Actor, BlobId, ByteStream, Transfer, UploadId, UploadKind, UploadSta
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::holds::{Hold, RENEWAL};
-use super::{Moved, TransferError, draft_of, note_draft, to_rows};
-use crate::{Hub, HubError, keys};
+use super::{Moved, TransferError, draft_of, note_draft, target, to_rows};
+use crate::{Hub, HubError, access, keys, uploads};
 
 /// Where bytes can only follow one another, a piece with a checksum is held in memory until it is whole.
 const HELD_BYTES: u64 = 16 << 20;
@@ -89,6 +89,11 @@ impl Hub {
         let mut transfer = self.own_transfer(&mut tx, actor, id).await?;
         if transfer.kind == UploadKind::Direct {
             return Err(HubError::NotFound("upload").into());
+        }
+        if transfer.kind == UploadKind::Tus && transfer.made.is_none() {
+            // Who lost the right meanwhile sends no more bytes; the commit looks again.
+            let upload = target::read(&transfer.target)?;
+            uploads::admitted(&mut tx, actor, &upload, access::Hold::No).await?;
         }
         if piece.offset_bytes != transfer.offset_bytes {
             return Err(TransferError::Offset {
