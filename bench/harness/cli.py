@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 from . import machine, report
-from .crowd import crowd
-from .million import million
-from .phases import IN_ORDER, NAMES, Bench, Sizes, first_start
+from .phases import Bench, Sizes, first_start
+from .plan import IN_ORDER, LARGE, NAMES
 from .target import Target, Unavailable
 from .targets import ALL
 
@@ -22,16 +21,15 @@ FREED_INODES_SECS = 300
 LARGE_BYTES = 16 << 20
 
 
-# Phases on a database of their own, once a run.
-LARGE = {"million": million, "crowd": crowd}
-
-
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description="Measures Cumuli beside its peers on this machine.")
     parser.add_argument("--runs", type=int, help="interleaved rounds; the medians count (3, or 1 with --quick)")
     parser.add_argument("--targets", default=",".join(ALL), help=f"comma-separated, of: {', '.join(ALL)}")
     parser.add_argument("--phases", default=",".join(NAMES), help=f"comma-separated, of: {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that all works, measures little")
+    parser.add_argument("--store-mib", type=int, metavar="MIB", help="the file of the phase `stores`, for every store")
+    parser.add_argument("--transfer-mib", type=int, metavar="MIB", help="each file of the phase `transfers` (1024)")
+    parser.add_argument("--transfer-count", type=int, metavar="N", help="how many at once there (50)")
     parser.add_argument("--quiet-secs", type=float, default=10, help="longest wait for a quiet machine before a phase")
     parser.add_argument("--quiet-cores", type=float, default=0.3, help="what counts as quiet: cores in use by others")
     parser.add_argument("--out", type=Path, help="folder for the results (bench/results; the work folder with --quick)")
@@ -61,8 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     work = Path(os.environ.get("CUMULI_BENCH_WORK", HERE / "work")).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    sizes = Sizes.quick() if options.quick else Sizes()
-    bench = Bench(work, sizes, 0 if options.quick else options.quiet_secs, options.quiet_cores)
+    bench = Bench(work, chosen_sizes(options), 0 if options.quick else options.quiet_secs, options.quiet_cores)
     targets, skipped = install(work, options.targets)
     if not options.quick:
         wait_for_freed_inodes(work)
@@ -75,6 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(work / "runs", ignore_errors=True)
         (work / "removed").touch()
     return 1 if not results or any("error" in result for result in results) else 0
+
+
+def chosen_sizes(options: argparse.Namespace) -> Sizes:
+    sizes = Sizes.quick() if options.quick else Sizes()
+    if options.store_mib:
+        sizes.store_mib = dict.fromkeys(sizes.store_mib, options.store_mib)
+    sizes.transfer_mib = options.transfer_mib or sizes.transfer_mib
+    sizes.transfer_count = options.transfer_count or sizes.transfer_count
+    return sizes
 
 
 def show_list() -> None:
@@ -112,7 +118,7 @@ def run_one(bench: Bench, options: argparse.Namespace, run: int, kind: type[Targ
     """One target from its first start to its end; a failure is a result too."""
     print(f"run {run} of {options.runs}: {kind.name}: {', '.join(phases)}", flush=True)
     result: dict = {"target": kind.name, "run": run, "figures": {}}
-    target = None
+    target, bench.run = None, run
     try:
         target = kind(bench.work)
         if phases[0] in LARGE:

@@ -1,4 +1,4 @@
-"""Cumuli itself: as shipped, without flushing, and on PostgreSQL."""
+"""Cumuli itself: as shipped, without flushing, on PostgreSQL, and with each of the stores."""
 
 import os
 import subprocess
@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from . import load
+from . import load, tools
+from .emulators import Azurite, Emulator, Gcs, S3s
 from .postgres import Postgres, programs
-from .target import LISTED_BYTES, PASSWORD, USER, Listing, Target, Unavailable, output_of, plain_environment
+from .target import (
+    LISTED_BYTES, PASSWORD, REPOSITORY, USER, Listing, Target, Unavailable, output_of, plain_environment,
+)
 from .wire import Connection, json_request, request
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # An access token lives 15 minutes; a phase is shorter than the rest of that.
 TOKEN_SECS = 300
 PAGE_ITEMS = 1000
@@ -31,7 +33,7 @@ class Cumuli(Target):
 
     name = "cumuli"
     summary = "Cumuli as shipped: SQLite, every acknowledged write flushed"
-    phases = ("start", "small", "big", "list", "million", "crowd")
+    phases = ("start", "small", "big", "list", "stores", "tus", "zip", "million", "crowd")
     connection_counts = (8, 64)
 
     def __init__(self, work: Path) -> None:
@@ -193,3 +195,62 @@ class CumuliPostgres(Cumuli):
     def close(self) -> None:
         super().close()
         self.postgres.stop()
+
+
+class CumuliStore(Cumuli):
+    """With its contents in an object store, for which a stand-in runs beside it."""
+
+    emulator_kind: type[Emulator] = Emulator
+    phases = ("stores",)
+
+    def __init__(self, work: Path) -> None:
+        super().__init__(work)
+        self.emulator = self.emulator_kind(self.folder)
+
+    @classmethod
+    def install(cls, work: Path) -> None:
+        cls.emulator_kind.install()
+        tools.store_client(work)
+        super().install(work)
+
+    @classmethod
+    def version(cls, work: Path) -> str:
+        return f"{super().version(work)} on {cls.emulator_kind.version()}"
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | self.emulator.settings()
+
+    def start(self) -> None:
+        """The store first, unless it runs; it stays up when Cumuli stops."""
+        if not self.emulator.pids():
+            self.emulator.start()
+        super().start()
+
+    def close(self) -> None:
+        super().close()
+        self.emulator.stop()
+
+
+class CumuliS3(CumuliStore):
+    """On S3."""
+
+    name = "cumuli-s3"
+    summary = "Cumuli with its contents in S3 (s3s-fs)"
+    emulator_kind = S3s
+    phases = ("stores", "tus", "transfers")
+
+
+class CumuliAzure(CumuliStore):
+    """On Azure Blob Storage."""
+
+    name = "cumuli-azure"
+    summary = "Cumuli with its contents in Azure Blob Storage (Azurite)"
+    emulator_kind = Azurite
+
+
+class CumuliGcs(CumuliStore):
+    """On Google Cloud Storage."""
+
+    name = "cumuli-gcs"
+    summary = "Cumuli with its contents in Google Cloud Storage (gcp-storage-emulator)"
+    emulator_kind = Gcs

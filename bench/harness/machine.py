@@ -84,13 +84,13 @@ class Meter:
     """Measures what a server costs while the block runs; `start` begins anew within it.
 
     `added_mib` is how far the resident memory of its processes rose above where it was, by the
-    kernel's own high-water mark, so that no peak falls between two samples.
+    kernel's own high-water mark, so that no peak falls between two samples; `peak_mib` is that mark.
     """
 
     def __init__(self, pids: ProcessIds) -> None:
         self._pids = pids
         self.wall_secs = self.server_cpu_secs = self.client_cpu_secs = 0.0
-        self.other_cores = self.added_mib = 0.0
+        self.other_cores = self.added_mib = self.peak_mib = 0.0
 
     def __enter__(self) -> "Meter":
         self.start()
@@ -112,8 +112,10 @@ class Meter:
         self.client_cpu_secs = client_cpu_secs() - self._client
         others = busy_cpu_secs() - self._busy - self.server_cpu_secs - self.client_cpu_secs
         self.other_cores = max(0.0, others) / max(self.wall_secs, 1e-3)
-        rises = [_field_kib(f"/proc/{p}/status", "VmHWM:") - self._resident_kib.get(p, 0) for p in pids]
+        peaks_kib = {p: _field_kib(f"/proc/{p}/status", "VmHWM:") for p in pids}
+        rises = [peak - self._resident_kib.get(p, 0) for p, peak in peaks_kib.items()]
         self.added_mib = sum(max(0, rise) for rise in rises) / 1024
+        self.peak_mib = sum(peaks_kib.values()) / 1024
 
     def figures(self) -> dict[str, float]:
         """What every phase reports."""
@@ -123,6 +125,7 @@ class Meter:
             "client_cpu_secs": round(self.client_cpu_secs, 3),
             "other_cores": round(self.other_cores, 2),
             "added_mib": round(self.added_mib, 1),
+            "peak_mib": round(self.peak_mib, 1),
         }
 
 

@@ -1,14 +1,12 @@
 """What is asked of every target, one function a phase. Each returns its figures."""
 
-import hashlib
 import os
 import statistics
-import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import load, machine
+from . import curl, load, machine
 from .machine import Meter
 from .target import Target
 from .wire import Connection, WireError
@@ -31,12 +29,20 @@ class Sizes:
     crowd_users: int = 10_000
     crowd_shares: int = 100_000
     repeats: int = 20
+    # One file a store; two of the stand-ins need minutes for a GiB.
+    store_mib: dict[str, int] = field(default_factory=lambda: {"local": 1024, "s3": 1024, "azure": 256, "gcs": 256})
+    tus_mib: int = 1024
+    transfer_count: int = 50
+    transfer_mib: int = 1024
+    zip_files: int = 10_000
 
     @classmethod
     def quick(cls) -> "Sizes":
         """Enough to see that everything works; the figures mean little."""
         return cls(
-            small_files=200, big_mib=32, listed=1000, million=20_000, crowd_users=500, crowd_shares=5_000, repeats=5
+            small_files=200, big_mib=32, listed=1000, million=20_000, crowd_users=500, crowd_shares=5_000, repeats=5,
+            store_mib=dict.fromkeys(("local", "s3", "azure", "gcs"), 40), tus_mib=40, transfer_count=8,
+            transfer_mib=32, zip_files=300,
         )
 
 
@@ -48,17 +54,31 @@ class Bench:
     sizes: Sizes
     quiet_secs: float
     quiet_cores: float
+    # The round, from 1: what a phase does in several ways begins with another one in each.
+    run: int = 1
 
     def wait(self) -> None:
         machine.wait_for_quiet(self.quiet_secs, self.quiet_cores)
 
-    def big_file(self) -> Path:
-        """The file for the big transfers: random, made once, read into memory before each use."""
-        path = self.work / f"big-{self.sizes.big_mib}.bin"
+    def turned(self, ways: list) -> list:
+        """The ways in the order of this round."""
+        first = (self.run - 1) % len(ways)
+        return ways[first:] + ways[:first]
+
+    def big_file(self, mib: int | None = None, is_new: bool = False) -> Path:
+        """The file for the big transfers: random, made once, read into memory before each use.
+
+        A new one differs in its first bytes: Cumuli keeps equal contents once.
+        """
+        path = self.work / f"big-{mib or self.sizes.big_mib}.bin"
         if not path.exists():
             with open(path, "wb") as file:
-                for _ in range(self.sizes.big_mib):
+                for _ in range(mib or self.sizes.big_mib):
                     file.write(os.urandom(MIB))
+            machine.settle()
+        if is_new:
+            with open(path, "r+b") as file:
+                file.write(os.urandom(16))
             machine.settle()
         with open(path, "rb") as file:
             while file.read(MIB):
@@ -133,17 +153,17 @@ def big(bench: Bench, target: Target) -> dict[str, object]:
     folder = target.make_folder("big")
     bench.wait()
     with Meter(target.pids) as meter:
-        took_secs, _ = _curl(target, target.big_upload(folder, source))
+        took_secs, _ = curl.transfer(target.curl_headers() + target.big_upload(folder, source))
     upload = meter.figures() | _rates(bench, took_secs, meter.server_cpu_secs / gib)
     upload["settle_secs"] = machine.settle()
-    arguments = target.big_download(folder, source.name)
+    arguments = target.curl_headers() + target.big_download(folder, source.name)
     bench.wait()
     with Meter(target.pids) as meter:
-        took_secs, size_bytes = _curl(target, arguments)
+        took_secs, size_bytes = curl.transfer(arguments)
     download = meter.figures() | _rates(bench, took_secs, meter.server_cpu_secs / gib)
     if size_bytes != source.stat().st_size:
         raise WireError(f"the download gave {size_bytes} bytes of {source.stat().st_size}")
-    if _digest_of_download(target, arguments) != _digest_of_file(source):
+    if curl.digest_of_download(arguments) != curl.digest_of_file(source):
         raise WireError("the downloaded bytes are not those that were uploaded")
     return {"upload": upload, "download": download}
 
@@ -153,34 +173,6 @@ def _rates(bench: Bench, took_secs: float, cpu_secs_per_gib: float) -> dict[str,
         "mb_per_sec": round(bench.sizes.big_mib * MIB / 1e6 / took_secs, 1),
         "cpu_secs_per_gib": round(cpu_secs_per_gib, 3),
     }
-
-
-def _curl(target: Target, arguments: list[str]) -> tuple[float, int]:
-    """Runs curl; returns its seconds and the bytes that it downloaded."""
-    report = "%{http_code} %{time_total} %{size_download}"
-    common = ["curl", "-sS", "--noproxy", "*", "-o", os.devnull, "-w", report, "-H", "Expect:"]
-    command = [*common, *target.curl_headers(), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise WireError(f"curl: {done.stderr.strip()}")
-    status, took_secs, size_bytes = done.stdout.split()
-    if not status.startswith("2"):
-        raise WireError(f"curl got the status {status}")
-    return float(took_secs), int(size_bytes)
-
-
-def _digest_of_download(target: Target, arguments: list[str]) -> str:
-    command = ["curl", "-sS", "--noproxy", "*", *target.curl_headers(), *arguments]
-    digest = hashlib.sha256()
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as curl:
-        while chunk := curl.stdout.read(MIB):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _digest_of_file(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def listing(bench: Bench, target: Target) -> dict[str, object]:
@@ -201,7 +193,3 @@ def listing(bench: Bench, target: Target) -> dict[str, object]:
         "size_bytes": took[0].size_bytes,
         "cpu_ms": round(meter.server_cpu_secs / LISTINGS * 1e3, 2),
     }
-
-
-IN_ORDER = {"start": start, "small": small, "big": big, "list": listing}
-NAMES = (*IN_ORDER, "million", "crowd")

@@ -1,10 +1,11 @@
 """From the figures of all runs to medians, tables and a verdict on each aim."""
 
 import statistics
-from dataclasses import dataclass
 from typing import Callable
 
-Figures = dict[str, object]
+from . import store_report
+from .aims import at_least, at_most
+from .tables import Figures, pick, table, text
 
 # What is left out of the verdict on "ahead of every other peer".
 OUR_NAMES = ("cumuli", "cumuli-unsafe", "cumuli-postgres")
@@ -32,39 +33,6 @@ def summarize(results: list[Figures]) -> dict[str, Figures]:
         good = [result["figures"] for result in mine if "error" not in result]
         summary[name] = medians(good) | {"run_count": len(good), "failed": len(mine) - len(good)}
     return summary
-
-
-def pick(figures: Figures, path: str):
-    """The figure at a dotted path, or None."""
-    at: object = figures
-    for part in path.split("."):
-        at = at.get(part) if isinstance(at, dict) else None
-    return at
-
-
-def text(value: object) -> str:
-    """A figure with three digits that matter, as a person would write it."""
-    if value is None:
-        return ""
-    if isinstance(value, str | bool):
-        return {True: "yes", False: "no"}.get(value, value)
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def table(heads: list[str], rows: list[list[object]]) -> str:
-    """A Markdown table whose columns also line up in a terminal."""
-    cells = [[text(cell) for cell in row] for row in rows]
-    widths = [max(len(row[at]) for row in [heads, *cells]) for at in range(len(heads))]
-
-    def line(row: list[str]) -> str:
-        padded = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        return "| " + " | ".join(padded) + " |"
-
-    rules = ["-" * (widths[0] + 2)] + ["-" * (width + 1) + ":" for width in widths[1:]]
-    rule = "|" + "|".join(rules) + "|"
-    return "\n".join([line(heads), rule, *map(line, cells)])
 
 
 COLUMNS = (
@@ -144,27 +112,6 @@ def large(summary: dict[str, Figures], phase: str) -> str:
     return table(heads, rows) if spaces else ""
 
 
-@dataclass
-class Aim:
-    """One thing that we want to reach."""
-
-    claim: str
-    goal: float
-    is_limit: bool  # The figure has to stay below the goal rather than reach it.
-    find: Callable[[dict[str, Figures]], float | None]
-
-    def verdict(self, summary: dict[str, Figures]) -> Figures | None:
-        try:
-            value = self.find(summary)
-        except (KeyError, TypeError, ZeroDivisionError, ValueError):
-            return None
-        if value is None:
-            return None
-        is_met = value <= self.goal if self.is_limit else value >= self.goal
-        what = {"claim": self.claim, "goal": self.goal, "is_limit": self.is_limit}
-        return what | {"value": round(value, 4), "is_met": is_met}
-
-
 def _ratio(ours: str, theirs: str) -> Callable[[dict[str, Figures]], float]:
     return lambda summary: pick(summary, ours) / pick(summary, theirs)
 
@@ -218,43 +165,36 @@ def _big_move(target: str) -> Callable[[dict[str, Figures]], float]:
     return _ratio(f"{operations}.move_big.median_ms", f"{operations}.move_small.median_ms")
 
 
-def _at_least(claim: str, goal: float, find) -> Aim:
-    return Aim(claim, goal, False, find)
-
-
-def _at_most(claim: str, goal: float, find) -> Aim:
-    return Aim(claim, goal, True, find)
-
-
 RATE, CPU = "small.8.files_per_sec", "small.8.cpu_ms_per_file"
 UP, DOWN = "big.upload.mb_per_sec", "big.download.mb_per_sec"
 AIMS = (
-    _at_least("8 connections: part of connections / flush latency", 0.7, _of_limit(8)),
-    _at_least("64 connections: part of connections / flush latency", 0.5, _of_limit(64)),
-    _at_least("8 connections: part of the lower of that and our rate without flushing", 0.7, _of_lower(8)),
-    _at_least("64 connections: part of the lower of that and our rate without flushing", 0.5, _of_lower(64)),
-    _at_least("unflushed: files/s in those of fastapi", 10, _ratio(f"cumuli-unsafe.{RATE}", f"fastapi.{RATE}")),
-    _at_least("unflushed: files/s in those of copyparty", 2, _ratio(f"cumuli-unsafe.{RATE}", f"copyparty.{RATE}")),
-    _at_least("unflushed: files/s in those of dufs", 0.7, _ratio(f"cumuli-unsafe.{RATE}", f"dufs.{RATE}")),
-    _at_least("unflushed: CPU per file of fastapi in ours", 10, _ratio(f"fastapi.{CPU}", f"cumuli-unsafe.{CPU}")),
-    _at_least("unflushed: CPU per file of copyparty in ours", 2, _ratio(f"copyparty.{CPU}", f"cumuli-unsafe.{CPU}")),
-    _at_least("unflushed: CPU per file of dufs in ours", 0.7, _ratio(f"dufs.{CPU}", f"cumuli-unsafe.{CPU}")),
-    _at_least("big upload: MB/s in those of nginx", 0.7, _ratio(f"cumuli.{UP}", f"nginx.{UP}")),
-    _at_least("big upload, unflushed: MB/s in those of nginx", 0.7, _ratio(f"cumuli-unsafe.{UP}", f"nginx.{UP}")),
-    _at_least("big download: MB/s in those of nginx", 0.7, _ratio(f"cumuli.{DOWN}", f"nginx.{DOWN}")),
-    _at_most("big upload: CPU in that of the best peer but nginx", 1, _thriftiest_peer("upload")),
-    _at_most("big download: CPU in that of the best peer but nginx", 1, _thriftiest_peer("download")),
-    _at_most("big upload: MiB added", 16, lambda s: pick(s, "cumuli.big.upload.added_mib")),
-    _at_most("big download: MiB added", 16, lambda s: pick(s, "cumuli.big.download.added_mib")),
-    _at_most("10,000 entries listed, ms", 100, lambda s: pick(s, "cumuli.list.list_ms")),
-    _at_most("slowest page of a million-node space, ms", 10, _slowest_page("cumuli")),
-    _at_most("the same on PostgreSQL", 10, _slowest_page("cumuli-postgres")),
-    _at_most("moving 100,000 descendants in moving ten", 1.5, _big_move("cumuli")),
-    _at_most("the same on PostgreSQL", 1.5, _big_move("cumuli-postgres")),
-    _at_most("looking at what was given through 30 levels, ms", 1, _look("cumuli")),
-    _at_most("the same on PostgreSQL, beyond looking at one's own", 1, _look_more("cumuli-postgres")),
-    _at_most("start-up, ms", 100, lambda s: pick(s, "cumuli.start.start_ms")),
-    _at_most("idle, MiB", 40, lambda s: pick(s, "cumuli.start.idle_mib")),
+    at_least("8 connections: part of connections / flush latency", 0.7, _of_limit(8)),
+    at_least("64 connections: part of connections / flush latency", 0.5, _of_limit(64)),
+    at_least("8 connections: part of the lower of that and our rate without flushing", 0.7, _of_lower(8)),
+    at_least("64 connections: part of the lower of that and our rate without flushing", 0.5, _of_lower(64)),
+    at_least("unflushed: files/s in those of fastapi", 10, _ratio(f"cumuli-unsafe.{RATE}", f"fastapi.{RATE}")),
+    at_least("unflushed: files/s in those of copyparty", 2, _ratio(f"cumuli-unsafe.{RATE}", f"copyparty.{RATE}")),
+    at_least("unflushed: files/s in those of dufs", 0.7, _ratio(f"cumuli-unsafe.{RATE}", f"dufs.{RATE}")),
+    at_least("unflushed: CPU per file of fastapi in ours", 10, _ratio(f"fastapi.{CPU}", f"cumuli-unsafe.{CPU}")),
+    at_least("unflushed: CPU per file of copyparty in ours", 2, _ratio(f"copyparty.{CPU}", f"cumuli-unsafe.{CPU}")),
+    at_least("unflushed: CPU per file of dufs in ours", 0.7, _ratio(f"dufs.{CPU}", f"cumuli-unsafe.{CPU}")),
+    at_least("big upload: MB/s in those of nginx", 0.7, _ratio(f"cumuli.{UP}", f"nginx.{UP}")),
+    at_least("big upload, unflushed: MB/s in those of nginx", 0.7, _ratio(f"cumuli-unsafe.{UP}", f"nginx.{UP}")),
+    at_least("big download: MB/s in those of nginx", 0.7, _ratio(f"cumuli.{DOWN}", f"nginx.{DOWN}")),
+    at_most("big upload: CPU in that of the best peer but nginx", 1, _thriftiest_peer("upload")),
+    at_most("big download: CPU in that of the best peer but nginx", 1, _thriftiest_peer("download")),
+    at_most("big upload: MiB added", 16, lambda s: pick(s, "cumuli.big.upload.added_mib")),
+    at_most("big download: MiB added", 16, lambda s: pick(s, "cumuli.big.download.added_mib")),
+    at_most("10,000 entries listed, ms", 100, lambda s: pick(s, "cumuli.list.list_ms")),
+    at_most("slowest page of a million-node space, ms", 10, _slowest_page("cumuli")),
+    at_most("the same on PostgreSQL", 10, _slowest_page("cumuli-postgres")),
+    at_most("moving 100,000 descendants in moving ten", 1.5, _big_move("cumuli")),
+    at_most("the same on PostgreSQL", 1.5, _big_move("cumuli-postgres")),
+    at_most("looking at what was given through 30 levels, ms", 1, _look("cumuli")),
+    at_most("the same on PostgreSQL, beyond looking at one's own", 1, _look_more("cumuli-postgres")),
+    at_most("start-up, ms", 100, lambda s: pick(s, "cumuli.start.start_ms")),
+    at_most("idle, MiB", 40, lambda s: pick(s, "cumuli.start.idle_mib")),
+    *store_report.AIMS,
 )
 
 
@@ -284,9 +224,11 @@ def document(report: Figures) -> str:
     ]
     if options["is_quick"]:
         parts.append("**A quick run: it shows that the harness works; its figures mean little.**")
-    parts += ["## All targets", overview(summary)]
+    if any(pick(summary, f"{name}.{path.split('.')[0]}") for name in summary for _, path in COLUMNS):
+        parts += ["## All targets", overview(summary)]
     if any(pick(summary, f"{name}.small") for name in OUR_NAMES):
         parts += ["## Small uploads and their limits", small_uploads(summary)]
+    parts += store_report.sections(summary)
     for title, phase in (("A million nodes", "million"), ("A crowd that shares", "crowd")):
         if large(summary, phase):
             parts += [f"## {title}", large(summary, phase)]

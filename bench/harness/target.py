@@ -12,6 +12,7 @@ from pathlib import Path
 from . import machine
 from .wire import Connection, WireError, request
 
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 USER = "bench@example.com"
 PASSWORD = "bench-password-77"
 START_LIMIT_SECS = 120

@@ -1,10 +1,12 @@
 """Every target, in the order in which a round visits them."""
 
-from .cumuli import Cumuli, CumuliPostgres, CumuliUnsafe
+from .cumuli import Cumuli, CumuliAzure, CumuliGcs, CumuliPostgres, CumuliS3, CumuliUnsafe
 from .peers import Copyparty, Dufs, FastApi, Nginx, Rclone
 from .target import Target
 
 ALL: dict[str, type[Target]] = {
     target.name: target
-    for target in (Cumuli, Nginx, CumuliUnsafe, Dufs, CumuliPostgres, Copyparty, Rclone, FastApi)
+    for target in (
+        Cumuli, Nginx, CumuliUnsafe, Dufs, CumuliPostgres, Copyparty, CumuliS3, Rclone, CumuliAzure, FastApi, CumuliGcs,
+    )
 }

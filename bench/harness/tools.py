@@ -9,19 +9,31 @@ from types import ModuleType
 
 from .target import Unavailable
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "peers" / "requirements.txt"
+BENCH = Path(__file__).resolve().parent.parent
+REQUIREMENTS = BENCH / "peers" / "requirements.txt"
+CLIENT_REQUIREMENTS = BENCH / "clients" / "requirements.txt"
 
 
 def python_tool(work: Path, name: str) -> Path:
-    """A program from the Python peers' environment, which is made when it is missing or out of date."""
-    venv = work / "tools" / "venv"
-    wanted, stamp = REQUIREMENTS.read_text(), venv / "installed.txt"
+    """A program from the Python peers' environment."""
+    return _environment(work / "tools" / "venv", REQUIREMENTS, "the Python peers") / "bin" / name
+
+
+def store_client(work: Path) -> list[str]:
+    """The command that runs the stores' own clients, which have an environment for themselves."""
+    venv = _environment(work / "tools" / "clients", CLIENT_REQUIREMENTS, "the stores' own clients")
+    return [str(venv / "bin" / "python"), str(BENCH / "clients" / "store.py")]
+
+
+def _environment(venv: Path, requirements: Path, what: str) -> Path:
+    """A Python environment, which is made when it is missing or out of date."""
+    wanted, stamp = requirements.read_text(), venv / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted:
-        print("installing the Python peers", flush=True)
+        print(f"installing {what}", flush=True)
         _run([sys.executable, "-m", "venv", str(venv)])
-        _run([str(venv / "bin" / "pip"), "install", "--quiet", "-r", str(REQUIREMENTS)])
+        _run([str(venv / "bin" / "pip"), "install", "--quiet", "-r", str(requirements)])
         stamp.write_text(wanted)
-    return venv / "bin" / name
+    return venv
 
 
 def sqlite(work: Path) -> ModuleType:
