@@ -242,6 +242,41 @@ async fn after_a_kill_and_the_loss_of_the_database_the_store_gives_everything_ba
 }
 
 #[tokio::test]
+async fn a_sealed_store_gives_everything_back_to_who_has_its_key_and_tells_others_nothing() {
+    let key = "a key of the tests that nobody else has";
+    let mut server = Server::on(Engine::Sqlite)
+        .set("CUMULI_SEAL_STORES", "local")
+        .set("CUMULI_SEAL_KEYS", key)
+        .set("SECRET_KEY", "a secret of the tests that is long enough")
+        .start()
+        .await;
+    let content = server.data().join("content");
+    until(async || content.join("notes/journal").is_dir()).await;
+    let alice = server.user(ALICE).await;
+    fill(&alice).await;
+    server.stop().await;
+    assert!(!is_archived(&content, ALICE));
+    let rebuilt = |key: &'static str| {
+        Server::on(Engine::Sqlite)
+            .set("UPLOAD_FOLDER", text(&content))
+            .set("CUMULI_SEAL_STORES", "local")
+            .set("CUMULI_SEAL_KEYS", key)
+            .set("SECRET_KEY", "a secret of the tests that is long enough")
+            .prepare()
+    };
+    let stranger = rebuilt("another key that is just as long as it is").await;
+    let outcome = stranger.run(&["restore", "--from-store"], "").await;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+
+    let mut rebuilt = rebuilt("a key of the tests that nobody else has").await;
+    let outcome = rebuilt.run(&["restore", "--from-store"], "").await;
+
+    assert!(outcome.is_success(), "{outcome:?}");
+    rebuilt.restart().await;
+    look(&rebuilt).await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_asked_to_end_archives_its_last_changes() {
     let mut server = Server::on(Engine::Sqlite)
         .set("CUMULI_ARCHIVE_EVERY", "1h")

@@ -45,6 +45,7 @@ pub async fn restore_from_store(
         let name = archive.name("delta", number);
         report.rows += archive.put_in(parts, &tables, &name, number).await?;
     }
+    parts.catalog.migrate().await?;
     let now = (parts.clock)();
     let mut tx = parts.catalog.write().await?;
     tx.put_meta(crate::INSTANCE, &archive.done.label.instance).await?;

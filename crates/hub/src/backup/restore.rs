@@ -61,6 +61,8 @@ pub async fn restore_backup(
         tx.set_restoring(Some(&at_bytes)).await?;
         tx.commit().await?;
     }
+    // From here on this program's own statements are used, which know the newest schema.
+    parts.catalog.migrate().await?;
     let source = open_blobs(folder).await?;
     load_blobs(parts, &source, &mut report).await?;
     finish(&parts.catalog).await?;
@@ -78,6 +80,9 @@ pub(crate) enum Stage {
 pub(crate) async fn prepare(catalog: &Catalog, schema: u32, at_bytes: &str) -> Result<Stage, BackupError> {
     let version = catalog.schema_version().await?;
     check_restorable(catalog).await?;
+    if version > 0 && catalog.read().await?.restoring().await?.as_deref() == Some(at_bytes) {
+        return Ok(Stage::Bytes);
+    }
     if version > schema {
         return Err(BackupError::refused(format!(
             "this database has version {version} and the backup is of version {schema}: restore into a database \
@@ -86,9 +91,6 @@ pub(crate) async fn prepare(catalog: &Catalog, schema: u32, at_bytes: &str) -> R
     }
     catalog.migrate_to(schema).await?;
     let mut tx = catalog.write().await?;
-    if tx.restoring().await?.as_deref() == Some(at_bytes) {
-        return Ok(Stage::Bytes);
-    }
     tx.set_restoring(Some("rows")).await?;
     tx.take_time().await?;
     tx.clear().await?;

@@ -401,6 +401,62 @@ async fn a_base_that_is_taken_during_writes_becomes_whole() {
 }
 
 #[tokio::test]
+async fn contents_that_were_mended_are_found_where_they_are_now() {
+    on_each_engine_with(archiving, async |t| {
+        let alice = t.user("alice").await;
+        let file = t.put(&alice, ROOT, "file", big(b'f')).await;
+        archive(&t).await;
+        for path in t.stored() {
+            if std::fs::read(&path).is_ok_and(|bytes| bytes == big(b'f')) {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        // The same bytes again: no entry of a journal tells that those of the first file came back.
+        let other = t.put(&alice, ROOT, "other", big(b'f')).await;
+        t.delete(&alice, other.id, Guard::None).await.unwrap();
+        t.archive_last().await.unwrap();
+
+        rebuilt_on_each_engine(&t, async |r, report| {
+            assert_eq!(report.damage, Vec::<String>::new());
+            assert_eq!(r.bytes_of(&alice, file.id).await, big(b'f'));
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_archive_at_once_lose_nothing() {
+    on_each_engine_with(archiving, async |t| {
+        let alice = t.user("alice").await;
+        archive(&t).await;
+        let other = t.reopened(archiving).await;
+        let t = &t;
+        let write = async {
+            for number in 0..20_u8 {
+                t.put(&alice, ROOT, "file", [number]).await;
+                t.new_path(&alice, &format!("/folder/{number}")).await;
+            }
+        };
+        let archive = async |hub: &crate::Hub| {
+            for _ in 0..20 {
+                hub.archive_last().await.unwrap();
+            }
+        };
+        futures_util::future::join3(write, archive(t), archive(&other)).await;
+        t.archive_last().await.unwrap();
+
+        let before = tree(t, &alice).await;
+        rebuilt_on_each_engine(t, async |r, _| {
+            assert_eq!(tree(r, &alice).await, before);
+            r.check_sound().await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn every_table_is_archived_or_left_out_on_purpose() {
     on_each_engine(async |t| {
         let left_out = ["invites", "jobs", "tickets"];

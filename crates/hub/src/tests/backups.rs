@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use catalog::{Catalog, DatabaseUrl, Options};
 use model::{Actor, BlobState, Guard};
 use tempfile::TempDir;
 
@@ -242,6 +243,45 @@ async fn a_backup_that_is_cut_or_changed_is_refused_before_anything_is_written()
                     .is_none()
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_of_an_older_schema_is_restored_and_brought_up_to_date() {
+    on_each_engine(async |t| {
+        let newest = t.catalog.schema_version().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let open = async |name: &str| {
+            let url = DatabaseUrl::sqlite(folder.path().join(name));
+            Catalog::open(Options::new(url)).await.unwrap()
+        };
+        let older = open("older").await;
+        older.migrate_to(3).await.unwrap();
+        let mut tx = older.write().await.unwrap();
+        tx.put_meta("told", "before").await.unwrap();
+        tx.commit().await.unwrap();
+        let backups = Backups::new();
+        let old = t.over(older).await;
+        old.back_up(backups.path(), "1", BackupOf::Everything)
+            .await
+            .unwrap();
+        let mut parts = t.restore_parts();
+        parts.catalog = open("restored").await;
+
+        restore_backup(&parts, backups.path(), &backups.rows("1"))
+            .await
+            .unwrap();
+
+        assert_eq!(parts.catalog.schema_version().await.unwrap(), newest);
+        let told = parts.catalog.read().await.unwrap().meta("told").await.unwrap();
+        assert_eq!(told.as_deref(), Some("before"));
+        // One that is newer than the backup, though empty, has columns that the backup knows nothing of.
+        let mut parts = t.restore_parts();
+        parts.catalog = open("newer").await;
+        parts.catalog.migrate().await.unwrap();
+        let sentence = refusal(restore_backup(&parts, backups.path(), &backups.rows("1")).await);
+        assert!(sentence.contains("that nothing was started on yet"), "{sentence}");
     })
     .await;
 }

@@ -142,6 +142,11 @@ impl TestHub {
         open(&self.catalog, &self.content, &self.time, &config).await
     }
 
+    /// A hub over another catalog, with this one's store and clock.
+    pub(crate) async fn over(&self, catalog: Catalog) -> Hub {
+        open(&catalog, &self.content, &self.time, &self.config).await
+    }
+
     /// What a restore into this installation works on.
     pub(crate) fn restore_parts(&self) -> crate::RestoreParts {
         crate::RestoreParts {
