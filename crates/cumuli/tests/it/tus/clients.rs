@@ -112,7 +112,11 @@ async fn node_client() -> PathBuf {
 fn python() -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
     let python = tools.join("tuspy/bin/python");
-    assert!(python.exists(), "run .ci/stores: there is no {}", python.display());
+    assert!(
+        python.exists(),
+        "run .ci/stores: there is no {}",
+        python.display()
+    );
     python
 }
 
@@ -162,7 +166,11 @@ impl Scene {
     }
 
     async fn assert_stored(&self, upload: &str) {
-        let head = self.alice.send(tus("HEAD", &format!("{TUS}/{upload}"))).await.expect(200);
+        let head = self
+            .alice
+            .send(tus("HEAD", &format!("{TUS}/{upload}")))
+            .await
+            .expect(200);
         let file = head.header("cumuli-file-id");
         let target = format!("/api/v1/files/{file}/content");
         assert!(stored(&self.alice, &target).await == self.whole);
@@ -178,7 +186,10 @@ async fn tus_js_client_goes_on_after_each_cut() {
     for builder in [Server::on(Engine::Sqlite), Server::on_s3(Engine::Sqlite, &s3s)] {
         let scene = Scene::on(builder.start().await, 20_000_000).await;
         let mut client = Command::new("node");
-        client.arg("upload.mjs").args(scene.arguments("film.mp4", "1")).current_dir(&folder);
+        client
+            .arg("upload.mjs")
+            .args(scene.arguments("film.mp4", "1"))
+            .current_dir(&folder);
 
         let upload = run(client).await;
 
@@ -192,7 +203,10 @@ async fn tus_js_client_uploads_parts_at_once() {
     let folder = node_client().await;
     let scene = Scene::on(Server::start().await, 12_000_000).await;
     let mut client = Command::new("node");
-    client.arg("upload.mjs").args(scene.arguments("film.mp4", "3")).current_dir(&folder);
+    client
+        .arg("upload.mjs")
+        .args(scene.arguments("film.mp4", "3"))
+        .current_dir(&folder);
 
     let upload = run(client).await;
 
@@ -202,16 +216,25 @@ async fn tus_js_client_uploads_parts_at_once() {
 #[tokio::test]
 async fn tus_js_client_goes_on_after_the_server_was_killed() {
     let folder = node_client().await;
-    let server = Server::on(Engine::Sqlite).set("SECRET_KEY", SECRET_KEY).start().await;
+    let server = Server::on(Engine::Sqlite)
+        .set("SECRET_KEY", SECRET_KEY)
+        .start()
+        .await;
     let mut scene = Scene::on(server, 60_000_000).await;
     let mut client = Command::new("node");
-    client.arg("upload.mjs").args(scene.arguments("film.mp4", "1")).current_dir(&folder);
+    client
+        .arg("upload.mjs")
+        .args(scene.arguments("film.mp4", "1"))
+        .current_dir(&folder);
     let uploading = tokio::spawn(run(client));
     for bytes in [10_000_000, 40_000_000] {
         until(async || *scene.cutter.passed.lock().unwrap() > bytes).await;
         scene.server.kill().await;
         scene.server.restart().await;
-        scene.server.host().clone_into(&mut scene.cutter.to.lock().unwrap());
+        scene
+            .server
+            .host()
+            .clone_into(&mut scene.cutter.to.lock().unwrap());
     }
     scene.alice.move_to(scene.server.host());
 

@@ -317,25 +317,45 @@ async fn other_methods_can_be_said_in_a_header() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_taken_meanwhile_is_told_before_more_bytes_come() {
+    let town = Town::on(Engine::Sqlite).await;
+    let alice = &town.alice;
+    let create = tus("POST", TUS).header("Upload-Length", "10").header(
+        "Upload-Metadata",
+        metadata(&[("filename", "contested"), ("on_conflict", "fail")]),
+    );
+    let target = alice.send(create).await.expect(201).header("location").to_owned();
+    alice.send(piece(&target, 0, b"01234")).await.expect(204);
+    let other = alice.file("contested", b"first").await;
+
+    alice.send(piece(&target, 5, b"56789")).await.expect(409);
+    assert_eq!(offset(alice, &target).await, 5);
+    let delete = Request::new("DELETE", &format!("/api/v1/nodes/{other}"));
+    alice.send(delete).await.expect(204);
+    let done = alice.send(piece(&target, 5, b"56789")).await.expect(204);
+
+    assert_eq!(content(alice, &done).await, b"0123456789");
+}
+
+#[tokio::test]
 async fn what_cannot_be_stored_at_the_end_is_kept_until_it_can() {
     let town = Town::on(Engine::Sqlite).await;
     let alice = &town.alice;
+    let quota = async |bytes: u64| {
+        let target = format!("/api/v1/admin/users/{}", alice.id);
+        let body = json!({"quota_bytes": bytes});
+        let change = Request::new("PATCH", &target).json(&body);
+        town.admin.send(change).await.expect(200);
+    };
     for length in [10, 200_000] {
-        let name = format!("contested{length}");
-        let create = tus("POST", TUS)
-            .header("Upload-Length", length.to_string())
-            .header(
-                "Upload-Metadata",
-                metadata(&[("filename", &name), ("on_conflict", "fail")]),
-            );
-        let target = alice.send(create).await.expect(201).header("location").to_owned();
-        let other = alice.file(&name, b"first").await;
+        quota(1_000_000).await;
+        let target = begin(alice, &format!("shrunk{length}"), length).await;
         let whole = sample(3, length);
+        quota(5).await;
 
-        alice.send(piece(&target, 0, &whole)).await.expect(409);
-        alice.send(tus("HEAD", &target)).await.expect(409);
-        let delete = Request::new("DELETE", &format!("/api/v1/nodes/{other}"));
-        alice.send(delete).await.expect(204);
+        alice.send(piece(&target, 0, &whole)).await.expect(507);
+        alice.send(tus("HEAD", &target)).await.expect(507);
+        quota(1_000_000).await;
         let done = alice.send(tus("HEAD", &target)).await.expect(200);
 
         assert!(content(alice, &done).await == whole);
