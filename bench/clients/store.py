@@ -3,7 +3,8 @@
     store.py KIND WHAT OPTIONS      KIND is s3, azure or gcs; OPTIONS are JSON
 
 `up` sends the file `path` as the object `name`, `down` fetches it to nowhere, `remove` removes it, `sign`
-prints the requests by which anybody can do the first two. What is printed is JSON.
+prints the requests by which anybody can do the first two; `newest` prints the name of the object that was made
+last below the prefix `name`. What is printed is JSON.
 """
 
 import io
@@ -55,6 +56,10 @@ class S3:
     def remove(self) -> None:
         self.client.delete_object(**self.at)
 
+    def newest(self) -> str:
+        listed = self.client.list_objects_v2(Bucket=self.at["Bucket"], Prefix=self.at["Key"])["Contents"]
+        return max(listed, key=lambda each: each["LastModified"])["Key"]
+
     def sign(self, _: str) -> dict:
         # As browsers and curl send them: with nothing signed but the address.
         return {
@@ -67,11 +72,11 @@ class Azure:
     """azure-storage-blob: blocks of 4 MiB, one after another."""
 
     def __init__(self, options: dict) -> None:
-        from azure.storage.blob import BlobClient
+        from azure.storage.blob import BlobServiceClient
 
-        self.client = BlobClient.from_connection_string(
-            options["connection"], options["container"], options["name"]
-        )
+        service = BlobServiceClient.from_connection_string(options["connection"])
+        self.container = service.get_container_client(options["container"])
+        self.client = self.container.get_blob_client(options["name"])
 
     def up(self, path: str) -> None:
         with open(path, "rb") as file:
@@ -82,6 +87,10 @@ class Azure:
 
     def remove(self) -> None:
         self.client.delete_blob()
+
+    def newest(self) -> str:
+        listed = self.container.list_blobs(name_starts_with=self.client.blob_name)
+        return max(listed, key=lambda each: each.last_modified).name
 
     def sign(self, _: str) -> dict:
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas
@@ -127,6 +136,10 @@ class Gcs:
     def remove(self) -> None:
         self.blob.delete()
 
+    def newest(self) -> str:
+        listed = self.blob.bucket.list_blobs(prefix=self.blob.name)
+        return max(listed, key=lambda each: each.time_created).name
+
     def sign(self, path: str) -> dict:
         size_bytes = os.path.getsize(path)
         session = self.blob.create_resumable_upload_session(size=size_bytes)
@@ -159,6 +172,7 @@ def main() -> None:
         "down": lambda: client.down(target),
         "remove": client.remove,
         "sign": lambda: client.sign(options["path"]),
+        "newest": client.newest,
     }[what]
     began, used = time.perf_counter(), time.process_time()
     answer = work()

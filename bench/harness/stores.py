@@ -16,6 +16,8 @@ from .sender import Piece, send_all
 from .wire import WireError, json_request, request
 
 DIRECT = "/api/v1/uploads/direct"
+# Where Cumuli's objects are in a bucket.
+BLOBS = "blobs/"
 # Parts that are on their way to a store at once, where it takes them in any order.
 PART_CONNECTIONS = 4
 SIGNED_AT_ONCE = 100
@@ -50,8 +52,19 @@ class Way:
         """Waits for what an upload leaves to be done, outside the clock."""
         return {}
 
-    def after_down(self, moved: Moved) -> None:
+    def after_down(self, moved: Moved) -> dict[str, float]:
         """Looks whether the bytes are the right ones, and tidies up."""
+        return {}
+
+    def ask_client(self, what: str, name: str, moved: Moved):
+        """Has the store's own client do something with an object."""
+        emulator = self.target.emulator
+        options = emulator.options() | {"name": name, "path": str(moved.source)}
+        command = [*tools.store_client(self.bench.work), emulator.kind, what, json.dumps(options)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise WireError(f"the client of {emulator.kind}: {done.stderr.strip()[-500:]}")
+        return json.loads(done.stdout)
 
     def check_size(self, size_bytes: int) -> None:
         if size_bytes != self.size_mib * MIB:
@@ -83,9 +96,19 @@ class Through(Way):
         self.check_size(size_bytes)
         return took_secs
 
-    def after_down(self, moved: Moved) -> None:
+    def after_down(self, moved: Moved) -> dict[str, float]:
         if curl.digest_of_download(self.address(moved)) != moved.digest:
             raise WireError(f"{self.name}: the downloaded bytes are not those that were uploaded")
+        return self._past_us(moved) if isinstance(self.target, CumuliStore) else {}
+
+    def _past_us(self, moved: Moved) -> dict[str, float]:
+        """The very same object by curl, without Cumuli: how quick a store reads depends on the parts it is made of."""
+        name = self.ask_client("newest", BLOBS, moved)
+        signed = self.ask_client("sign", name, moved)["down"]
+        self.bench.wait()
+        took_secs, size_bytes = curl.transfer([*curl.header_arguments(signed["headers"]), signed["url"]])
+        self.check_size(size_bytes)
+        return {"curl_mb_per_sec": round(size_bytes / 1e6 / took_secs, 1)}
 
 
 class Direct(Through):
@@ -119,8 +142,7 @@ class Direct(Through):
             ]
             left = list(range(len(sent) + 1, plan["part_count"] + 1))[:SIGNED_AT_ONCE]
             signed = self._post(f"{address}/parts", {"numbers": left})["parts"] if left else []
-        parts = {"parts": sent} if all(part["etag"] for part in sent) else {}
-        while self._post(f"{address}/complete", parts)["status"] == "verifying":
+        while self._post(f"{address}/complete", {"parts": sent})["status"] == "verifying":
             time.sleep(0.1)
 
     def _piece(self, part: dict, part_size: int) -> Piece:
@@ -159,14 +181,8 @@ class Own(Way):
 
     name = "client"
 
-    def run(self, what: str, moved: Moved) -> dict:
-        emulator = self.target.emulator
-        options = emulator.options() | {"name": f"by-{self.name}", "path": str(moved.source)}
-        command = [*tools.store_client(self.bench.work), emulator.kind, what, json.dumps(options)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise WireError(f"the client of {emulator.kind}: {done.stderr.strip()[-500:]}")
-        return json.loads(done.stdout)
+    def run(self, what: str, moved: Moved):
+        return self.ask_client(what, f"by-{self.name}", moved)
 
     def up(self, moved: Moved) -> float:
         return self.run("up", moved)["secs"]
@@ -176,8 +192,9 @@ class Own(Way):
         self.check_size(done["size_bytes"])
         return done["secs"]
 
-    def after_down(self, moved: Moved) -> None:
+    def after_down(self, moved: Moved) -> dict[str, float]:
         self.run("remove", moved)
+        return {}
 
 
 class Curl(Own):
@@ -218,8 +235,9 @@ class Disk(Way):
     def down(self, moved: Moved) -> float:
         return self._copy(self._place(), Path("/dev/null"))
 
-    def after_down(self, moved: Moved) -> None:
+    def after_down(self, moved: Moved) -> dict[str, float]:
         self._place().unlink()
+        return {}
 
 
 def here(target: Cumuli, url: str) -> str:
@@ -242,7 +260,7 @@ def stores(bench: Bench, target: Cumuli) -> dict[str, object]:
         figures["up"][way.name] |= way.after_up(moved)
         machine.settle()
         figures["down"][way.name] = _measured(bench, target, size_mib, lambda: way.down(moved))
-        way.after_down(moved)
+        figures["down"][way.name] |= way.after_down(moved)
     figures["place"] = target.emulator.place if isinstance(target, CumuliStore) else "on the measured disk"
     return figures | {"parts_of": _parts_of(figures)}
 
@@ -262,12 +280,16 @@ def _measured(bench: Bench, target: Cumuli, size_mib: int, step: Callable[[], fl
 
 
 def _parts_of(figures: dict) -> dict[str, float]:
-    """What the ways of ours are of those of others, in the same round: `up.server.client` and so on."""
-    found: dict = {}
-    for way in ("up", "down"):
-        rates = {name: each["mb_per_sec"] for name, each in figures[way].items()}
-        others = [name for name in ("client", "curl") if name in rates]
-        found[way] = {
-            ours: {other: round(rates[ours] / rates[other], 4) for other in others} for ours in ("server", "direct")
-        }
+    """What the ways of ours are of those of others, in the same round: `up.server.client` and so on.
+
+    curl's downloads are those of the same objects.
+    """
+    found: dict = {"up": {}, "down": {}}
+    for direction, of in found.items():
+        rates = {name: each["mb_per_sec"] for name, each in figures[direction].items()}
+        for ours in ("server", "direct"):
+            others = {"client": rates["client"], "curl": rates.get("curl")}
+            if direction == "down":
+                others["curl"] = figures["down"][ours].get("curl_mb_per_sec")
+            of[ours] = {name: round(rates[ours] / rate, 4) for name, rate in others.items() if rate}
     return found
