@@ -36,6 +36,9 @@ class Cumuli(Target):
     phases = ("start", "small", "big", "list", "stores", "tus", "zip", "million", "crowd")
     connection_counts = (8, 64)
 
+    # Where its contents are.
+    store_kind = "local"
+
     def __init__(self, work: Path) -> None:
         super().__init__(work)
         self._token = ""
@@ -206,6 +209,7 @@ class CumuliStore(Cumuli):
     def __init__(self, work: Path) -> None:
         super().__init__(work)
         self.emulator = self.emulator_kind(self.folder)
+        self.store_kind = self.emulator.kind
 
     @classmethod
     def install(cls, work: Path) -> None:

@@ -1,15 +1,20 @@
-"""Sends pieces of a file from the kernel's cache to a socket: nothing is copied through Python."""
+"""Big files in pieces over several connections: what is sent goes from the kernel's cache to the socket."""
 
+import http.client
 import os
 import socket
 import struct
 import threading
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 from urllib.parse import urlsplit
 
 from .wire import RECEIVE_BYTES, TIMEOUT_SECS, Reply, ReplyParser, WireError, dial
+
+BUFFER_BYTES = 1 << 20
 
 
 @dataclass
@@ -86,26 +91,62 @@ def _blocking(connection: socket.socket) -> socket.socket:
 
 def send_all(path: Path, pieces: list[Piece], connection_count: int) -> list[Reply]:
     """Sends pieces over some connections at once; the answers are in the order of the pieces."""
-    waiting = deque(enumerate(pieces))
-    replies: dict[int, Reply] = {}
+
+    def open_one() -> Callable[[Piece], Reply]:
+        return stack.enter_context(Sender(path)).send
+
+    with ExitStack() as stack:
+        return _at_once(pieces, connection_count, open_one)
+
+
+def fetch_all(url: str, size_bytes: int, range_bytes: int, connection_count: int) -> int:
+    """Fetches a file in ranges over some connections at once, to nowhere; returns how many bytes came."""
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    ranges = [(at, min(at + range_bytes, size_bytes) - 1) for at in range(0, size_bytes, range_bytes)]
+
+    def open_one() -> Callable[[tuple[int, int]], int]:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_SECS)
+        stack.callback(connection.close)
+        buffer = bytearray(BUFFER_BYTES)
+        return lambda wanted: _fetch(connection, target, wanted, buffer)
+
+    with ExitStack() as stack:
+        return sum(_at_once(ranges, connection_count, open_one))
+
+
+def _fetch(connection: http.client.HTTPConnection, target: str, wanted: tuple[int, int], buffer: bytearray) -> int:
+    connection.request("GET", target, headers={"Range": f"bytes={wanted[0]}-{wanted[1]}"})
+    reply, received = connection.getresponse(), 0
+    if reply.status != 206:
+        raise WireError(f"a range was answered with {reply.status}: {reply.read(300)!r}")
+    while count := reply.readinto(buffer):
+        received += count
+    return received
+
+
+def _at_once(jobs: list, connection_count: int, open_one: Callable[[], Callable]) -> list:
+    """Does jobs over some connections, each with a thread of its own; the results are in the order of the jobs."""
+    waiting = deque(enumerate(jobs))
+    results: dict[int, object] = {}
     errors: list[Exception] = []
 
     def work() -> None:
         try:
-            with Sender(path) as sender:
-                while not errors:
-                    at, piece = waiting.popleft()
-                    replies[at] = sender.send(piece)
+            do = open_one()
+            while not errors:
+                at, job = waiting.popleft()
+                results[at] = do(job)
         except IndexError:
             pass  # There is none left.
         except Exception as error:  # Told by the thread that waits for all.
             errors.append(error)
 
-    threads = [threading.Thread(target=work) for _ in range(min(connection_count, len(pieces)))]
+    threads = [threading.Thread(target=work) for _ in range(min(connection_count, len(jobs)))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     if errors:
         raise errors[0]
-    return [replies[at] for at in range(len(pieces))]
+    return [results[at] for at in range(len(jobs))]

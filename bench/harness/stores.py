@@ -12,7 +12,7 @@ from . import curl, machine, tools
 from .cumuli import Cumuli, CumuliStore
 from .machine import Meter
 from .phases import MIB, Bench
-from .sender import Piece, send_all
+from .sender import Piece, fetch_all, send_all
 from .wire import WireError, json_request, request
 
 DIRECT = "/api/v1/uploads/direct"
@@ -20,6 +20,9 @@ DIRECT = "/api/v1/uploads/direct"
 BLOBS = "blobs/"
 # Parts that are on their way to a store at once, where it takes them in any order.
 PART_CONNECTIONS = 4
+# boto3 reads ranges of 8 MiB, ten at once; the clients of the other stores read one stream.
+RANGE_CONNECTIONS = {"s3": 10}
+RANGE_BYTES = 8 * MIB
 SIGNED_AT_ONCE = 100
 PROOF_LIMIT_SECS = 300
 TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
@@ -66,6 +69,11 @@ class Way:
             raise WireError(f"the client of {emulator.kind}: {done.stderr.strip()[-500:]}")
         return json.loads(done.stdout)
 
+    def fetch(self, arguments: list[str]) -> float:
+        took_secs, size_bytes = curl.transfer(arguments)
+        self.check_size(size_bytes)
+        return took_secs
+
     def check_size(self, size_bytes: int) -> None:
         if size_bytes != self.size_mib * MIB:
             raise WireError(f"{self.name}: the download gave {size_bytes} bytes of {self.size_mib * MIB}")
@@ -92,9 +100,10 @@ class Through(Way):
         return [*self.target.curl_headers(), place]
 
     def down(self, moved: Moved) -> float:
-        took_secs, size_bytes = curl.transfer(self.address(moved))
-        self.check_size(size_bytes)
-        return took_secs
+        return self.one_stream(moved)
+
+    def one_stream(self, moved: Moved) -> float:
+        return self.fetch(self.address(moved))
 
     def after_down(self, moved: Moved) -> dict[str, float]:
         if curl.digest_of_download(self.address(moved)) != moved.digest:
@@ -106,9 +115,11 @@ class Through(Way):
         name = self.ask_client("newest", BLOBS, moved)
         signed = self.ask_client("sign", name, moved)["down"]
         self.bench.wait()
-        took_secs, size_bytes = curl.transfer([*curl.header_arguments(signed["headers"]), signed["url"]])
-        self.check_size(size_bytes)
-        return {"curl_mb_per_sec": round(size_bytes / 1e6 / took_secs, 1)}
+        took_secs = self.fetch([*curl.header_arguments(signed["headers"]), signed["url"]])
+        self.bench.wait()
+        ours_secs = self.one_stream(moved)
+        mb = self.size_mib * MIB / 1e6
+        return {"curl_mb_per_sec": round(mb / took_secs, 1), "one_stream_mb_per_sec": round(mb / ours_secs, 1)}
 
 
 class Direct(Through):
@@ -168,12 +179,19 @@ class Direct(Through):
         return [here(self.target, url)]
 
     def down(self, moved: Moved) -> float:
+        """As the store's own client reads: in ranges at once, or in one stream."""
+        connections = RANGE_CONNECTIONS.get(self.target.store_kind)
+        if not connections:
+            return self.one_stream(moved)
+        began = time.perf_counter()
+        self.check_size(fetch_all(self.address(moved)[0], self.size_mib * MIB, RANGE_BYTES, connections))
+        return time.perf_counter() - began
+
+    def one_stream(self, moved: Moved) -> float:
         began = time.perf_counter()
         address = self.address(moved)
         asked_secs = time.perf_counter() - began
-        took_secs, size_bytes = curl.transfer(address)
-        self.check_size(size_bytes)
-        return asked_secs + took_secs
+        return asked_secs + self.fetch(address)
 
 
 class Own(Way):
@@ -210,9 +228,7 @@ class Curl(Own):
 
     def down(self, moved: Moved) -> float:
         way = self._signed["down"]
-        took_secs, size_bytes = curl.transfer([*curl.header_arguments(way["headers"]), way["url"]])
-        self.check_size(size_bytes)
-        return took_secs
+        return self.fetch([*curl.header_arguments(way["headers"]), way["url"]])
 
 
 class Disk(Way):
@@ -248,8 +264,7 @@ def here(target: Cumuli, url: str) -> str:
 
 def stores(bench: Bench, target: Cumuli) -> dict[str, object]:
     """Each way up and down once, in another order each round, each with a file of its own."""
-    kind = target.emulator.kind if isinstance(target, CumuliStore) else "local"
-    size_mib = bench.sizes.store_mib[kind]
+    size_mib = bench.sizes.store_mib[target.store_kind]
     kinds = [Own, Curl, Through, Direct] if isinstance(target, CumuliStore) else [Disk, Through, Direct]
     figures: dict[str, object] = {"size_mib": size_mib, "up": {}, "down": {}}
     for way in bench.turned([kind(bench, target, size_mib) for kind in kinds]):
@@ -282,14 +297,14 @@ def _measured(bench: Bench, target: Cumuli, size_mib: int, step: Callable[[], fl
 def _parts_of(figures: dict) -> dict[str, float]:
     """What the ways of ours are of those of others, in the same round: `up.server.client` and so on.
 
-    curl's downloads are those of the same objects.
+    Downloads are compared with curl's of the same objects, in one stream.
     """
     found: dict = {"up": {}, "down": {}}
     for direction, of in found.items():
         rates = {name: each["mb_per_sec"] for name, each in figures[direction].items()}
         for ours in ("server", "direct"):
-            others = {"client": rates["client"], "curl": rates.get("curl")}
-            if direction == "down":
-                others["curl"] = figures["down"][ours].get("curl_mb_per_sec")
-            of[ours] = {name: round(rates[ours] / rate, 4) for name, rate in others.items() if rate}
+            of[ours] = {other: round(rates[ours] / rates[other], 4) for other in ("client", "curl") if other in rates}
+            own = figures[direction][ours]
+            if "curl_mb_per_sec" in own:
+                of[ours]["curl"] = round(own["one_stream_mb_per_sec"] / own["curl_mb_per_sec"], 4)
     return found
