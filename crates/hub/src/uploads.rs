@@ -3,7 +3,7 @@
 use catalog::{Entry, NewNode, Tx};
 use model::{
     Actor, BlobId, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId, NodeKind, NodeName,
-    NodePath, OnConflict, Origin, Right, Space, Version,
+    NodePath, OnConflict, Origin, Right, Space, SpaceId, UploadId, Version,
 };
 
 use crate::access::{self, Found, Hold};
@@ -162,14 +162,11 @@ impl Hub {
         };
         let target = self.target(&mut tx, actor, &upload, now).await?;
         let size_bytes = staged.taken.size_bytes();
-        let mut free_bytes = self.free_bytes(&mut tx, &target.space).await?;
-        if let Some(of) = staged.of {
-            let transfer = tx.upload(of.id).await?.ok_or(HubError::NotFound("upload"))?;
-            // What was set aside for it is what it now takes.
-            if transfer.space == target.space.id {
-                free_bytes = free_bytes.saturating_add(transfer.reserved_bytes);
-            }
-        }
+        let own_bytes = match staged.of {
+            Some(of) => set_aside(&mut tx, of.id, target.space.id).await?,
+            None => 0,
+        };
+        let free_bytes = self.free_bytes_beside(&mut tx, &target.space, own_bytes).await?;
         if size_bytes > free_bytes {
             return Err(HubError::QuotaExceeded { free_bytes });
         }
@@ -279,13 +276,22 @@ impl Hub {
 
     /// Bytes that a space may still take.
     pub(crate) async fn free_bytes(&self, tx: &mut Tx, space: &Space) -> Result<u64, HubError> {
+        self.free_bytes_beside(tx, space, 0).await
+    }
+
+    /// The same for one for whom so many bytes are set aside.
+    pub(crate) async fn free_bytes_beside(
+        &self,
+        tx: &mut Tx,
+        space: &Space,
+        own_bytes: u64,
+    ) -> Result<u64, HubError> {
         let quota = match tx.user(space.owner).await?.and_then(|owner| owner.quota_bytes) {
             Some(quota) => Some(quota),
             None => self.config().quota_bytes,
         };
-        Ok(quota.map_or(u64::MAX, |quota| {
-            quota.saturating_sub(space.used_bytes + space.reserved_bytes)
-        }))
+        let taken_bytes = space.used_bytes + space.reserved_bytes.saturating_sub(own_bytes);
+        Ok(quota.map_or(u64::MAX, |quota| quota.saturating_sub(taken_bytes)))
     }
 
     /// Gives a file its next version and removes the oldest ones beyond the limit.
@@ -407,6 +413,13 @@ pub(crate) async fn create_file(
     };
     tx.record(entry).await?;
     Ok(node)
+}
+
+/// What is set aside in a space for a transfer, and is what it now takes.
+async fn set_aside(tx: &mut Tx, id: UploadId, space: SpaceId) -> Result<u64, HubError> {
+    let transfer = tx.upload(id).await?.ok_or(HubError::NotFound("upload"))?;
+    let is_here = transfer.space == space;
+    Ok(if is_here { transfer.reserved_bytes } else { 0 })
 }
 
 /// Checks that an upload may be made now, and says in which space.

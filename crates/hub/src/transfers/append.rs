@@ -121,8 +121,9 @@ impl Hub {
                     .space(transfer.space)
                     .await?
                     .ok_or(HubError::NotFound("space"))?;
-                let free_bytes = self.free_bytes(&mut tx, &space).await?;
-                let free_bytes = free_bytes.saturating_add(transfer.reserved_bytes);
+                let free_bytes = self
+                    .free_bytes_beside(&mut tx, &space, transfer.reserved_bytes)
+                    .await?;
                 self.check_room(
                     transfer
                         .offset_bytes

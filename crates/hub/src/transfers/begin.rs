@@ -119,7 +119,6 @@ impl Hub {
     pub(super) async fn room_for(&self, tx: &mut Tx, transfer: &Transfer) -> Result<u64, HubError> {
         let space: Option<Space> = tx.lock_space(transfer.space).await?;
         let space = space.ok_or(HubError::NotFound("space"))?;
-        let free_bytes = self.free_bytes(tx, &space).await?;
-        Ok(free_bytes.saturating_add(transfer.reserved_bytes))
+        self.free_bytes_beside(tx, &space, transfer.reserved_bytes).await
     }
 }

@@ -108,7 +108,7 @@ impl Hub {
             .filter(|part| part.space == space.id)
             .map(|part| part.reserved_bytes)
             .sum();
-        let free_bytes = self.free_bytes(&mut tx, &space).await?.saturating_add(own_bytes);
+        let free_bytes = self.free_bytes_beside(&mut tx, &space, own_bytes).await?;
         self.check_room(size_bytes, free_bytes)?;
         set_aside(&mut tx, &parts, |_| 0).await?;
         let transfer = Transfer {
