@@ -5,6 +5,8 @@ export class ApiError extends Error {
   constructor(status, problem, retrySeconds = 0) {
     super(problem?.detail || problem?.title || `The server answered with status ${status}.`);
     this.status = status;
+    /** The kind of the problem in a word, such as `offset`; empty where the server did not say it. */
+    this.kind = problem?.type?.split(":").pop() ?? "";
     /** Field name to what is wrong with it. */
     this.fields = Object.fromEntries((problem?.errors ?? []).map((error) => [error.field, error.detail]));
     this.retrySeconds = retrySeconds;
@@ -25,6 +27,8 @@ function unreachable() {
   return new ApiError(0, { detail: "The server cannot be reached. Check your connection and try again." });
 }
 
+const calledOff = () => new ApiError(-1, { detail: "Cancelled." });
+
 function errorFrom(status, text, headers) {
   let problem = null;
   try {
@@ -40,8 +44,8 @@ function address(path, query) {
   return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries)}`;
 }
 
-async function send(method, path, { json, body, query, headers = {}, credentials = "same-origin" } = {}) {
-  const init = { method, credentials, body, headers: { Accept: "application/json", ...headers } };
+async function send(method, path, { json, body, query, signal, headers = {}, credentials = "same-origin" } = {}) {
+  const init = { method, credentials, body, signal, headers: { Accept: "application/json", ...headers } };
   if (json !== undefined) {
     init.headers["Content-Type"] = "application/json";
     init.body = JSON.stringify(json);
@@ -50,7 +54,7 @@ async function send(method, path, { json, body, query, headers = {}, credentials
   try {
     reply = await fetch(address(path, query), init);
   } catch {
-    throw unreachable();
+    throw signal?.aborted ? calledOff() : unreachable();
   }
   setReachable(true);
   if (reply.ok) return reply;
@@ -225,6 +229,17 @@ export const jobs = (query) => get("/api/v1/jobs", { all: true, ...query });
 export const cancelJob = (id) => post(v1("jobs", id, "cancel"));
 export const retryJob = (id) => post(v1("jobs", id, "retry"));
 
+export const stores = async (probe = false) => (await get("/api/v1/admin/stores", { probe: probe || null })).stores;
+/** Sends new contents to another store and moves what the first one holds there. */
+export const copyStore = (move) => post("/api/v1/admin/stores/copy", move);
+export const copyReport = (from, to) => get("/api/v1/admin/stores/copy", { from, to });
+export const retireStore = (name, erase) => post(v1("admin", "stores", name, "retire"), { erase });
+/** Has stored contents read back now. */
+export const scrub = () => post("/api/v1/admin/scrub");
+export const damage = (query) => get("/api/v1/admin/damage", query);
+
+// Uploads
+
 /** Where a file goes: into a folder by its id, or below a path whose missing folders are made. */
 export function uploadUrl({ folderId, path, name }, on_conflict) {
   if (path === undefined) return address(v1("folders", folderId, "files", name), { on_conflict });
@@ -232,26 +247,96 @@ export function uploadUrl({ folderId, path, name }, on_conflict) {
 }
 
 /** Sends `file`, telling `onProgress(bytes)`; gives `{ status, node }`. `signal` calls it off. */
-export function upload(url, file, onProgress, signal) {
+export async function upload(url, file, onProgress, signal) {
+  const headers = file.type ? {} : { "Content-Type": "application/octet-stream" };
+  const reply = await transmit("PUT", url, { body: file, headers, onProgress, signal });
+  return { status: reply.status, node: JSON.parse(reply.responseText) };
+}
+
+/** A line over which no byte moved for so long is taken for broken. */
+const STALLED_MS = 60_000;
+/** Storing what was sent may take longer than sending it. */
+const STORING_MS = 600_000;
+
+/** Sends a body and tells how much of it has gone; fetch cannot. */
+function transmit(method, url, { body, headers, onProgress, signal }) {
   return new Promise((done, fail) => {
-    // Not fetch: it cannot tell how much has been sent.
     const request = new XMLHttpRequest();
-    request.open("PUT", url);
-    if (!file.type) request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.onprogress = (event) => onProgress(event.loaded);
+    let timer = 0;
+    const watch = (milliseconds) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => { fail(unreachable()); request.abort(); }, milliseconds);
+    };
+    const stop = () => request.abort();
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => { watch(STALLED_MS); onProgress(event.loaded); };
+    request.upload.onload = () => watch(STORING_MS);
     request.onerror = () => fail(unreachable());
-    request.onabort = () => fail(new ApiError(-1, { detail: "Cancelled." }));
+    request.onabort = () => fail(calledOff());
     request.onload = () => {
       setReachable(true);
       const { status, responseText } = request;
-      if (status >= 200 && status < 300) return done({ status, node: JSON.parse(responseText) });
+      if (status >= 200 && status < 300) return done(request);
       if (status === 401) line.dispatchEvent(new Event("signed-out"));
       return fail(errorFrom(status, responseText, { get: (name) => request.getResponseHeader(name) }));
     };
-    signal.addEventListener("abort", () => request.abort());
-    request.send(file);
+    request.onloadend = () => { clearTimeout(timer); signal.removeEventListener("abort", stop); };
+    signal.addEventListener("abort", stop);
+    watch(STALLED_MS);
+    request.send(body);
   });
 }
+
+// Uploads that go on where they were cut (tus 1.0)
+
+const TUS = { "Tus-Resumable": "1.0.0" };
+
+/** What a reply says of an upload: how much is durable, when it ends, and which file and version it became. */
+function standing(header) {
+  const made = header("Cumuli-File-Id");
+  return {
+    offset: Number(header("Upload-Offset") ?? 0),
+    expires: Date.parse(header("Upload-Expires") ?? "") || null,
+    fileId: made,
+    version: made ? Number(/-(\d+)"$/.exec(header("ETag") ?? "")?.[1] ?? 1) : null,
+  };
+}
+
+/** Values of tus: UTF-8 in base64. */
+const encoded = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
+/** Begins an upload of `file`; `target` is `{ folder_id, filename }` or `{ path }`. Gives its id and how it stands. */
+export async function beginUpload(target, file, on_conflict, signal) {
+  const told = Object.entries({ ...target, filetype: file.type, on_conflict }).filter(([, value]) => value);
+  const headers = { ...TUS, "Upload-Length": String(file.size), "Upload-Metadata": told.map(([key, value]) => `${key} ${encoded(value)}`).join() };
+  const reply = await send("POST", v1("uploads", "tus"), { headers, signal });
+  // Its address may be one for the world outside; the id is the same everywhere.
+  return { id: reply.headers.get("Location").split("/").pop(), ...standing((name) => reply.headers.get(name)) };
+}
+
+// A reply to HEAD has no body that could say it.
+const STATES = { 409: "Something of that name is there already.", 507: "There is no room left for it." };
+
+/** How an upload stands; one that only its end is missing of, the server tries to end again. */
+export async function uploadState(id, signal) {
+  try {
+    const reply = await send("HEAD", v1("uploads", "tus", id), { headers: TUS, signal });
+    return { id, ...standing((name) => reply.headers.get(name)) };
+  } catch (error) {
+    throw error.status in STATES ? new ApiError(error.status, { detail: STATES[error.status] }) : error;
+  }
+}
+
+/** Appends `bytes` at `offset`, telling `onProgress(bytes)`. */
+export async function appendUpload({ id, offset }, bytes, onProgress, signal) {
+  const headers = { ...TUS, "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
+  const reply = await transmit("PATCH", v1("uploads", "tus", id), { body: bytes, headers, onProgress, signal });
+  return { id, ...standing((name) => reply.getResponseHeader(name)) };
+}
+
+/** Gives an upload up. */
+export const abandonUpload = (id) => data("DELETE", v1("uploads", "tus", id), { headers: TUS });
 
 /** Whether the server answers; tells `line` when that is news. */
 export async function knock() {

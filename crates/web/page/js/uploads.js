@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { session } from "./session.js";
+import * as tus from "./tus.js";
 
 const PARALLEL = 3;
 const TRIES = 4;
@@ -10,7 +11,10 @@ const KEY = "cumuli.on_conflict";
 
 /** Fires `progress` when figures changed and `settled` when nothing waits or runs any more. */
 export const uploads = new EventTarget();
-/** Every file added since the queue was last cleared: `{ name, size, sent, state, note }` and where it goes. */
+/**
+ * Every file added since the queue was last cleared: `{ name, size, sent, state, note, isBig, isWaiting }` and where
+ * it goes. What `isBig` can be paused; while `isWaiting` the server does not answer.
+ */
 uploads.items = [];
 
 /** What happens to a taken name: `new_version`, `keep_both` or `fail` (the file is left out). */
@@ -31,15 +35,18 @@ function tell() {
 
 /**
  * Adds `{ file, path }` entries for a folder `{ id, path }`; `path` is where in it, "" for itself. A folder
- * with `address(path, name, onConflict)` says itself where a file is sent to.
+ * with `address(path, name, onConflict)` says itself where a file is sent to, and with `target(path, name)`
+ * where to a big one.
  */
 uploads.add = (entries, folder) => {
   const onConflict = uploads.onConflict();
   // A new start: what ended well before is no longer of interest.
-  if (sendingCount === 0) uploads.items = inState("failed");
+  if (sendingCount === 0) uploads.items = inState("failed", "paused");
   for (const { file, path } of entries) {
+    const target = targetIn(folder, path, file.name);
     enqueue({
       file, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", onConflict,
+      target, isBig: tus.isFor(file, target), isWaiting: false, place: [folder.id, path],
       // A file of the open folder goes by the folder's id, which stays right when it is moved meanwhile.
       address: folder.address
         ? () => folder.address(path, file.name, onConflict)
@@ -49,6 +56,12 @@ uploads.add = (entries, folder) => {
   tell();
   pump();
 };
+
+/** Where a big file goes; null where only whole files can go, as in the folder of a public link. */
+function targetIn(folder, path, filename) {
+  if (folder.address) return folder.target ? () => folder.target(path, filename) : null;
+  return () => (path === "" ? { folder_id: folder.id, filename } : { path: `${folder.path}/${path}/${filename}` });
+}
 
 const queue = [];
 let sendingCount = 0;
@@ -73,10 +86,11 @@ async function run(item) {
   item.state = "sending";
   item.abort = new AbortController();
   try {
-    const { status } = await sendPatiently(item);
-    finish(item, "done", status === 200 ? "New version" : "");
+    const isNewVersion = await (item.isBig ? sendBig(item) : sendPatiently(item));
+    finish(item, "done", isNewVersion ? "New version" : "");
   } catch (error) {
-    if (error.status === -1) finish(item, "cancelled", "Cancelled");
+    if (error.status === -1 && item.abort.signal.reason === PAUSE) pauseNow(item);
+    else if (error.status === -1) giveUp(item);
     else if (error.status === 409 && item.onConflict === "fail") finish(item, "skipped", "Skipped, it is already there");
     else finish(item, "failed", error.message);
   }
@@ -84,12 +98,16 @@ async function run(item) {
   pump();
 }
 
+async function sendBig(item) {
+  return (await tus.send(item, tell)).version > 1;
+}
+
 // A busy server says when to come back; it is asked a few times before a person is.
 async function sendPatiently(item) {
   for (let tries = 1; ; tries += 1) {
     try {
       const onProgress = (bytes) => { item.sent = Math.min(bytes, item.size); tell(); };
-      return await api.upload(await item.address(), item.file, onProgress, item.abort.signal);
+      return (await api.upload(await item.address(), item.file, onProgress, item.abort.signal)).status === 200;
     } catch (error) {
       if (![429, 503].includes(error.status) || tries >= TRIES) throw error;
       const seconds = Math.min(error.retrySeconds || 2 ** tries, LONGEST_WAIT_SECS);
@@ -108,26 +126,56 @@ function finish(item, state, note) {
   tell();
 }
 
+/** Why a request was called off: to go on later. */
+const PAUSE = "pause";
+
+function pauseNow(item) {
+  Object.assign(item, { state: "paused", abort: null });
+  tell();
+}
+
+function giveUp(item) {
+  finish(item, "cancelled", "Cancelled");
+  if (item.isBig) tus.abandon(item);
+}
+
+/** Holds a big file; what the server has of it stays there. */
+uploads.pause = (item) => {
+  if (!item.isBig) return;
+  if (item.abort) item.abort.abort(PAUSE);
+  else if (item.state === "waiting") pauseNow(item);
+};
+
+/** Goes on with a file that was held. */
+uploads.resume = (item) => {
+  if (item.state === "paused") enter(item);
+};
+
 /** Calls one file off. */
 uploads.cancel = (item) => {
   if (item.abort) item.abort.abort();
-  else if (item.state === "waiting") finish(item, "cancelled", "Cancelled");
+  else if (["waiting", "paused"].includes(item.state)) giveUp(item);
 };
 
 /** Calls everything off that is not done. */
 uploads.cancelAll = () => {
   // Those that wait first, or each place that becomes free would be taken by the next.
-  for (const item of inState("waiting")) uploads.cancel(item);
+  for (const item of inState("waiting", "paused")) uploads.cancel(item);
   for (const item of inState("sending")) uploads.cancel(item);
 };
 
-/** Sends a failed or cancelled file again. */
-uploads.retry = (item) => {
-  if (!item.file) return;
-  Object.assign(item, { state: "waiting", note: "", sent: 0 });
+function enter(item) {
+  Object.assign(item, { state: "waiting", note: "" });
   queue.push(item);
   tell();
   pump();
+}
+
+/** Sends a failed or cancelled file again; a big one goes on where it was. */
+uploads.retry = (item) => {
+  if (!item.file) return;
+  item.sent = 0;
+  enter(item);
 };
 
 /** Sends all failed files again. */
@@ -135,22 +183,24 @@ uploads.retryAll = () => inState("failed").forEach(uploads.retry);
 
 /** Forgets what has ended. */
 uploads.clear = () => {
-  uploads.items = inState("waiting", "sending");
+  uploads.items = inState("waiting", "sending", "paused");
   tell();
 };
 
-/** `{ waiting, sending, done, skipped, failed, cancelled, sentBytes, totalBytes }`. */
+/** `{ waiting, sending, paused, done, skipped, failed, cancelled, sentBytes, totalBytes }`. */
 uploads.figures = () => {
-  const figures = { waiting: 0, sending: 0, done: 0, skipped: 0, failed: 0, cancelled: 0, sentBytes: 0, totalBytes: 0 };
+  const figures = { waiting: 0, sending: 0, paused: 0, done: 0, skipped: 0, failed: 0, cancelled: 0, sentBytes: 0, totalBytes: 0 };
   for (const item of uploads.items) {
     figures[item.state] += 1;
-    if (["waiting", "sending", "done"].includes(item.state)) {
+    if (["waiting", "sending", "paused", "done"].includes(item.state)) {
       figures.sentBytes += item.sent;
       figures.totalBytes += item.size;
     }
   }
   return figures;
 };
+
+tus.tidy();
 
 addEventListener("beforeunload", (event) => {
   if (inState("waiting", "sending").length > 0) event.preventDefault();

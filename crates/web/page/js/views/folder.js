@@ -73,7 +73,8 @@ const isOwn = (folder) => folder.right === "own";
 /** Where uploads go. A path from one's own root leads to no folder of somebody else's. */
 function placeIn(folder) {
   if (isOwn(folder)) return folder;
-  return placeOf(folder, { createFolder: api.createFolder, children: api.children, uploadUrl: (folderId, name, onConflict) => api.uploadUrl({ folderId, name }, onConflict) });
+  const place = placeOf(folder, { createFolder: api.createFolder, children: api.children, uploadUrl: (folderId, name, onConflict) => api.uploadUrl({ folderId, name }, onConflict) });
+  return { ...place, target: async (path, filename) => ({ folder_id: await place.folderAt(path), filename }) };
 }
 
 /** A root has the path "" here, so that paths can be joined. */

@@ -6,7 +6,7 @@ import { uploads } from "../uploads.js";
 
 /** Rows shown at most; a queue may hold tens of thousands. */
 const LIMIT_ROWS = 60;
-const ORDER = ["sending", "failed", "waiting", "skipped", "cancelled", "done"];
+const ORDER = ["sending", "paused", "failed", "waiting", "skipped", "cancelled", "done"];
 
 /** Keeps `root` showing the queue while there is one; `until` holds the signal that ends it. */
 export function render(root, until) {
@@ -36,9 +36,11 @@ export function render(root, until) {
     bar.hidden = !isBusy;
     bar.value = figures.totalBytes === 0 ? 0 : figures.sentBytes / figures.totalBytes;
     retry.hidden = figures.failed === 0;
-    stop.hidden = !isBusy;
-    close.hidden = isBusy;
-    list.replaceChildren(...shown().map((item) => rowOf(item, rows)), ...hiddenNote());
+    stop.hidden = !isBusy && figures.paused === 0;
+    close.hidden = !stop.hidden;
+    const now = [...shown().map((item) => rowOf(item, rows)), ...hiddenNote()];
+    // What is taken out and put back loses the focus.
+    if (now.length !== list.children.length || now.some((row, i) => row !== list.children[i])) list.replaceChildren(...now);
     if (uploads.items.length === 0) rows.clear();
   }
 
@@ -49,10 +51,10 @@ export function render(root, until) {
 
 function heading(figures, isBusy) {
   if (isBusy) {
-    const total = figures.waiting + figures.sending + figures.done;
+    const total = figures.waiting + figures.sending + figures.paused + figures.done;
     return `Uploading ${figures.done + 1 > total ? total : figures.done + 1} of ${format.items(total, "file")}`;
   }
-  const parts = [figures.done && `${format.items(figures.done, "file")} uploaded`, figures.skipped && `${figures.skipped} skipped`,
+  const parts = [figures.paused && `${figures.paused} paused`, figures.done && `${format.items(figures.done, "file")} uploaded`, figures.skipped && `${figures.skipped} skipped`,
     figures.failed && `${figures.failed} failed`, figures.cancelled && `${figures.cancelled} cancelled`].filter(Boolean);
   return parts.join(", ") || "Uploads";
 }
@@ -72,23 +74,31 @@ function hiddenNote() {
 function rowOf(item, rows) {
   let row = rows.get(item);
   if (!row || row.state !== item.state) {
+    const old = row?.element;
     row = { state: item.state, ...build(item) };
     rows.set(item, row);
+    // Whoever paused a file by keyboard goes on from there.
+    if (old?.contains(document.activeElement)) setTimeout(() => row.element.querySelector("button")?.focus());
   }
   if (item.state === "sending") {
     row.bar.value = item.size === 0 ? 0 : item.sent / item.size;
-    row.note.textContent = `${format.size(item.sent)} of ${format.size(item.size)}`;
+    const sent = `${format.size(item.sent)} of ${format.size(item.size)}`;
+    row.note.textContent = item.isWaiting ? `Waiting for the server, ${sent}` : sent;
+    row.element.classList.toggle("stalled", item.isWaiting);
   }
   return row.element;
 }
 
 function build(item) {
-  const glyph = { done: "check", failed: "alert", skipped: "info", cancelled: "close" }[item.state] ?? format.glyph({ kind: "file", name: item.name });
-  const note = h("span.subline", {}, item.note || { waiting: "Waiting", done: format.size(item.size) }[item.state] || "");
-  const bar = item.state === "sending" ? h("progress", { max: 1, value: 0, "aria-label": `Progress of ${item.name}` }) : null;
-  const canStop = ["waiting", "sending"].includes(item.state);
+  const glyph = { done: "check", paused: "pause", failed: "alert", skipped: "info", cancelled: "close" }[item.state] ?? format.glyph({ kind: "file", name: item.name });
+  const note = h("span.subline", {}, item.note || { waiting: "Waiting", paused: `Paused, ${format.size(item.sent)} of ${format.size(item.size)}`, done: format.size(item.size) }[item.state] || "");
+  const canStop = ["waiting", "sending", "paused"].includes(item.state);
+  const hasBar = ["sending", "paused"].includes(item.state);
+  const bar = hasBar ? h("progress", { max: 1, value: item.size === 0 ? 0 : item.sent / item.size, "aria-label": `Progress of ${item.name}` }) : null;
   const canRetry = ["failed", "cancelled"].includes(item.state);
   const element = h("li", { class: `upload ${item.state}` }, icon(glyph), h("div.upload-text", {}, h("span.node-name", {}, bdi(item.name)), note, bar),
+    item.isBig && item.state === "sending" && iconButton(`Pause ${item.name}`, "pause", () => uploads.pause(item)),
+    item.state === "paused" && iconButton(`Resume ${item.name}`, "play", () => uploads.resume(item)),
     canStop && iconButton(`Cancel ${item.name}`, "close", () => uploads.cancel(item)),
     canRetry && iconButton(`Retry ${item.name}`, "restore", () => uploads.retry(item)));
   return { element, bar, note };
