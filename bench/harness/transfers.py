@@ -82,6 +82,10 @@ def transfers(bench: Bench, target: CumuliS3) -> dict[str, object]:
     sizes = _stored(target, count)
     if sorted(sizes.values()) != sorted(path.stat().st_size for path in sources):
         raise WireError("some of the files have another size than was sent")
+    # What the uploads left behind is not the downloads' memory.
+    target.stop()
+    target.start()
+    target.wait_until_up()
     target.refresh()
     downs = [
         [*target.curl_headers(), target.url(f"/api/v1/files/{file_id}/content?through=server")] for file_id in sizes
