@@ -6,9 +6,10 @@
 
 use catalog::NewJob;
 use content::NewBlob;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use model::{Actor, Blob, BlobId, Digest, JobId, JobKind, Place, Progress, StoredAt};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use crate::jobs::{Keep, Lease};
 use crate::stores::told;
@@ -134,11 +135,20 @@ impl Hub {
                 break;
             };
             after.clone_from(&last.key);
-            let mut copies = futures_util::stream::iter(blobs)
-                .map(|blob| self.move_one(blob, &what))
-                .buffered(AT_ONCE);
-            while let Some(outcome) = copies.try_next().await? {
-                match outcome {
+            // Each on a task of its own: one that is about to write must not wait for this one to look.
+            let mut copies = JoinSet::new();
+            let mut blobs = blobs.into_iter();
+            loop {
+                while copies.len() < AT_ONCE
+                    && let Some(blob) = blobs.next()
+                {
+                    let (hub, what) = (self.clone(), what.clone());
+                    copies.spawn(async move { hub.move_one(blob, &what).await });
+                }
+                let Some(outcome) = copies.join_next().await else {
+                    break;
+                };
+                match outcome.map_err(|panic| HubError::Internal(panic.into()))?? {
                     Outcome::Moved(bytes) => {
                         done.removed += 1;
                         moved_bytes += bytes;
