@@ -362,6 +362,44 @@ test("an administrator makes an account and bounds it", async () => {
   await page.getByRole("heading", { name: "Jobs" }).waitFor();
 });
 
+test("an administrator sees where contents are kept, and has it tried out", async () => {
+  await page.goto(`${SERVER}/#/storage`);
+  const local = page.getByRole("list", { name: "Stores" }).getByRole("listitem").filter({ has: page.getByRole("heading", { name: /^local/ }) });
+  await local.getByText("new files").waitFor();
+  await local.getByRole("list", { name: "What local can do" }).getByText("Gives parts of a file").waitFor();
+  await page.getByText("Nothing that was read back so far is damaged.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Move contents" }).isVisible(), false, "there is no other store");
+
+  await page.getByRole("button", { name: "Try out" }).click();
+
+  await local.getByText("It works.").waitFor();
+  await assertAccessible(page);
+  await page.getByRole("button", { name: "Check now" }).click();
+  await page.getByText("The check has begun.").waitFor();
+});
+
+test("a store is erased only for whoever types its name, and not while it is needed", async () => {
+  await page.goto(`${SERVER}/#/storage`);
+  await page.getByRole("button", { name: "Actions for local" }).click();
+  await page.getByRole("menuitem", { name: "Retire" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Erase all").check();
+  await assertAccessible(page);
+  await dialog.getByLabel("Type local to confirm").fill("locals");
+  await dialog.getByRole("button", { name: "Retire" }).click();
+  await dialog.getByText("This is not its name.").waitFor();
+
+  await dialog.getByLabel("Type local to confirm").fill("local");
+  // The browser writes down the refusal.
+  const refusal = page.waitForEvent("console");
+  await page.keyboard.press("Enter");
+
+  await dialog.getByRole("alert").getByText("go").waitFor();
+  assert.match((await refusal).text(), /409/);
+  complaints.splice(complaints.findIndex((line) => line.includes("409")), 1);
+  await page.keyboard.press("Escape");
+});
+
 test("an app password is shown once", async () => {
   await page.getByRole("button", { name: "Account", exact: true }).click();
   await page.getByRole("menuitem", { name: "Account", exact: true }).click();

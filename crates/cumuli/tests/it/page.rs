@@ -5,6 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::harness::{Engine, Server, finished, told};
 use crate::oidc::provider::Provider;
@@ -30,9 +32,7 @@ async fn people_share_in_a_browser() {
 #[tokio::test]
 async fn people_sign_in_with_a_provider_in_a_browser() {
     // The provider wants to know the server's address before the server runs.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    let address = free_address();
     let url = format!("http://{address}");
     let provider = Provider::start(&format!("{url}/auth/oidc/callback"), "in the ID token").await;
     let server = Server::on(Engine::Sqlite)
@@ -50,6 +50,43 @@ async fn people_sign_in_with_a_provider_in_a_browser() {
         &[("CUMULI_URL", &url), ("CUMULI_PERSON", &person)],
     )
     .await;
+}
+
+#[tokio::test]
+async fn big_files_survive_breaks_in_a_browser() {
+    // The page looks for the server where it was.
+    let settled = Server::on(Engine::Sqlite).set("CUMULI_LISTEN", free_address());
+    let mut server = settled.start().await;
+    let url = server.address().to_owned();
+    let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let orders = format!("http://{}", control.local_addr().unwrap());
+
+    tokio::select! {
+        () = run("big_files.test.mjs", &[("CUMULI_URL", &url), ("CUMULI_CONTROL", &orders)]) => {}
+        () = obey(&control, &mut server) => {}
+    }
+}
+
+/// Kills the server and starts it again, whenever the flows ask for it.
+async fn obey(control: &TcpListener, server: &mut Server) {
+    loop {
+        let (mut asking, _) = control.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let read = asking.read(&mut request).await.unwrap();
+        match &request[..read] {
+            order if order.starts_with(b"GET /kill ") => server.kill().await,
+            order if order.starts_with(b"GET /start ") => server.restart().await,
+            order => panic!("{}", String::from_utf8_lossy(order)),
+        }
+        let done = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        asking.write_all(done).await.unwrap();
+    }
+}
+
+/// An address of this machine that nothing listens at.
+fn free_address() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().to_string()
 }
 
 /// Runs one file of flows in a folder of its own, so that the packages they need are not put beside the sources.

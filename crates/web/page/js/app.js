@@ -15,6 +15,7 @@ import * as search from "./views/search.js";
 import * as shared from "./views/shared.js";
 import * as signIn from "./views/sign_in.js";
 import * as starred from "./views/starred.js";
+import * as storage from "./views/storage.js";
 import * as trash from "./views/trash.js";
 import * as users from "./views/users.js";
 
@@ -26,6 +27,7 @@ const VIEWS = {
   starred: { render: starred.render, label: "Starred", glyph: "star" },
   trash: { render: trash.render, label: "Trash", glyph: "trash" },
   users: { render: users.render, label: "Users", glyph: "users", isAdmin: true },
+  storage: { render: storage.render, label: "Storage", glyph: "storage", isAdmin: true },
   jobs: { render: jobs.render, label: "Jobs", glyph: "jobs", isAdmin: true },
   search: { render: search.render, label: "Search" },
   at: { render: at.render, label: "Files" },

@@ -94,7 +94,7 @@ function accountButton(onSignedOut, until) {
   const entries = () => [
     { heading: session.me.email },
     { label: "Account", icon: "person", run: () => openAccount(onSignedOut) },
-    ...(session.me.role === "admin" ? [{ label: "Users", icon: "users", run: () => go("#/users") }, { label: "Jobs", icon: "jobs", run: () => go("#/jobs") }] : []),
+    ...(session.me.role === "admin" ? [{ label: "Users", icon: "users", run: () => go("#/users") }, { label: "Storage", icon: "storage", run: () => go("#/storage") }, { label: "Jobs", icon: "jobs", run: () => go("#/jobs") }] : []),
     { label: "API documents", icon: "book", run: () => window.open("/docs", "_blank", "noopener") },
     "-",
     { label: "Sign out", icon: "out", run: signOut },

@@ -7,7 +7,10 @@ import { title } from "../frame.js";
 import { toastError } from "../toast.js";
 
 const LOOK_AGAIN_MS = 4000;
-const KINDS = { upload: "Upload", sweep: "Clean-up", retention: "Retention limits", scrub: "Check of stored bytes", purge: "Deletion for good" };
+const KINDS = {
+  upload: "Upload", sweep: "Clean-up", retention: "Retention limits", scrub: "Check of stored bytes", archive: "Archive of the database", purge: "Deletion for good",
+  store_copy: "Move between stores", reseal: "New keys of sealed contents", prove: "Reading back an upload",
+};
 const STATES = { pending: "Waiting", running: "Running", completed: "Done", failed: "Failed", cancelled: "Cancelled" };
 
 /** Shows the jobs, and looks again while it is open. */
