@@ -52,6 +52,14 @@ impl Table {
         self.columns.iter().position(|column| column == name)
     }
 
+    /// How many rows to read at once, so that a page stays within some megabytes: few where rows hold contents.
+    pub fn page_rows(&self) -> u32 {
+        match self.column("bytes") {
+            Some(_) => 16,
+            None => 500,
+        }
+    }
+
     /// A cell as a parameter for the column of that name.
     pub(crate) fn param(&self, name: &str, cell: Cell) -> Result<Value, CatalogError> {
         match self.column(name) {

@@ -22,8 +22,9 @@ pub use rebuild::restore_from_store;
 
 /// Where all notes of the archive begin.
 const FOLDER: &str = "journal/";
-/// Rows that one look takes in.
-const STEP_ROWS: u32 = 500;
+/// Changes that one delta tells of at the most, and about how many bytes of small contents.
+const DELTA_CHANGES: usize = 500;
+const DELTA_BYTES: usize = 8 * 1024 * 1024;
 /// A segment is written when it has become this long.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 /// Deltas may become as long as the base, and at least this long, before a new base is taken.
@@ -181,7 +182,7 @@ impl Hub {
                 let page = self
                     .read()
                     .await?
-                    .table_page(table, last.as_deref(), STEP_ROWS)
+                    .table_page(table, last.as_deref(), table.page_rows())
                     .await?;
                 let Some(row) = page.last() else { break };
                 last = Some(row.clone());
@@ -274,10 +275,22 @@ impl Hub {
         Ok(())
     }
 
+    /// How many changes a delta may tell of: each may bring a content as large as those in the catalog may be.
+    fn delta_changes(&self) -> u32 {
+        let most = DELTA_BYTES / self.config().inline_bytes.max(1);
+        u32::try_from(most.clamp(8, DELTA_CHANGES)).unwrap_or(8)
+    }
+
     /// Writes one delta and notes that it is there.
     async fn archive_delta(&self, state: &mut State) -> Result<Written, HubError> {
         let label = state.label(self);
-        let Some(delta) = delta::gather(&mut self.read().await?, &label, state.next).await? else {
+        let Some(delta) = delta::gather(
+            &mut self.read().await?,
+            (&label, state.next),
+            self.delta_changes(),
+        )
+        .await?
+        else {
             return Ok(Written::All);
         };
         let name = format!("{FOLDER}{}/delta-{:010}", state.generation, state.next);

@@ -25,8 +25,6 @@ pub use restore::{RestoreParts, RestoreReport, check_restorable, restore_backup}
 pub(crate) use restore::{finish, is_local, prepare, without_uploads};
 pub(crate) use rows::{from_json, to_json};
 
-/// Rows that one look takes in.
-const STEP_ROWS: u32 = 200;
 /// Contents that are copied at once.
 const AT_ONCE: usize = 4;
 /// How long removals wait after a backup gave its last sign of life, seconds, and how often it gives one.
@@ -106,7 +104,7 @@ impl Hub {
             writer.table(&table.name).await?;
             let mut last: Option<Vec<Cell>> = None;
             loop {
-                let page = tx.table_page(table, last.as_deref(), STEP_ROWS).await?;
+                let page = tx.table_page(table, last.as_deref(), table.page_rows()).await?;
                 if page.is_empty() {
                     break;
                 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::{Client, Engine, Server, until};
+use crate::harness::emulators::azurite::Azurite;
+use crate::harness::emulators::s3s::S3s;
+use crate::harness::{Builder, Client, Engine, Server, azure_settings, until};
 
 const ALICE: &str = "alice@example.org";
 
@@ -36,7 +38,7 @@ async fn look(server: &Server) {
     let file = alice.get("/api/v1/resolve?path=/a/big").await.expect(200).json();
     let file = file["id"].as_str().unwrap();
     for (number, bytes) in [(1, big(b'1')), (2, big(b'2'))] {
-        let path = format!("/api/v1/files/{file}/versions/{number}/content");
+        let path = format!("/api/v1/files/{file}/versions/{number}/content?through=server");
         let reply = alice.get(&path).await;
         assert_eq!((number, reply.status), (number, 200));
         assert_eq!(reply.body, bytes);
@@ -46,7 +48,10 @@ async fn look(server: &Server) {
         .await
         .expect(200)
         .json();
-    let path = format!("/api/v1/files/{}/content", small["id"].as_str().unwrap());
+    let path = format!(
+        "/api/v1/files/{}/content?through=server",
+        small["id"].as_str().unwrap()
+    );
     assert_eq!(alice.get(&path).await.expect(200).text(), "a few bytes");
     let trash = alice.get("/api/v1/trash").await.expect(200).json();
     assert_eq!(trash["items"].as_array().unwrap().len(), 1);
@@ -274,6 +279,65 @@ async fn a_sealed_store_gives_everything_back_to_who_has_its_key_and_tells_other
     assert!(outcome.is_success(), "{outcome:?}");
     rebuilt.restart().await;
     look(&rebuilt).await;
+}
+
+/// Restores a backup onto the local disk, and rebuilds the database from the object store that `on` sets.
+async fn come_back(server: &Server, backup: &Path, on: impl Fn(Engine) -> Builder) {
+    let mut restored = Server::on(Engine::Sqlite).prepare().await;
+    let outcome = restored.run(&["restore", text(backup)], "").await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    restored.restart().await;
+    look(&restored).await;
+    for engine in Engine::all() {
+        let mut rebuilt = on(engine).prepare().await;
+        let outcome = rebuilt.run(&["restore", "--from-store"], "").await;
+        assert!(outcome.is_success(), "{outcome:?}");
+        rebuilt.restart().await;
+        look(&rebuilt).await;
+        assert_ne!(rebuilt.address(), server.address());
+        rebuilt.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_a_bucket_comes_back_from_a_backup_and_from_the_bucket() {
+    let s3s = S3s::start();
+    let mut server = Server::on_s3(Engine::Sqlite, &s3s)
+        .set("CUMULI_ARCHIVE_EVERY", "1s")
+        .start()
+        .await;
+    let alice = server.user(ALICE).await;
+    fill(&alice).await;
+    alice.put("/api/v1/paths/the-last-one", "x").await.expect(201);
+    let backup = tempfile::tempdir().unwrap();
+    let outcome = server.run(&["backup", text(backup.path())], "").await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    let bucket = s3s.folder.path().join(S3s::BUCKET);
+    until(async || is_archived(&bucket, "the-last-one")).await;
+    server.kill().await;
+
+    come_back(&server, backup.path(), |engine| Server::on_s3(engine, &s3s)).await;
+}
+
+#[tokio::test]
+async fn what_is_in_azure_comes_back_from_a_backup_and_from_the_container() {
+    let azurite = Azurite::start();
+    let on = |engine| {
+        Server::on(engine)
+            .set_all(azure_settings(&azurite))
+            .set("STORAGE_BACKEND", "azure")
+    };
+    let mut server = on(Engine::Sqlite).set("CUMULI_ARCHIVE_EVERY", "1s").start().await;
+    let alice = server.user(ALICE).await;
+    fill(&alice).await;
+    let backup = tempfile::tempdir().unwrap();
+    let outcome = server.run(&["backup", text(backup.path())], "").await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    // The end archives what changed, once there is a base to lean on.
+    until(async || server.logs().contains("the archive has a new base")).await;
+    server.stop().await;
+
+    come_back(&server, backup.path(), on).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use catalog::{Behind, Cell, Queued, Table, Tx};
 use model::SpaceId;
 
 use super::segment::{Label, Segment};
-use super::{STEP_ROWS, table};
+use super::table;
 use crate::HubError;
 
 /// Spaces that one delta speaks of.
@@ -23,10 +23,14 @@ pub(super) struct Delta {
     pub(super) has_more: bool,
 }
 
-/// Gathers what changed since the last delta; `None` when nothing did.
-pub(super) async fn gather(tx: &mut Tx, label: &Label, number: u64) -> Result<Option<Delta>, HubError> {
+/// Gathers what changed since the last delta, at most `most` changes; `None` when nothing did.
+pub(super) async fn gather(
+    tx: &mut Tx,
+    (label, number): (&Label, u64),
+    most: u32,
+) -> Result<Option<Delta>, HubError> {
     let behind = tx.spaces_behind(MOST_SPACES).await?;
-    let queued = tx.queued_for_archive(STEP_ROWS).await?;
+    let queued = tx.queued_for_archive(most).await?;
     if behind.is_empty() && queued.is_empty() {
         return Ok(None);
     }
@@ -36,12 +40,12 @@ pub(super) async fn gather(tx: &mut Tx, label: &Label, number: u64) -> Result<Op
         segment: Segment::new(label, number),
         blobs: BTreeSet::new(),
     };
-    let mut has_more = behind.len() == MOST_SPACES as usize || queued.len() == STEP_ROWS as usize;
+    let mut has_more = behind.len() == MOST_SPACES as usize || queued.len() == most as usize;
     for each in &queued {
         gathering.queued(tx, each).await?;
     }
     let mut spaces = Vec::new();
-    let mut room = STEP_ROWS;
+    let mut room = most;
     for space in &behind {
         if room == 0 {
             has_more = true;

@@ -239,6 +239,40 @@ async fn a_cut_or_missing_delta_ends_what_is_rebuilt_and_is_told() {
 }
 
 #[tokio::test]
+async fn deltas_that_belong_together_count_together() {
+    let set = |config: &mut Config| {
+        archiving(config);
+        config.inline_bytes = 1 << 20;
+    };
+    on_each_engine_with(set, async |t| {
+        let alice = t.user("alice").await;
+        archive(&t).await;
+        t.put(&alice, ROOT, "before", b"1").await;
+        t.archive_last().await.unwrap();
+        let first = segments(&t).len();
+        for number in 0..20 {
+            t.put(&alice, ROOT, &format!("{number}"), b"2").await;
+        }
+        t.archive_last().await.unwrap();
+        assert!(segments(&t).len() >= first + 3);
+        rebuilt_on_each_engine(&t, async |r, _| {
+            assert_eq!(tree(r, &alice).await, tree(&t, &alice).await);
+            r.check_sound().await;
+        })
+        .await;
+
+        std::fs::remove_file(segment(&t, "delta-")).unwrap();
+
+        rebuilt_on_each_engine(&t, async |r, _| {
+            assert_eq!(r.names(&alice, ROOT).await, ["before"]);
+            r.check_sound().await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_archive_without_a_whole_base_is_refused() {
     on_each_engine_with(archiving, async |t| {
         assert!(
