@@ -72,6 +72,21 @@ pub trait Backend: Send + Sync {
         bytes: Vec<Bytes>,
     ) -> Result<String, ContentError>;
 
+    /// Stores one part like `put_part`, but only `flush_parts` makes it durable, where that is cheaper.
+    async fn put_part_soon(
+        &self,
+        upload: &Parts,
+        part: NewPart,
+        bytes: Vec<Bytes>,
+    ) -> Result<String, ContentError> {
+        self.put_part(upload, part, bytes).await
+    }
+
+    /// Makes durable what `put_part_soon` stored.
+    async fn flush_parts(&self, _: &Parts) -> Result<(), ContentError> {
+        Ok(())
+    }
+
     /// The parts that the store holds, in the order of their numbers. Empty where only their sender
     /// knows them (`PartRules::lists`).
     async fn parts(&self, upload: &Parts) -> Result<Vec<Part>, ContentError>;

@@ -22,6 +22,8 @@ pub use hash::Promise;
 
 /// A part where nothing asks for a longer one.
 const PART_BYTES: u64 = 4 << 20;
+/// What is written at once into one file.
+const PIECE_BYTES: u64 = 1 << 20;
 /// Sizes of parts of a long blob go up in such steps.
 const PART_STEP: u64 = 1 << 20;
 /// Parts that a blob of known length should have at the most.
@@ -204,9 +206,16 @@ pub fn part_bytes_of(rules: &PartRules, size_bytes: u64) -> u64 {
     round(rules, needed.max(PART_BYTES))
 }
 
+/// Whether there may be any number of parts of any size: then they are no more than places in one file, and
+/// count as one part.
+const fn merges(rules: &PartRules) -> bool {
+    rules.least_bytes <= 1 && rules.most_parts == u32::MAX
+}
+
 /// How long the next part is.
 fn next_part_bytes(rules: &PartRules, draft: &Draft) -> u64 {
     match draft.size_bytes {
+        _ if merges(rules) => PIECE_BYTES,
         Some(size_bytes) => part_bytes_of(rules, size_bytes),
         None => {
             let doublings = (draft.parts / PARTS_OF_A_SIZE).min(20);

@@ -202,9 +202,25 @@ impl Backend for LocalStore {
         part: NewPart,
         bytes: Vec<Bytes>,
     ) -> Result<String, ContentError> {
+        let tag = self.put_part_soon(upload, part, bytes).await?;
+        self.flush_parts(upload).await?;
+        Ok(tag)
+    }
+
+    async fn put_part_soon(
+        &self,
+        upload: &Parts,
+        part: NewPart,
+        bytes: Vec<Bytes>,
+    ) -> Result<String, ContentError> {
         let key = Key::parse(&upload.key).ok_or(ContentError::Missing)?;
         self.with_root(move |root| parts::put(root, &key, part, &bytes))
             .await
+    }
+
+    async fn flush_parts(&self, upload: &Parts) -> Result<(), ContentError> {
+        let key = Key::parse(&upload.key).ok_or(ContentError::Missing)?;
+        self.with_root(move |root| parts::flush(root, &key)).await
     }
 
     async fn parts(&self, _: &Parts) -> Result<Vec<Part>, ContentError> {

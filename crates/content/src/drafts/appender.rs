@@ -151,6 +151,7 @@ impl Appender {
             match gathered {
                 Gathered::Enough if passed_bytes >= self.checkpoint_bytes() => {
                     self.gathered = Some(gathered);
+                    self.flush().await?;
                     return Ok(Filled::Due);
                 }
                 Gathered::Enough => {
@@ -197,6 +198,7 @@ impl Appender {
         while let Some(bytes) = self.settling(is_end) {
             self.store(bytes, is_end && bytes == self.buffer.bytes).await?;
         }
+        self.flush().await?;
         let (clears_tail, tail) = self.tail();
         self.draft.offset_bytes = all_bytes;
         self.draft.hash_state = self.hashes.as_ref().map(Hashes::state);
@@ -230,10 +232,9 @@ impl Appender {
         (clears, tail)
     }
 
-    /// Whether there may be any number of parts of any size: then they are no more than places in one file,
-    /// and count as one part.
+    /// Whether all parts count as one.
     const fn merges(&self) -> bool {
-        self.rules.least_bytes <= 1 && self.rules.most_parts == u32::MAX
+        super::merges(&self.rules)
     }
 
     fn checkpoint_bytes(&self) -> u64 {
@@ -294,6 +295,14 @@ impl Appender {
         let stored = self.passing(cut)?.await?;
         self.note(stored, bytes);
         Ok(())
+    }
+
+    /// Makes all parts durable that were stored since the last checkpoint.
+    async fn flush(&self) -> Result<(), ContentError> {
+        match &self.draft.begun {
+            Some(begun) if !self.fresh.is_empty() => self.backend.flush_parts(&begun.upload).await,
+            _ => Ok(()),
+        }
     }
 
     async fn begin(&mut self) -> Result<(), ContentError> {
@@ -406,7 +415,11 @@ async fn pass(
     let (hashes, bytes, tag) = match key {
         None => {
             let size_bytes = length(&bytes);
-            let (hashed, tag) = join(spawn_blocking(hashing), backend.put_part(&upload, new, bytes)).await;
+            let (hashed, tag) = join(
+                spawn_blocking(hashing),
+                backend.put_part_soon(&upload, new, bytes),
+            )
+            .await;
             (hashed.map_err(stopped)?.0, size_bytes, tag?)
         }
         Some(key) => {
@@ -416,7 +429,11 @@ async fn pass(
             });
             let (hashes, sealed) = sealing.await.map_err(stopped)?;
             let size_bytes = length(&sealed);
-            (hashes, size_bytes, backend.put_part(&upload, new, sealed).await?)
+            (
+                hashes,
+                size_bytes,
+                backend.put_part_soon(&upload, new, sealed).await?,
+            )
         }
     };
     let part = Part {

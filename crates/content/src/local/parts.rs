@@ -32,7 +32,7 @@ pub(super) fn begin(root: &Root, key: &Key) -> Result<Parts, ContentError> {
     })
 }
 
-/// Writes a part at its offset and flushes it.
+/// Writes a part at its offset.
 pub(super) fn put(root: &Root, key: &Key, part: NewPart, bytes: &[Bytes]) -> Result<String, ContentError> {
     let file = open(root, key)?;
     let mut at = part.offset_bytes;
@@ -40,10 +40,15 @@ pub(super) fn put(root: &Root, key: &Key, part: NewPart, bytes: &[Bytes]) -> Res
         file.write_all_at(chunk, at).map_err(refusal)?;
         at += chunk.len() as u64;
     }
-    if root.durability == Durability::Full {
-        file.sync_data().map_err(refusal)?;
-    }
     Ok(part.offset_bytes.to_string())
+}
+
+/// Flushes the parts that were written.
+pub(super) fn flush(root: &Root, key: &Key) -> Result<(), ContentError> {
+    if root.durability == Durability::Full {
+        open(root, key)?.sync_data().map_err(refusal)?;
+    }
+    Ok(())
 }
 
 /// Gives the file its place as a blob.
