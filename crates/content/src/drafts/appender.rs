@@ -298,7 +298,7 @@ impl Appender {
     }
 
     /// Makes all parts durable that were stored since the last checkpoint.
-    async fn flush(&self) -> Result<(), ContentError> {
+    async fn flush(&mut self) -> Result<(), ContentError> {
         match &self.draft.begun {
             Some(begun) if !self.fresh.is_empty() => self.backend.flush_parts(&begun.upload).await,
             _ => Ok(()),
