@@ -26,14 +26,15 @@ export function damageSection() {
       table.hidden = body.children.length === 0;
       more.hidden = !page.next_cursor;
       more.onclick = () => load(page.next_cursor);
-      message.replaceChildren(...(table.hidden ? [h("p.hint", {}, "Nothing that was read back so far is damaged.")] : []));
+      message.replaceChildren(...(table.hidden ? [h("p", {}, "Nothing that was read back so far is damaged.")] : []));
     } catch (error) {
       message.replaceChildren(notice("alert", "The damaged contents could not be loaded", error.message, button("Try again", null, () => load(), "primary")));
     }
   }
 
   const element = h("section.damage", { "aria-labelledby": "damage-title" },
-    h("div.store-head", {}, h("h2.row-name.grow", { id: "damage-title" }, "Damaged contents"), button("Check now", "search", check)), message, table, more);
+    h("div.store-head", {}, h("h2.row-name.grow", { id: "damage-title" }, "Damaged contents"), button("Check now", "search", check)),
+    h("p.hint", {}, "A check reads back what was not read for as long as the setting CUMULI_SCRUB_EVERY says."), message, table, more);
   return { element, load };
 }
 

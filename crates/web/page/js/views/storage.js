@@ -26,7 +26,7 @@ export function render(root) {
   const list = h("ul.stores", { "aria-label": "Stores" });
   const moves = h("div.moves");
   const message = h("div.list-message");
-  const state = { isOpen: true, seen: "", stores: [], probed: new Map() };
+  const state = { isOpen: true, seen: "", damaged: null, stores: [], probed: new Map() };
   const damaged = damageSection();
 
   async function load() {
@@ -38,6 +38,9 @@ export function render(root) {
       const job = jobs.find((job) => job.kind === "store_copy") ?? null;
       if (!state.isOpen) return;
       message.replaceChildren();
+      const count = stores.reduce((sum, store) => sum + store.damaged, 0);
+      if (state.damaged !== null && state.damaged !== count) damaged.load();
+      state.damaged = count;
       state.stores = stores;
       show({ stores, reports, job });
     } catch (error) {
@@ -134,7 +137,8 @@ const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.t
 function moveCard(report, job, again) {
   const isBusy = job && ["pending", "running"].includes(job.status);
   const isDone = report.left === 0;
-  const heading = isDone ? `“${report.from}” has moved to “${report.to}”` : `Moving “${report.from}” to “${report.to}”`;
+  const between = `“${report.from}” to “${report.to}”`;
+  const heading = `${isBusy ? "Moving" : isDone ? "Moved" : "Not all was moved from"} ${between}`;
   const rest = isDone ? "Nothing refers to the first store any more. It can be retired." : `${format.items(report.left, "content")}, ${format.size(report.left_bytes)} left to move.`;
   return h("section.move", { "aria-label": heading }, h("div.store-head", {}, h("h2.row-name.grow", {}, heading), !isDone && !isBusy && button("Go on", "restore", again)),
     !isDone && h("progress", { max: report.left + report.there, value: report.there, "aria-label": heading }),
