@@ -58,9 +58,11 @@ def overview(summary: dict[str, Figures]) -> str:
     """One row a target."""
     rows = []
     for name, figures in summary.items():
+        if all(pick(figures, path) is None for _, path in COLUMNS):
+            continue
         noise = [value for value in (pick(figures, path) for path in NOISE) if value is not None]
         rows.append([name, *(pick(figures, path) for _, path in COLUMNS), max(noise) if noise else None])
-    return table(["target", *(head for head, _ in COLUMNS), "other cores"], rows)
+    return table(["target", *(head for head, _ in COLUMNS), "other cores"], rows) if rows else ""
 
 
 def small_uploads(summary: dict[str, Figures]) -> str:
@@ -224,7 +226,7 @@ def document(report: Figures) -> str:
     ]
     if options["is_quick"]:
         parts.append("**A quick run: it shows that the harness works; its figures mean little.**")
-    if any(pick(summary, f"{name}.{path.split('.')[0]}") for name in summary for _, path in COLUMNS):
+    if overview(summary):
         parts += ["## All targets", overview(summary)]
     if any(pick(summary, f"{name}.small") for name in OUR_NAMES):
         parts += ["## Small uploads and their limits", small_uploads(summary)]
