@@ -60,9 +60,10 @@ async fn big_files_survive_breaks_in_a_browser() {
     let url = server.address().to_owned();
     let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let orders = format!("http://{}", control.local_addr().unwrap());
+    let environment = [("CUMULI_URL", url.as_str()), ("CUMULI_CONTROL", orders.as_str())];
 
     tokio::select! {
-        () = run("big_files.test.mjs", &[("CUMULI_URL", &url), ("CUMULI_CONTROL", &orders)]) => {}
+        () = run("big_files.test.mjs", &environment) => {}
         () = obey(&control, &mut server) => {}
     }
 }

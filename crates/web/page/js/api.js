@@ -283,7 +283,7 @@ function transmit(method, url, { body, headers, onProgress, signal }) {
     };
     request.onloadend = () => { clearTimeout(timer); signal.removeEventListener("abort", stop); };
     signal.addEventListener("abort", stop);
-    watch(STALLED_MS);
+    // The watch begins with the first byte: before it, the request may wait for one of the browser's few connections.
     request.send(body);
   });
 }
