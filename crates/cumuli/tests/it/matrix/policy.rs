@@ -346,6 +346,14 @@ pub const POLICY: &[Row] = &[
     )),
     row("PATCH", "/api/v1/admin/users/{id}", User, admins(200)).with(Json(r#"{"disabled":true}"#)),
     row("POST", "/api/v1/admin/invites", Nothing, admins(201)),
+    row("GET", "/api/v1/admin/stores", Nothing, admins(200)),
+    row("POST", "/api/v1/admin/stores/copy", Nothing, admins(422))
+        .with(Json(r#"{"from":"local","to":"local"}"#)),
+    row("GET", "/api/v1/admin/stores/copy", Nothing, admins(200)).query("?from=local&to=s3"),
+    row("POST", "/api/v1/admin/stores/{name}/retire", Nothing, admins(404)),
+    row("POST", "/api/v1/admin/stores/reseal", Nothing, admins(202)),
+    row("POST", "/api/v1/admin/scrub", Nothing, admins(202)),
+    row("GET", "/api/v1/admin/damage", Nothing, admins(200)),
     // The server itself.
     row("GET", "/health", Nothing, all(200)),
     row("GET", "/health/ready", Nothing, all(200)),
