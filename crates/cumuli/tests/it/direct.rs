@@ -59,7 +59,7 @@ async fn parts_go_to_the_store_in_any_order_and_across_restarts() {
             .set("SECRET_KEY", SECRET_KEY)
             .start()
             .await;
-        let mut alice = Person::register(&server.host().to_owned(), "alice@example.org").await;
+        let mut alice = Person::register(server.host(), "alice@example.org").await;
         let whole = sample(1, 40_000_000);
         let digest = sha256(&whole);
         let body = json!({"name": "film.mp4", "size": whole.len(), "sha256": digest});

@@ -139,7 +139,7 @@ struct Scene {
 impl Scene {
     async fn on(server: Server, length: usize) -> Self {
         let mut dice = Dice::of_environment("CUMULI_TEST_SEED");
-        let alice = Person::register(&server.host().to_owned(), "alice@example.org").await;
+        let alice = Person::register(server.host(), "alice@example.org").await;
         // Fewer bytes in all than the file has, so each cut comes to pass.
         let cuts = (0..6).map(|_| dice.below(length as u64 / 8) as usize).collect();
         let cutter = Cutter::start(server.host(), cuts).await;
