@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::emulators::azurite::Azurite;
 use crate::harness::emulators::s3s::S3s;
-use crate::harness::{Engine, Server, hex, sha256, until};
+use crate::harness::{Engine, Server, azure_settings, hex, sha256, until};
 use crate::people::{Person, SECRET_KEY, Town};
 use crate::tus::{self, sample};
 use crate::wire::Request;
@@ -236,4 +237,28 @@ async fn a_store_that_signs_no_parts_takes_the_same_file_by_tus() {
     let target = plan["tus_url"].as_str().unwrap();
     let done = town.alice.send(tus::piece(target, 0, &whole)).await.expect(204);
     assert!(tus::content(&town.alice, &done).await == whole);
+}
+
+#[tokio::test]
+async fn parts_go_to_a_container_of_azure_as_well() {
+    let azurite = Azurite::start();
+    let builder = Server::on(Engine::Sqlite).set_all(azure_settings(&azurite));
+    let town = Town::with(builder.set("STORAGE_BACKEND", "azure")).await;
+    let whole = sample(6, 40_000_000);
+    let body = json!({"name": "film.mp4", "size": whole.len(), "sha256": sha256(&whole)});
+    let plan = plan(&town.alice, &body).await;
+    assert_eq!(plan["transfer"], "parts");
+    let parts = plan["parts"].as_array().unwrap();
+    for part in parts.iter().skip(1).rev() {
+        send(part, bytes_of(&whole, &plan, part)).await.unwrap();
+    }
+    complete(&town.alice, &plan, &json!({})).await.expect(409);
+    send(&parts[0], bytes_of(&whole, &plan, &parts[0])).await.unwrap();
+
+    let done = complete(&town.alice, &plan, &json!({})).await.expect(200).json();
+    complete(&town.alice, &plan, &json!({})).await.expect(200);
+
+    let content = format!("/api/v1/files/{}/content", done["file_id"].as_str().unwrap());
+    assert!(stored(&town.alice, &content).await == whole);
+    assert_whole(&town.server).await;
 }
