@@ -1,5 +1,6 @@
 // Big files over lines that break. Besides CUMULI_URL the caller gives CUMULI_CONTROL, an address where
 // `/kill` ends the server as a power cut would and `/start` starts it again on the same data.
+// The server has a second store, `second`.
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -202,6 +203,31 @@ test("a big file is left out where the name is taken and that was the wish", asy
   await drop("cut.bin");
   await page.getByRole("heading", { name: "1 file uploaded", exact: true }).waitFor();
   await assertWhole("/Cut/cut (2).bin");
+});
+
+test("an administrator moves everything to another store and erases the first", async () => {
+  const { id } = await stored("/Cut/cut.bin");
+  await page.goto(`${SERVER}/#/storage`);
+  await page.getByRole("button", { name: "Move contents" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("To").selectOption("second");
+  await dialog.getByLabel("Read each copy back").check();
+  await dialog.getByText("From now on new files go to “second”.").waitFor();
+  await dialog.getByText("and read back").waitFor();
+  await assertAccessible(page);
+  await dialog.getByRole("button", { name: "Start moving" }).click();
+  await page.getByRole("heading", { name: "Moved “local” to “second”" }).waitFor();
+
+  await page.getByRole("button", { name: "Actions for local" }).click();
+  await page.getByRole("menuitem", { name: "Retire" }).click();
+  await dialog.getByLabel("Erase all").check();
+  await dialog.getByLabel("Type local to confirm").fill("local");
+  await page.keyboard.press("Enter");
+
+  await page.getByText("“local” is retired").waitFor();
+  await page.getByRole("listitem").getByText("retired", { exact: true }).waitFor();
+  const reply = await page.request.get(`${SERVER}/api/v1/files/${id}/content`);
+  assert.ok((await reply.body()).equals(BIG), "the file is not what it was");
 });
 
 test("nothing complained but the line that was cut", () => {

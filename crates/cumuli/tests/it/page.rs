@@ -54,8 +54,17 @@ async fn people_sign_in_with_a_provider_in_a_browser() {
 
 #[tokio::test]
 async fn big_files_survive_breaks_in_a_browser() {
+    let other = tempfile::tempdir().unwrap();
+    let stores = other.path().join("stores.toml");
+    let second = format!(
+        "[second]\nkind = \"local\"\nfolder = {:?}\n",
+        other.path().join("second")
+    );
+    std::fs::write(&stores, second).unwrap();
     // The page looks for the server where it was.
-    let settled = Server::on(Engine::Sqlite).set("CUMULI_LISTEN", free_address());
+    let settled = Server::on(Engine::Sqlite)
+        .set("CUMULI_LISTEN", free_address())
+        .set("CUMULI_STORES_FILE", stores.display());
     let mut server = settled.start().await;
     let url = server.address().to_owned();
     let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
