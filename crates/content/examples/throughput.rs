@@ -56,7 +56,7 @@ async fn main() -> Result<(), ContentError> {
 
     for round in ["download", "cold download"] {
         if round == "cold download" {
-            forget(&folder.join(&written.key)).expect("a file of ours");
+            forget(&folder.join(&at.key)).expect("a file of ours");
         }
         let mark = Mark::start();
         let body = content.read(&at, size_bytes, 0..size_bytes).await?;
@@ -74,7 +74,7 @@ async fn main() -> Result<(), ContentError> {
     content.remove(&at).await?;
 
     let mut first = 10;
-    let mut written_keys = Vec::new();
+    let mut stored = Vec::new();
     for writers in [1, 8, 64] {
         let count = 1000 * writers.min(8);
         let mark = Mark::start();
@@ -89,15 +89,15 @@ async fn main() -> Result<(), ContentError> {
         mark.report_count(&format!("{writers} writers"), count);
         first += count;
         for taken in outcomes {
-            let Ok(Ok(Taken::Stored { written, .. })) = taken else {
+            let Ok(Ok(Taken::Stored { at, .. })) = taken else {
                 panic!("{taken:?}")
             };
-            written_keys.push(written.key);
+            stored.push(at);
         }
     }
     // Last, since ext4 spends more on new files for some seconds after others were removed.
-    for key in written_keys {
-        content.remove(&store, &key).await?;
+    for at in stored {
+        content.remove(&at).await?;
     }
     Ok(())
 }
@@ -111,6 +111,7 @@ fn take(number: u64) -> Take {
         limit_bytes: u64::MAX,
         inline_bytes: 16 * 1024,
         wants_md5: false,
+        size_bytes: None,
         pace: Pace::default(),
     }
 }

@@ -1,14 +1,18 @@
 //! The memory that transfers share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is lent at once.
 const UNIT_BYTES: u64 = 64 * 1024;
 /// What a process lends when nothing else is said.
 const DEFAULT_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Spare pieces at the most.
+const MOST_SPARE: usize = 2048;
 
 /// The memory that the uploads of a process share, beside the little that each has of its own. A clone
 /// is the same.
@@ -23,6 +27,38 @@ pub struct Memory {
 struct Gauge {
     held_bytes: AtomicU64,
     peak_bytes: AtomicU64,
+    /// Pieces that were used and can be again, until nothing is lent any more. The allocator would scatter
+    /// them over its arenas, and hold twice as much as is used.
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+/// A piece of a part; its memory is used again when nobody needs it any more.
+struct Piece {
+    bytes: Vec<u8>,
+    gauge: Arc<Gauge>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let mut spare = self.gauge.spare();
+        if self.gauge.held_bytes.load(Ordering::Relaxed) > 0 && spare.len() < MOST_SPARE {
+            bytes.clear();
+            spare.push(bytes);
+        }
+    }
+}
+
+impl Gauge {
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for Memory {
@@ -57,6 +93,22 @@ impl Memory {
     /// The most that uploads have held at any moment.
     pub fn peak_bytes(&self) -> u64 {
         self.gauge.peak_bytes.load(Ordering::Relaxed)
+    }
+
+    /// An empty piece that takes so many bytes without growing.
+    pub(crate) fn piece(&self, capacity: usize) -> Vec<u8> {
+        let spare = self.gauge.spare().pop();
+        spare
+            .filter(|piece| piece.capacity() == capacity)
+            .unwrap_or_else(|| Vec::with_capacity(capacity))
+    }
+
+    /// A piece that is full, to be sent and then used again.
+    pub(crate) fn full(&self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Piece {
+            bytes,
+            gauge: Arc::clone(&self.gauge),
+        })
     }
 
     /// Memory that a transfer has of its own.
@@ -116,6 +168,9 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        self.gauge.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        let before = self.gauge.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if before == self.bytes {
+            self.gauge.spare().clear();
+        }
     }
 }

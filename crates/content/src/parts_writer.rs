@@ -206,7 +206,7 @@ impl PartsWriter {
             size_bytes,
             loans,
             ..
-        } = self.filling.take();
+        } = self.filling.take(self.store.memory());
         self.hash(pieces.clone()).await?;
         let part = NewPart {
             number,
@@ -242,7 +242,7 @@ impl PartsWriter {
             let room = self.filling.granted_bytes.min(part_bytes) - self.filling.size_bytes;
             // It fits: no longer than bytes in memory.
             let fitting = bytes.split_to(room.min(bytes.len() as u64) as usize);
-            self.filling.append(&fitting);
+            self.filling.append(&fitting, self.store.memory());
         }
         Ok(())
     }
@@ -252,7 +252,7 @@ impl PartsWriter {
         if self.upload.is_none() {
             let Filling {
                 pieces, size_bytes, ..
-            } = self.filling.take();
+            } = self.filling.take(self.store.memory());
             self.hash(pieces.clone()).await?;
             let digests = self.hasher().await?.finish();
             self.store.put_whole(&key, pieces, digests).await?;
@@ -298,26 +298,26 @@ fn over() -> ContentError {
 }
 
 impl Filling {
-    fn append(&mut self, mut bytes: &[u8]) {
+    fn append(&mut self, mut bytes: &[u8], memory: &Memory) {
         self.size_bytes += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.piece.capacity() == 0 {
-                self.piece.reserve_exact(PIECE_BYTES);
+                self.piece = memory.piece(PIECE_BYTES);
             }
             let room = PIECE_BYTES - self.piece.len();
             let (fitting, rest) = bytes.split_at(bytes.len().min(room));
             self.piece.extend_from_slice(fitting);
             bytes = rest;
             if self.piece.len() == PIECE_BYTES {
-                self.pieces.push(std::mem::take(&mut self.piece).into());
+                self.pieces.push(memory.full(std::mem::take(&mut self.piece)));
             }
         }
     }
 
-    fn take(&mut self) -> Self {
+    fn take(&mut self, memory: &Memory) -> Self {
         let mut taken = std::mem::take(self);
         if !taken.piece.is_empty() {
-            taken.pieces.push(std::mem::take(&mut taken.piece).into());
+            taken.pieces.push(memory.full(std::mem::take(&mut taken.piece)));
         }
         taken
     }

@@ -184,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         SESSIONS[session] = {
             "bucket": bucket,
             "name": name,
-            "bytes": b"",
+            "bytes": bytearray(),
             "length": None if length is None else int(length),
             "origin": self.headers.get("Origin"),
             "made": None,
@@ -238,7 +238,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(308, headers={"Range": f"bytes=0-{held - 1}"} if held else {})
 
     def make(self, session):
-        bucket, name, held = session["bucket"], session["name"], session["bytes"]
+        bucket, name, held = session["bucket"], session["name"], bytes(session["bytes"])
         if name in self.storage.objects.get(bucket, {}) and "ifGenerationMatch=0" in session["url"]:
             raise Refused(412, "conditionNotMet")
         about = objects._make_object_resource("", bucket, name, "application/octet-stream", str(len(held)))
