@@ -207,6 +207,29 @@ impl Settings {
         Some(format!("{}/auth/oidc/callback", self.public_url.as_ref()?))
     }
 
+    /// What the store for new contents still needs, in a sentence.
+    fn missing_store(&self) -> Option<String> {
+        let s3 = self.s3_bucket.is_some() && self.s3_access_key.is_some() && self.s3_secret_key.is_some();
+        let b2 = self.b2_bucket.is_some() && self.b2_endpoint.is_some();
+        let b2 = b2 && self.b2_access_key.is_some() && self.b2_secret_key.is_some();
+        let (is_there, needs) = match self.storage_backend.as_str() {
+            "local" => (true, ""),
+            "s3" => (s3, "S3_BUCKET_NAME, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+            "b2" => (b2, "B2_BUCKET, B2_ENDPOINT, B2_ACCESS_KEY and B2_SECRET_KEY"),
+            "azure" => (self.azure_connection.is_some(), "AZURE_STORAGE_CONNECTION_STRING"),
+            "gcs" => (
+                self.gcs_bucket.is_some(),
+                "CUMULI_GCS_BUCKET, and GOOGLE_APPLICATION_CREDENTIALS",
+            ),
+            name => {
+                let is_named = self.stores.iter().flatten().any(|store| store.name == name);
+                let missing = || format!("there is no store `{name}` in CUMULI_STORES");
+                return (!is_named).then(missing);
+            }
+        };
+        (!is_there).then(|| format!("for the store `{}` set {needs}", self.storage_backend))
+    }
+
     /// The folder for contents, `content` in the data folder unless it was given.
     pub fn content_folder(&self, data_folder: &Path) -> PathBuf {
         self.upload_folder
@@ -251,6 +274,9 @@ fn check_together(settings: &Settings, values: &mut Values) {
         if values.get(name).is_some() && values.get(other).is_none() {
             values.complain(name, &format!("it needs {other} beside it"));
         }
+    }
+    if let Some(missing) = settings.missing_store() {
+        values.complain("STORAGE_BACKEND", &missing);
     }
     if !settings.seal_stores.is_empty() && settings.seal_keys.is_none() {
         values.complain("CUMULI_SEAL_STORES", "it needs CUMULI_SEAL_KEYS beside it");

@@ -32,7 +32,7 @@ pub async fn open(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Co
     let mut specs = specs(settings, folder);
     let default = settings.storage_backend.as_str();
     let Some(at) = specs.iter().position(|(name, _)| name == default) else {
-        bail!("STORAGE_BACKEND is `{default}`: {}", missing(default));
+        bail!("STORAGE_BACKEND is `{default}`, which the settings do not describe");
     };
     let (name, spec) = specs.swap_remove(at);
     let store = common.open(&name, spec).await;
@@ -114,17 +114,6 @@ fn b2(settings: &Settings) -> Option<Bucket> {
         path_style: None,
         prefix: settings.b2_prefix.clone(),
     })
-}
-
-/// What a store needs that was not given, in a sentence.
-fn missing(name: &str) -> String {
-    match name {
-        "s3" => "set S3_BUCKET_NAME, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
-        "b2" => "set B2_BUCKET, B2_ENDPOINT, B2_ACCESS_KEY and B2_SECRET_KEY".to_owned(),
-        "azure" => "set AZURE_STORAGE_CONNECTION_STRING".to_owned(),
-        "gcs" => "set CUMULI_GCS_BUCKET and GOOGLE_APPLICATION_CREDENTIALS".to_owned(),
-        _ => format!("there is no store `{name}` in CUMULI_STORES"),
-    }
 }
 
 impl Common<'_> {

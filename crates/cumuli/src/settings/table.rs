@@ -211,7 +211,7 @@ settings! {
         db_database: String = "CUMULI_DB_DATABASE", kinds::TEXT, default "cumuli", "cumuli";
         /// The store that new contents go to: `local`, `s3`, `b2`, `azure`, `gcs`, or the name of one in
         /// `CUMULI_STORES`. What the others hold can still be read, and moved by `cumuli store copy`.
-        storage_backend: String = "STORAGE_BACKEND", kinds::STORE, default "local", "s3";
+        storage_backend: String = "STORAGE_BACKEND", kinds::STORE, default "local", "local";
         /// The folder for contents of the store `local`.
         upload_folder: Option<PathBuf> = "UPLOAD_FOLDER", kinds::PATH,
             unset "`content` in the data folder", "/srv/cumuli/content";

@@ -122,10 +122,16 @@ fn a_wrong_variable_is_refused_with_its_name_and_an_example() {
         (
             "STORAGE_BACKEND",
             "b2",
-            "stores on the local disk only",
+            "for the store `b2` set B2_BUCKET",
             "`local`",
         ),
-        ("STORAGE_BACKEND", "floppy", "there is no store", "`local`"),
+        (
+            "STORAGE_BACKEND",
+            "floppy",
+            "there is no store `floppy`",
+            "`local`",
+        ),
+        ("STORAGE_BACKEND", "A:", "is not the name of a store", "`local`"),
         (
             "CUMULI_INLINE_BYTES",
             "2MiB",
