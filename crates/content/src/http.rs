@@ -153,7 +153,7 @@ impl Client {
         call: &'a Call,
         attempt: impl Fn(Instant) -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
-        let size_bytes = call.body.len();
+        let size_bytes = call.weight_bytes();
         let end = Instant::now() + self.patience.whole(size_bytes);
         let mut try_count = 1;
         loop {

@@ -34,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) is_repeatable: bool,
     /// The address proves by itself who asks: nothing is added.
     pub(crate) is_signed: bool,
+    /// How many stored bytes the store puts together before it answers, for which it is given time.
+    pub(crate) joined_bytes: u64,
 }
 
 impl Call {
@@ -48,7 +50,14 @@ impl Call {
             hides_errors: false,
             is_repeatable: true,
             is_signed: false,
+            joined_bytes: 0,
         }
+    }
+
+    /// What it takes the store to do it, as if it were so many bytes to be sent. A store moves what it holds
+    /// faster than a slow line does.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        self.body.len() + self.joined_bytes / 16
     }
 
     /// Sends these bytes.

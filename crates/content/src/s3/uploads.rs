@@ -103,6 +103,7 @@ impl Inner {
             let mut call = self.call(Method::POST, &name, &query);
             // A long join is kept alive with a 200 before it is known how it ends.
             call.hides_errors = true;
+            call.joined_bytes = parts.iter().map(|part| part.size_bytes).sum();
             call.with_body(body.clone().into())
                 .with_header("content-type", "application/xml")
         };
