@@ -390,11 +390,9 @@ async fn a_full_disk_refuses_and_gets_its_room_back_at_once() {
         }
 
         assert!(matches!(outcome, Err(ContentError::Full)), "{outcome:?}");
-        assert_eq!(
-            store.check().await.expect("health").free_bytes,
-            before,
-            "the writer is still held"
-        );
+        // What the round before removed may still have been on its way out then.
+        let after = store.check().await.expect("health").free_bytes;
+        assert!(after >= before, "the writer is still held: {before:?}, {after:?}");
         assert!(
             writer.finish().await.is_err(),
             "a writer that failed stays failed"
