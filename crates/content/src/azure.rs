@@ -19,13 +19,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::{ByteStream, Clock, Millis};
 
-use crate::http::{Body, Client, base64, content_disposition};
+use crate::http::{Body, Client, base64, content_disposition, nothing_of};
 use crate::key::{Key, is_note_name};
 use crate::parts_writer::{PartsStore, PartsWriter};
 use crate::{
-    Abilities, Backend, BlobWriter, ContentError, Damage, Digests, Listed, Memory, NewBlob, NewPart,
-    NewParts, Part, PartRules, Parts, Patience, Probe, Secret, SignedPart, SignedRead, SignedRequest,
-    StoreHealth,
+    Abilities, Backend, BlobWriter, ContentError, Digests, Listed, Memory, NewBlob, NewPart, NewParts, Part,
+    PartRules, Parts, Patience, Probe, Secret, SignedPart, SignedRead, SignedRequest, StoreHealth,
 };
 use blocks::{DIRECT, STAGED, Upload};
 use connection::{Connection, Credential};
@@ -260,17 +259,7 @@ impl Backend for AzureStore {
         if range.start < end {
             return self.0.stream(&name, size_bytes, range.start..end).await;
         }
-        let found_bytes = self
-            .measure(&key.to_string())
-            .await?
-            .ok_or(ContentError::Missing)?;
-        if found_bytes != size_bytes {
-            return Err(ContentError::Damaged(Damage::Length {
-                expected_bytes: size_bytes,
-                found_bytes,
-            }));
-        }
-        Ok(Box::pin(futures_util::stream::empty()))
+        nothing_of(self.measure(&key.to_string()).await?, size_bytes)
     }
 
     async fn measure(&self, key: &str) -> Result<Option<u64>, ContentError> {

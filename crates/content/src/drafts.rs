@@ -15,7 +15,7 @@ use model::{BlobId, ByteStream, Digest, StoredAt};
 
 use crate::key::Key;
 use crate::seal::{self, DataKey};
-use crate::{Backend, Content, ContentError, Damage, NewParts, Pace, Part, PartRules, Parts};
+use crate::{Backend, Content, ContentError, NewParts, Pace, Part, PartRules, Parts};
 
 pub use appender::{Appender, Checkpoint, Filled};
 pub use hash::Promise;
@@ -154,10 +154,7 @@ impl Content {
         match self.measure(at).await? {
             None => Err(ContentError::Missing),
             Some(found_bytes) if found_bytes == expected_bytes => Ok(()),
-            Some(found_bytes) => Err(ContentError::Damaged(Damage::Length {
-                expected_bytes,
-                found_bytes,
-            })),
+            Some(found_bytes) => Err(ContentError::wrong_length(expected_bytes, found_bytes)),
         }
     }
 

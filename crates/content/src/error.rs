@@ -71,6 +71,14 @@ pub enum Damage {
 }
 
 impl ContentError {
+    /// What is told of a blob of another length than was stored.
+    pub(crate) const fn wrong_length(expected_bytes: u64, found_bytes: u64) -> Self {
+        Self::Damaged(Damage::Length {
+            expected_bytes,
+            found_bytes,
+        })
+    }
+
     /// Whether the same call may succeed later.
     pub const fn is_temporary(&self) -> bool {
         match self {

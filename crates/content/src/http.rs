@@ -25,7 +25,7 @@ use crate::ContentError;
 pub(crate) use call::{Answer, Body, Call, Whole};
 pub(crate) use failure::{Failure, Refusal};
 pub use patience::Patience;
-pub(crate) use resume::{Reopen, ranged};
+pub(crate) use resume::{Reopen, nothing_of, ranged};
 pub use secret::Secret;
 pub(crate) use text::{
     base64, content_disposition, decoded, encoded, hex, hmac_sha256, http_date, parse_http_date, skew_ms,

@@ -18,8 +18,8 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use crate::key::Key;
 use crate::memory::{Loan, Memory};
 use crate::{
-    Backend, BlobWriter, ContentError, Damage, Digests, Hasher, NewBlob, NewPart, NewParts, Part, PartRules,
-    Parts, Written,
+    Backend, BlobWriter, ContentError, Digests, Hasher, NewBlob, NewPart, NewParts, Part, PartRules, Parts,
+    Written,
 };
 
 /// What a transfer holds at most while its parts are small: up to 40 GiB, or 130 GiB when the length is
@@ -275,10 +275,7 @@ impl PartsWriter {
             .ok_or(ContentError::Missing)?;
         if found_bytes != self.offset_bytes {
             self.store.remove(&upload.key).await?;
-            return Err(ContentError::Damaged(Damage::Length {
-                expected_bytes: self.offset_bytes,
-                found_bytes,
-            }));
+            return Err(ContentError::wrong_length(self.offset_bytes, found_bytes));
         }
         Ok(written(&key, found_bytes, digests))
     }

@@ -139,3 +139,11 @@ impl From<ContentError> for HubError {
         }
     }
 }
+
+/// An error and its cause in a line for an administrator.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

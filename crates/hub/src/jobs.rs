@@ -6,6 +6,7 @@ use catalog::{NewJob, Tx};
 use model::{Actor, Job, JobId, JobKind, JobState, Millis, Node, Progress, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::error::told;
 use crate::listings::Part;
 use crate::{Hub, HubError, access, cursors, keys};
 
@@ -337,15 +338,6 @@ impl Lease {
             }
         }
         Ok(tx.commit().await?)
-    }
-}
-
-/// The cause of a failure in a line that an administrator can use.
-fn told(error: &HubError) -> String {
-    use std::error::Error as _;
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 

@@ -11,8 +11,8 @@ use model::{Actor, Blob, BlobId, Digest, JobId, JobKind, Place, Progress, Stored
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use crate::error::told;
 use crate::jobs::{Keep, Lease};
-use crate::stores::told;
 use crate::{Hub, HubError, Upkept, access, keys};
 
 /// Blobs that one look takes in.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use catalog::StoreTotals;
-use content::{Abilities, ContentError, Probe};
+use content::{Abilities, Probe};
 use model::{Actor, BlobId, Digest, Millis, NodeId, Page, Place, StoredAt};
 
+use crate::error::told;
 use crate::{Hub, HubError, Part, access, cursors};
 
 /// The note that says which installation a store belongs to.
@@ -220,7 +221,11 @@ impl Hub {
         let backend = content.backend(store).ok_or(HubError::NotFound("store"))?;
         let mut removed = 0;
         if erase {
-            while let Some(keys) = Some(backend.list(None, 500).await?).filter(|keys| !keys.is_empty()) {
+            loop {
+                let keys = backend.list(None, 500).await?;
+                if keys.is_empty() {
+                    break;
+                }
                 for listed in &keys {
                     backend.remove(&listed.key).await?;
                     removed += 1;
@@ -285,14 +290,5 @@ impl Hub {
     /// When the catalog does not answer.
     pub async fn stores_in_use(&self) -> Result<Vec<String>, HubError> {
         Ok(self.read().await?.stores_in_use().await?)
-    }
-}
-
-/// An error of a store in a line for an operator.
-pub(crate) fn told(error: &ContentError) -> String {
-    use std::error::Error as _;
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

@@ -10,10 +10,10 @@ use reqwest::Method;
 
 use super::Inner;
 use super::dialect::with_query;
+use crate::ContentError;
 use crate::http::{
     Answer, Body, Call, Element, Failure, Whole, base64, encoded, escaped, parse_http_date, parse_xml, ranged,
 };
-use crate::{ContentError, Damage};
 
 /// The most that an answer about one page of a listing, or one list of blocks, may hold.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -150,10 +150,7 @@ impl Inner {
             Err(failure) if is_missing(&failure) => Err(ContentError::Missing),
             Err(failure) => match whole_bytes(&failure) {
                 Some(found_bytes) if found_bytes != size_bytes => {
-                    Err(ContentError::Damaged(Damage::Length {
-                        expected_bytes: size_bytes,
-                        found_bytes,
-                    }))
+                    Err(ContentError::wrong_length(size_bytes, found_bytes))
                 }
                 _ => Err(self.client.error(failure)),
             },

@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::Inner;
 use super::dialect::NO_BUCKET;
+use crate::ContentError;
 use crate::http::{Answer, Body, Call, Failure, Whole, base64, encoded, ranged};
-use crate::{ContentError, Damage};
 
 /// The most that an answer in JSON may hold: a page of a listing is a few hundred KiB.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -173,10 +173,7 @@ impl Inner {
             Err(failure) if is_missing(&failure) => Err(ContentError::Missing),
             Err(failure) => match whole_bytes(&failure) {
                 Some(found_bytes) if found_bytes != size_bytes => {
-                    Err(ContentError::Damaged(Damage::Length {
-                        expected_bytes: size_bytes,
-                        found_bytes,
-                    }))
+                    Err(ContentError::wrong_length(size_bytes, found_bytes))
                 }
                 _ => Err(self.client.error(failure)),
             },

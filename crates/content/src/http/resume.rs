@@ -23,6 +23,17 @@ const MIN_BYTES_PER_SEC: u64 = 1024;
 pub(crate) type Reopen =
     Box<dyn Fn(Range<u64>) -> BoxFuture<'static, Result<Answer, ContentError>> + Send + Sync>;
 
+/// What reading an empty range of an object yields: nothing, if the object is there with its length.
+///
+/// # Errors
+/// `Missing`; `Damaged` when it has another length.
+pub(crate) fn nothing_of(found_bytes: Option<u64>, size_bytes: u64) -> Result<ByteStream, ContentError> {
+    match found_bytes.ok_or(ContentError::Missing)? {
+        found_bytes if found_bytes == size_bytes => Ok(Box::pin(futures_util::stream::empty())),
+        found_bytes => Err(ContentError::wrong_length(size_bytes, found_bytes)),
+    }
+}
+
 /// Streams `range`, which is not empty and lies within `size_bytes`, and asks for what is left of it
 /// when an answer breaks.
 ///
@@ -108,10 +119,7 @@ impl Reader {
             (found_bytes, self.left.start)
         };
         if found_bytes != self.size_bytes {
-            return Err(ContentError::Damaged(Damage::Length {
-                expected_bytes: self.size_bytes,
-                found_bytes,
-            }));
+            return Err(ContentError::wrong_length(self.size_bytes, found_bytes));
         }
         Ok(skip_bytes)
     }

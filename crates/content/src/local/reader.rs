@@ -28,10 +28,7 @@ pub(super) fn stream(
 ) -> Result<ByteStream, ContentError> {
     let found_bytes = file.length()?;
     if found_bytes != size_bytes {
-        return Err(ContentError::Damaged(Damage::Length {
-            expected_bytes: size_bytes,
-            found_bytes,
-        }));
+        return Err(ContentError::wrong_length(size_bytes, found_bytes));
     }
     let end = range.end.min(size_bytes);
     read_widely(&file.0);
@@ -110,10 +107,7 @@ fn read_exact(file: &File, range: Range<u64>) -> Result<Vec<u8>, ContentError> {
         let offset = range.start + chunk.len() as u64;
         let read = retry_on_intr(|| pread(file, spare_capacity(&mut chunk), offset)).map_err(unreadable)?;
         if read == 0 {
-            return Err(ContentError::Damaged(Damage::Length {
-                expected_bytes: range.end,
-                found_bytes: offset,
-            }));
+            return Err(ContentError::wrong_length(range.end, offset));
         }
     }
     chunk.truncate(length);

@@ -12,10 +12,10 @@ use tokio::task::spawn_blocking;
 use super::Inner;
 use super::dialect::CONTENT_SHA256;
 use crate::http::{
-    Answer, Body, Call, Element, Failure, Reopen, Whole, base64, decoded, hex, parse_xml, ranged,
+    Answer, Body, Call, Element, Failure, Reopen, Whole, base64, decoded, hex, nothing_of, parse_xml, ranged,
 };
 use crate::key::Key;
-use crate::{ContentError, Damage, Digests, Hasher, Listed};
+use crate::{ContentError, Digests, Hasher, Listed};
 
 /// The longest answer that lists something: a thousand names of a thousand characters, and more.
 pub(super) const LIST_BYTES: usize = 8 * 1024 * 1024;
@@ -297,10 +297,7 @@ pub(super) async fn read(
     if range.start >= end {
         let found = inner.length(&name).await;
         let found_bytes = found.map_err(|failure| inner.client.error(failure))?;
-        return match found_bytes.ok_or(ContentError::Missing)? {
-            found_bytes if found_bytes == size_bytes => Ok(Box::pin(futures_util::stream::empty())),
-            found_bytes => Err(damaged(size_bytes, found_bytes)),
-        };
+        return nothing_of(found_bytes, size_bytes);
     }
     let patience = inner.client.patience();
     let inner = Arc::clone(inner);
@@ -325,7 +322,7 @@ impl Inner {
             let found = self.length(name).await;
             let found_bytes = found.map_err(|failure| self.client.error(failure))?;
             return Err(found_bytes.map_or(ContentError::Missing, |found_bytes| {
-                damaged(size_bytes, found_bytes)
+                ContentError::wrong_length(size_bytes, found_bytes)
             }));
         }
         match missing::<()>(failure) {
@@ -333,13 +330,6 @@ impl Inner {
             Err(failure) => Err(self.client.error(failure)),
         }
     }
-}
-
-const fn damaged(expected_bytes: u64, found_bytes: u64) -> ContentError {
-    ContentError::Damaged(Damage::Length {
-        expected_bytes,
-        found_bytes,
-    })
 }
 
 /// Writes a note.
