@@ -4,9 +4,19 @@
 //! Adding a provider is a row in [`KINDS`]. It reads no setting itself: the names of those that
 //! have a value come in. Only this crate knows a provider's JSON; it knows nothing of accounts.
 
+mod connector;
 mod oidc;
+mod quick_xor;
+mod tokens;
 
+pub use connector::{
+    Abilities, About, ChangePage, Conditions, Connector, Cursor, DirectLink, Entry, Feed, Fetched, HashKind,
+    Hasher, Hashes, Item, ItemId, ItemKind, ItemPage, NameFault, NameRules, Next, NoJournal, Past, Quota,
+    Read, Reading, Relocate, Relocation, RemoteError, Revision, SignInReason, Source, Tag, Target, TrashKind,
+    Upload, UploadJournal, Written, fetch,
+};
 pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};
+pub use tokens::{AccessToken, Tokens};
 
 /// A provider of drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
