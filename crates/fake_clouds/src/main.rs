@@ -1,0 +1,3 @@
+//! Runs the fakes by hand.
+
+fn main() {}
