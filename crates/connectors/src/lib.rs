@@ -7,6 +7,7 @@
 mod connector;
 mod oidc;
 mod quick_xor;
+mod reasons;
 mod tokens;
 
 pub use connector::{

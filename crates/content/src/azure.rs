@@ -5,12 +5,9 @@
 //! Nothing else in the container is listed, read or removed.
 
 mod blocks;
-mod connection;
-mod dialect;
 mod listing;
 mod probe;
 mod requests;
-mod sign;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{ByteStream, Clock, Millis};
+use outbound::azure::{AzureDialect, BlobSignature, Connection, Credential, checked_endpoint, with_query};
+use outbound::{Body, Client, base64, content_disposition};
 
-use crate::http::{Body, Client, base64, content_disposition, nothing_of};
+use crate::error::{Told as _, nothing_of};
 use crate::key::{Key, is_note_name};
 use crate::parts_writer::{PartsStore, PartsWriter};
 use crate::{
@@ -27,11 +26,8 @@ use crate::{
     PartRules, Parts, Patience, Probe, Secret, SignedPart, SignedRead, SignedRequest, StoreHealth,
 };
 use blocks::{DIRECT, STAGED, Upload};
-use connection::{Connection, Credential};
-use dialect::{AzureDialect, with_query};
 use listing::Walks;
 use requests::{Unless, is_taken, was_repeated};
-use sign::BlobSignature;
 
 /// The longest note that is read.
 const NOTE_BYTES: usize = 64 * 1024 * 1024;
@@ -96,7 +92,7 @@ impl AzureStore {
         let container = checked_container(&options.container).map_err(refuse)?;
         let prefix = checked_prefix(&options.prefix).map_err(refuse)?;
         let public_endpoint = match &options.public_endpoint {
-            Some(endpoint) => connection::checked_endpoint(endpoint).map_err(refuse)?,
+            Some(endpoint) => checked_endpoint(endpoint).map_err(refuse)?,
             None => connection.endpoint.clone(),
         };
         let signs = matches!(connection.credential, Credential::Key(_));
@@ -110,7 +106,8 @@ impl AzureStore {
             Arc::clone(&dialect) as Arc<_>,
             options.clock,
             options.patience,
-        )?;
+        )
+        .map_err(|reason| ContentError::of(&options.name, reason))?;
         Ok(Self(Arc::new(Inner {
             client,
             dialect,
@@ -241,7 +238,7 @@ impl PartsStore for AzureStore {
 #[async_trait]
 impl Backend for AzureStore {
     fn name(&self) -> &str {
-        self.0.client.store()
+        self.0.client.name()
     }
 
     fn abilities(&self) -> Abilities {

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use model::BodyError;
+use model::{BodyError, ByteStream};
+use outbound::{Broken, Client, Failure, Reason};
 
 /// Why bytes could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -92,5 +93,66 @@ impl ContentError {
             | Self::Unsupported
             | Self::Io(_) => false,
         }
+    }
+}
+
+/// What failures of requests to a store mean to who asked for a blob.
+pub(crate) trait Told {
+    /// What a failure means.
+    fn error(&self, failure: Failure) -> ContentError;
+
+    /// An error of a kind that no try will change.
+    fn rejected(&self, reason: impl Into<String>) -> ContentError;
+}
+
+impl Told for Client {
+    fn error(&self, failure: Failure) -> ContentError {
+        ContentError::of(self.name(), self.reason(failure))
+    }
+
+    fn rejected(&self, reason: impl Into<String>) -> ContentError {
+        ContentError::of(self.name(), Reason::Rejected(reason.into()))
+    }
+}
+
+impl ContentError {
+    /// What a reason of the store of that name means.
+    pub(crate) fn of(store: &str, reason: Reason) -> Self {
+        let rejected = |reason| Self::Rejected {
+            store: store.to_owned(),
+            reason,
+        };
+        match reason {
+            Reason::Full => Self::Full,
+            Reason::Unavailable(error) => Self::Unavailable(error),
+            Reason::Paused { .. } => Self::Unavailable(io::Error::other(reason)),
+            Reason::Rejected(reason) => rejected(reason),
+            Reason::Forbidden(forbidden) => rejected(forbidden.to_string()),
+            Reason::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<Broken> for ContentError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Length {
+                expected_bytes,
+                found_bytes,
+            } => Self::wrong_length(expected_bytes, found_bytes),
+            Broken::Replaced => Self::Damaged(Damage::Replaced),
+            Broken::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
+}
+
+/// What reading an empty range of an object yields: nothing, if the object is there with its length.
+///
+/// # Errors
+/// `Missing`; `Damaged` when it has another length.
+pub(crate) fn nothing_of(found_bytes: Option<u64>, size_bytes: u64) -> Result<ByteStream, ContentError> {
+    match found_bytes.ok_or(ContentError::Missing)? {
+        found_bytes if found_bytes == size_bytes => Ok(Box::pin(futures_util::stream::empty())),
+        found_bytes => Err(ContentError::wrong_length(size_bytes, found_bytes)),
     }
 }

@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{ByteStream, Clock, Millis};
+use outbound::{Body, Client, base64, content_disposition};
 
-use crate::http::{Body, Client, base64, content_disposition, nothing_of};
+use crate::error::{Told as _, nothing_of};
 use crate::key::{Key, is_note_name};
 use crate::parts_writer::{PartsStore, PartsWriter};
 use crate::{
@@ -110,16 +111,17 @@ impl GcsStore {
             None => None,
         };
         let (clock, patience) = (&options.clock, options.patience);
+        let told = |reason| ContentError::of(&options.name, reason);
         let tokens = match &account {
             Some(account) => {
                 let (account, clock) = (Arc::clone(account), Arc::clone(clock));
-                Some(Tokens::new(&options.name, account, clock, patience)?)
+                Some(Tokens::new(&options.name, account, clock, patience).map_err(told)?)
             }
             None => None,
         };
         let dialect = Arc::new(GcsDialect { tokens });
         Ok(Self(Arc::new(Inner {
-            client: Client::new(&options.name, dialect, Arc::clone(clock), patience)?,
+            client: Client::new(&options.name, dialect, Arc::clone(clock), patience).map_err(told)?,
             abilities: Mutex::new(Abilities {
                 reads_ranges: true,
                 lists: true,
@@ -271,7 +273,7 @@ impl PartsStore for GcsStore {
 #[async_trait]
 impl Backend for GcsStore {
     fn name(&self) -> &str {
-        self.0.client.store()
+        self.0.client.name()
     }
 
     fn abilities(&self) -> Abilities {

@@ -11,7 +11,6 @@ mod drafts;
 mod error;
 mod gcs;
 mod hash;
-mod http;
 mod key;
 mod local;
 mod memory;
@@ -33,9 +32,9 @@ pub use drafts::{Append, Appender, Begun, Checkpoint, Draft, Filled, Promise, pa
 pub use error::{ContentError, Damage};
 pub use gcs::{GcsOptions, GcsStore};
 pub use hash::{Digests, Hasher, digest};
-pub use http::{Patience, Secret};
 pub use local::{Durability, LocalOptions, LocalStore};
 pub use memory::Memory;
+pub use outbound::{Patience, Secret};
 pub use pace::Pace;
 pub use s3::{Quirks, S3Options, S3Store};
 pub use seal::Keyring;

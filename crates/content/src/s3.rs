@@ -3,14 +3,9 @@
 //! A blob of key `0190c2/0190c2a4…` is the object `<prefix>blobs/0190c2/0190c2a4…`, a note `x` is
 //! `<prefix>notes/x`. Nothing else in the bucket is listed, read or removed.
 
-mod address;
-mod dialect;
 mod objects;
 mod probe;
-mod sign;
 mod signed;
-#[cfg(test)]
-mod tests;
 mod uploads;
 mod versions;
 
@@ -21,17 +16,16 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{ByteStream, Clock, Millis};
+use outbound::s3::{Address, Credentials, Signer, parse_prefix};
+use outbound::{Client, Patience, Secret};
 
-use crate::http::{Client, Patience, Secret};
+use crate::error::Told as _;
 use crate::key::Key;
 use crate::parts_writer::{PartsStore, PartsWriter};
 use crate::{
     Abilities, Backend, BlobWriter, ContentError, Digests, Listed, Memory, NewBlob, NewPart, NewParts, Part,
     PartRules, Parts, Probe, SignedPart, SignedRead, SignedRequest, StoreHealth,
 };
-use address::Address;
-use dialect::Signer;
-use sign::Credentials;
 
 /// Where a bucket is, and how it is asked.
 #[derive(Clone)]
@@ -140,12 +134,13 @@ impl S3Store {
             secret_key: options.secret_key,
             session_token: options.session_token,
         };
-        let prefix = address::parse_prefix(&options.prefix).map_err(rejected)?;
+        let prefix = parse_prefix(&options.prefix).map_err(rejected)?;
         let signer = Arc::new(Signer::new(credentials, Clone::clone(&options.clock), region));
         let dialect = Arc::clone(&signer);
         Ok(Self {
             inner: Arc::new(Inner {
-                client: Client::new(&options.name, dialect, options.clock, options.patience)?,
+                client: Client::new(&options.name, dialect, options.clock, options.patience)
+                    .map_err(|reason| ContentError::of(&options.name, reason))?,
                 signer,
                 address,
                 public,
@@ -191,7 +186,7 @@ impl Inner {
 #[async_trait]
 impl Backend for S3Store {
     fn name(&self) -> &str {
-        self.inner.client.store()
+        self.inner.client.name()
     }
 
     fn abilities(&self) -> Abilities {

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::Millis;
+use outbound::{Body, Failure, base64};
 use tokio::time::{Instant, sleep};
 
 use super::Inner;
 use super::requests::{Block, Entry, Listing, Seen, Unless, is_missing, is_taken};
-use crate::http::{Body, Failure, base64};
+use crate::error::Told as _;
 use crate::key::{FOLDER_DIGITS, Key, number};
 use crate::{ContentError, Part, Parts};
 

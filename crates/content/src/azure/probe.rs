@@ -5,13 +5,13 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use bytes::Bytes;
+use outbound::azure::{Credential, NOT_AZURE};
+use outbound::{Body, Call, Failure, skew_ms};
 use reqwest::Method;
 
 use super::Inner;
-use super::connection::Credential;
-use super::dialect::NOT_AZURE;
 use super::requests::{Listing, Unless, is_taken};
-use crate::http::{Body, Call, Failure, skew_ms};
+use crate::error::Told as _;
 use crate::{Abilities, ContentError, Probe, StoreHealth};
 
 const PROBE_BYTES: usize = 4096;
@@ -127,7 +127,7 @@ impl Inner {
                 Some(allowed.is_some_and(|allowed| allowed == "*" || allowed == origin))
             }
             Err(Failure::Refused(_)) => Some(false),
-            Err(Failure::Silent(_) | Failure::Ours(_)) => None,
+            Err(Failure::Silent(_) | Failure::Ours(_) | Failure::Paused { .. }) => None,
         }
     }
 

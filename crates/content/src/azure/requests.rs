@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use model::{ByteStream, Millis};
+use outbound::azure::with_query;
+use outbound::{
+    Answer, Body, Call, Element, Failure, Whole, base64, encoded, escaped, parse_http_date, parse_xml, ranged,
+};
 use reqwest::Method;
 
 use super::Inner;
-use super::dialect::with_query;
 use crate::ContentError;
-use crate::http::{
-    Answer, Body, Call, Element, Failure, Whole, base64, encoded, escaped, parse_http_date, parse_xml, ranged,
-};
+use crate::error::Told as _;
 
 /// The most that an answer about one page of a listing, or one list of blocks, may hold.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -304,7 +305,7 @@ pub(super) fn is_taken(failure: &Failure) -> bool {
 pub(super) const fn was_repeated(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(refusal) => refusal.try_count > 1,
-        Failure::Silent(_) | Failure::Ours(_) => false,
+        Failure::Silent(_) | Failure::Ours(_) | Failure::Paused { .. } => false,
     }
 }
 
@@ -316,7 +317,7 @@ fn whole_bytes(failure: &Failure) -> Option<u64> {
             .strip_prefix("bytes */")?
             .parse()
             .ok(),
-        Failure::Refused(_) | Failure::Silent(_) | Failure::Ours(_) => None,
+        Failure::Refused(_) | Failure::Silent(_) | Failure::Ours(_) | Failure::Paused { .. } => None,
     }
 }
 

@@ -1,11 +1,10 @@
 //! How Google Cloud Storage wants its requests, and what its refusals mean.
 
 use async_trait::async_trait;
+use outbound::{Call, Dialect, Reason, Refusal};
 use serde::Deserialize;
 
 use super::tokens::Tokens;
-use crate::ContentError;
-use crate::http::{Call, Dialect, Refusal};
 
 /// The word for a bucket that is not there, which the service tells from a missing object in prose only.
 pub(super) const NO_BUCKET: &str = "bucketNotFound";
@@ -35,7 +34,7 @@ struct Item {
 
 #[async_trait]
 impl Dialect for GcsDialect {
-    async fn authorize(&self, call: &mut Call) -> Result<(), ContentError> {
+    async fn authorize(&self, call: &mut Call) -> Result<(), Reason> {
         if let Some(tokens) = &self.tokens {
             let bearer = tokens.bearer().await?;
             call.set_header("authorization", &format!("Bearer {bearer}"));

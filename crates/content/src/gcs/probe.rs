@@ -5,12 +5,13 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use bytes::Bytes;
+use outbound::{Body, Call, skew_ms};
 use reqwest::Method;
 
 use super::Inner;
 use super::requests::{Listing, Unless, is_taken, md5_of};
 use super::uploads::session_call;
-use crate::http::{Body, Call, skew_ms};
+use crate::error::Told as _;
 use crate::{Abilities, ContentError, Probe, StoreHealth};
 
 const PROBE_BYTES: usize = 4096;

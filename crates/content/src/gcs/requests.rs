@@ -8,13 +8,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 use model::{ByteStream, Millis};
+use outbound::{Answer, Body, Call, Failure, Whole, base64, encoded, ranged};
 use reqwest::Method;
 use serde::Deserialize;
 
 use super::Inner;
 use super::dialect::NO_BUCKET;
 use crate::ContentError;
-use crate::http::{Answer, Body, Call, Failure, Whole, base64, encoded, ranged};
+use crate::error::Told as _;
 
 /// The most that an answer in JSON may hold: a page of a listing is a few hundred KiB.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -295,7 +296,7 @@ pub(super) fn is_taken(failure: &Failure) -> bool {
 pub(super) const fn was_repeated(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(refusal) => refusal.try_count > 1,
-        Failure::Silent(_) | Failure::Ours(_) => false,
+        Failure::Silent(_) | Failure::Ours(_) | Failure::Paused { .. } => false,
     }
 }
 
@@ -326,7 +327,7 @@ fn whole_bytes(failure: &Failure) -> Option<u64> {
             let told = refusal.header("content-range")?;
             told.strip_prefix("bytes */")?.parse().ok()
         }
-        Failure::Refused(_) | Failure::Silent(_) | Failure::Ours(_) => None,
+        Failure::Refused(_) | Failure::Silent(_) | Failure::Ours(_) | Failure::Paused { .. } => None,
     }
 }
 

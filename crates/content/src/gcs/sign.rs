@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use model::Millis;
+use outbound::{encoded, hex};
 
 use super::account::Account;
 use crate::digest;
-use crate::http::{encoded, hex};
 
 /// The longest that an address can hold: a week, seconds.
 const LONGEST_SECS: u32 = 604_800;

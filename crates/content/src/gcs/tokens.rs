@@ -5,13 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Clock, Millis};
+use outbound::{Body, Call, Client, Dialect, Failure, Patience, Reason, Refusal, encoded};
 use reqwest::Method;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::account::Account;
-use crate::http::{Body, Call, Client, Dialect, Failure, Refusal, encoded};
-use crate::{ContentError, Patience};
 
 /// A token that ends sooner than this is not used any more, seconds.
 const SPARE_SECS: i64 = 300;
@@ -58,7 +57,7 @@ impl Tokens {
         account: Arc<Account>,
         clock: Clock,
         patience: Patience,
-    ) -> Result<Self, ContentError> {
+    ) -> Result<Self, Reason> {
         Ok(Self {
             account,
             client: Client::new(store, Arc::new(TokenDialect), clock, patience)?,
@@ -67,7 +66,7 @@ impl Tokens {
     }
 
     /// A token that is good for a while yet.
-    pub(super) async fn bearer(&self) -> Result<String, ContentError> {
+    pub(super) async fn bearer(&self) -> Result<String, Reason> {
         // Held while one asks, so that the others need not.
         let mut current = self.current.lock().await;
         let now = self.client.now();
@@ -108,7 +107,7 @@ impl Tokens {
         !was_fresh
     }
 
-    async fn ask(&self, now: Millis) -> Result<Granted, ContentError> {
+    async fn ask(&self, now: Millis) -> Result<Granted, Reason> {
         let form = format!(
             "grant_type={}&assertion={}",
             encoded(GRANT, ""),
@@ -118,9 +117,9 @@ impl Tokens {
             .with_header("content-type", "application/x-www-form-urlencoded")
             .with_body(Body::from(Bytes::from(form)));
         let answer = self.client.fetch(&call, ANSWER_BYTES).await;
-        let answer = answer.map_err(|failure| self.client.error(failure))?;
+        let answer = answer.map_err(|failure| self.client.reason(failure))?;
         let granted = serde_json::from_slice(&answer.body).ok();
-        granted.ok_or_else(|| self.client.error(Failure::strange("its token cannot be read")))
+        granted.ok_or_else(|| self.client.reason(Failure::strange("its token cannot be read")))
     }
 }
 
@@ -134,7 +133,7 @@ struct TokenError {
 
 #[async_trait]
 impl Dialect for TokenDialect {
-    async fn authorize(&self, _: &mut Call) -> Result<(), ContentError> {
+    async fn authorize(&self, _: &mut Call) -> Result<(), Reason> {
         Ok(())
     }
 

@@ -13,12 +13,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use crc32c::{crc32c_append, crc32c_combine};
 use model::Millis;
+use outbound::{Body, Call, Failure, Whole};
 use reqwest::Method;
 use tokio::time::sleep;
 
 use super::Inner;
 use super::requests::{Listing, Object, Unless, condition, is_taken};
-use crate::http::{Body, Call, Failure, Whole};
+use crate::error::Told as _;
 use crate::key::Key;
 use crate::{ContentError, NewPart, Part, Parts};
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use model::{ByteStream, Millis};
+use outbound::s3::CONTENT_SHA256;
+use outbound::{
+    Answer, Body, Call, Element, Failure, Reason, Reopen, Whole, base64, decoded, hex, parse_xml, ranged,
+};
 use reqwest::Method;
 use tokio::task::spawn_blocking;
 
 use super::Inner;
-use super::dialect::CONTENT_SHA256;
-use crate::http::{
-    Answer, Body, Call, Element, Failure, Reopen, Whole, base64, decoded, hex, nothing_of, parse_xml, ranged,
-};
+use crate::error::{Told as _, nothing_of};
 use crate::key::Key;
 use crate::{ContentError, Digests, Hasher, Listed};
 
@@ -103,7 +104,7 @@ impl Inner {
         });
         let digests = hashing
             .await
-            .map_err(|stopped| Failure::Ours(ContentError::Unavailable(stopped.into())))?;
+            .map_err(|stopped| Failure::Ours(Reason::Unavailable(stopped.into())))?;
         Ok(Proofs::of(&digests, wants_md5))
     }
 
@@ -301,7 +302,7 @@ pub(super) async fn read(
     }
     let patience = inner.client.patience();
     let inner = Arc::clone(inner);
-    let reopen: Reopen = Box::new(move |range| {
+    let reopen: Reopen<ContentError> = Box::new(move |range| {
         let (inner, name) = (Arc::clone(&inner), name.clone());
         Box::pin(async move { inner.open(&name, size_bytes, range).await })
     });

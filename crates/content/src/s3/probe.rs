@@ -4,13 +4,14 @@ use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::sync::PoisonError;
 
 use bytes::Bytes;
+use outbound::s3::CONTENT_SHA256;
+use outbound::{Body, Call, Failure, Whole, skew_ms};
 use reqwest::Method;
 
-use super::dialect::CONTENT_SHA256;
 use super::objects::{LIST_BYTES, PROBES, WORD_BYTES, md5_of};
 use super::signed::DigestForm;
 use super::{Found, Inner, Quirks};
-use crate::http::{Body, Call, Failure, Whole, skew_ms};
+use crate::error::Told as _;
 use crate::{ContentError, Digests, Hasher, Parts, Probe, SignedPart};
 
 /// What probes hold.
@@ -241,7 +242,7 @@ impl Attempt<'_> {
         probe.allows_pages = match &answer {
             Ok(answer) => Some(allows(answer, origin, header)),
             Err(Failure::Refused(_)) => Some(false),
-            Err(Failure::Silent(_) | Failure::Ours(_)) => None,
+            Err(Failure::Silent(_) | Failure::Ours(_) | Failure::Paused { .. }) => None,
         };
         if probe.allows_pages != Some(true) {
             probe.advice.push(format!(

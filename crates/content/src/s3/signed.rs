@@ -1,10 +1,9 @@
 //! Addresses that let somebody else read one object or store one part.
 
+use outbound::s3::{Address, CONTENT_SHA256, OneThing};
+use outbound::{content_disposition, hex};
+
 use super::Inner;
-use super::address::Address;
-use super::dialect::CONTENT_SHA256;
-use super::sign::{Scope, Signable, UNSIGNED};
-use crate::http::{content_disposition, encoded, hex};
 use crate::key::Key;
 use crate::{Parts, SignedPart, SignedRead, SignedRequest};
 
@@ -20,25 +19,22 @@ pub(super) enum DigestForm {
 impl Inner {
     pub(super) fn sign_read(&self, key: &Key, how: &SignedRead) -> SignedRequest {
         let disposition = content_disposition(&how.name, how.is_inline);
-        let query = [
-            ("response-cache-control", "private"),
-            ("response-content-disposition", disposition.as_str()),
-            ("response-content-type", how.media_type.as_str()),
-        ];
-        let region = self.signer.region();
-        let path = self.public.path(&self.blob(key));
-        let signable = Signable {
+        let one = OneThing {
             method: "GET",
-            path: &path,
-            query: pairs(&query),
-            headers: vec![("host".to_owned(), self.public.host(&region))],
-            payload: UNSIGNED,
+            name: &self.blob(key),
+            query: &[
+                ("response-cache-control", "private"),
+                ("response-content-disposition", disposition.as_str()),
+                ("response-content-type", how.media_type.as_str()),
+            ],
+            headers: &[],
+            payload: None,
+            at: how.now,
+            secs: how.secs,
         };
-        let scope = Scope { at: how.now, region };
-        let query = signable.signed_query(&self.signer.credentials, &scope, how.secs);
         SignedRequest {
             method: "GET",
-            url: format!("{}{path}?{query}", self.public.origin(&scope.region)),
+            url: self.signer.signed_url(&self.public, &one),
             headers: Vec::new(),
         }
     }
@@ -54,46 +50,30 @@ impl Inner {
         form: Option<DigestForm>,
     ) -> SignedRequest {
         let digest = part.digest.zip(form).map(|(digest, form)| (hex(&digest.0), form));
-        let number = part.number.to_string();
-        let query = [("partNumber", number.as_str()), ("uploadId", &upload.token)];
-        let region = self.signer.region();
-        let path = address.path(name);
-        let mut headers = vec![
-            ("host".to_owned(), address.host(&region)),
-            ("content-length".to_owned(), part.size_bytes.to_string()),
-        ];
-        headers.extend(
-            digest
-                .iter()
-                .map(|(digest, _)| (CONTENT_SHA256.to_owned(), digest.clone())),
-        );
+        let (number, length) = (part.number.to_string(), part.size_bytes.to_string());
+        let mut headers = vec![("content-length", length.as_str())];
+        headers.extend(digest.iter().map(|(digest, _)| (CONTENT_SHA256, digest.as_str())));
         let payload = match &digest {
-            Some((digest, DigestForm::AsPayload)) => digest,
-            Some((_, DigestForm::AsHeader)) | None => UNSIGNED,
+            Some((digest, DigestForm::AsPayload)) => Some(digest.as_str()),
+            Some((_, DigestForm::AsHeader)) | None => None,
         };
-        let signable = Signable {
+        let one = OneThing {
             method: "PUT",
-            path: &path,
-            query: pairs(&query),
-            headers,
+            name,
+            query: &[("partNumber", &number), ("uploadId", &upload.token)],
+            headers: &headers,
             payload,
+            at: part.now,
+            secs: part.secs,
         };
-        let scope = Scope { at: part.now, region };
-        let query = signable.signed_query(&self.signer.credentials, &scope, part.secs);
+        let url = self.signer.signed_url(address, &one);
         SignedRequest {
             method: "PUT",
-            url: format!("{}{path}?{query}", address.origin(&scope.region)),
+            url,
             headers: digest
                 .map(|(digest, _)| (CONTENT_SHA256, digest))
                 .into_iter()
                 .collect(),
         }
     }
-}
-
-fn pairs(query: &[(&str, &str)]) -> Vec<(String, String)> {
-    let pairs = query.iter();
-    pairs
-        .map(|(name, value)| (encoded(name, ""), encoded(value, "")))
-        .collect()
 }

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use model::Millis;
+use outbound::{Element, Failure, escaped, parse_xml};
 use reqwest::Method;
 
 use super::Inner;
 use super::objects::{LIST_BYTES, WORD_BYTES, name_of, time_of};
-use crate::http::{Element, Failure, escaped, parse_xml};
+use crate::error::Told as _;
 use crate::key::Key;
 use crate::{ContentError, Part, Parts};
 

@@ -1,10 +1,10 @@
 //! Removing objects where every write makes a version.
 
+use outbound::{Failure, parse_xml};
 use reqwest::Method;
 
 use super::Inner;
 use super::objects::{LIST_BYTES, name_of};
-use crate::http::{Failure, parse_xml};
 
 /// How many versions are looked up at once.
 const PAGE: &str = "100";

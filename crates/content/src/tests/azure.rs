@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use model::{BlobId, Millis};
+use outbound::{base64, encoded, hmac_sha256};
 
 use super::emulators::azurite::Azurite;
 use crate::contract::{self, Service, sample};
-use crate::http::{base64, encoded, hmac_sha256};
 use crate::{
     AzureOptions, AzureStore, Backend, Memory, NewBlob, NewPart, NewParts, Part, Parts, Patience, Secret,
     Written,

@@ -9,8 +9,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("sync_plan", &["model"]),
     ("catalog", &["model"]),
-    ("content", &["model"]),
-    ("connectors", &["model"]),
+    ("outbound", &["model"]),
+    ("content", &["model", "outbound"]),
+    ("connectors", &["model", "outbound"]),
     ("hub", &["catalog", "connectors", "content", "model"]),
     ("sync_run", &["connectors", "hub", "model", "sync_plan"]),
     ("web", &["hub", "model"]),
@@ -55,7 +56,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("argon2", &["hub"]),
     ("bcrypt", &["hub"]),
     ("image", &["hub"]),
-    ("reqwest", &["connectors", "content"]),
+    ("reqwest", &["connectors", "content", "outbound"]),
+    ("quick-xml", &["outbound"]),
 ];
 
 /// All that the nouns may import: no runtime, no database, no protocol.

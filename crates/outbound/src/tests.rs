@@ -1,3 +1,5 @@
+mod client;
+
 use std::time::Duration;
 
 use bytes::Bytes;

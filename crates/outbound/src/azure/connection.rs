@@ -16,16 +16,17 @@ const DEFAULT_SUFFIX: &str = "core.windows.net";
 
 /// An account's blobs and what opens them.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     /// The account's name.
-    pub(super) account: String,
+    pub account: String,
     /// Where its blobs are: scheme, host and perhaps a path, without a slash at the end.
-    pub(super) endpoint: String,
-    pub(super) credential: Credential,
+    pub endpoint: String,
+    /// What opens it.
+    pub credential: Credential,
 }
 
 /// What opens an account.
-pub(super) enum Credential {
+pub enum Credential {
     /// Its key: opens everything, and signs addresses for others.
     Key(AccountKey),
     /// A signature that somebody else made, as a query. What it allows is not ours to pass on.
@@ -46,7 +47,7 @@ impl Connection {
     ///
     /// # Errors
     /// A sentence that says what is wrong with it, without its secrets.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().trim_matches('"');
         let settings = settings(text)?;
         if find(&settings, "UseDevelopmentStorage").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -92,7 +93,10 @@ impl Connection {
 }
 
 /// The endpoint without what follows its path; it must be an address.
-pub(super) fn checked_endpoint(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// A sentence that says so.
+pub fn checked_endpoint(text: &str) -> Result<String, String> {
     let address = reqwest::Url::parse(text.trim())
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())

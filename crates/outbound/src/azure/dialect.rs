@@ -6,21 +6,24 @@ use reqwest::{Method, Url};
 
 use super::connection::Credential;
 use super::sign::{Unsigned, VERSION};
-use crate::ContentError;
-use crate::http::{Call, Dialect, Refusal, encoded, http_date, parse_xml};
+use crate::{Call, Dialect, Reason, Refusal, encoded, http_date, parse_xml};
 
 /// What is said of a server that does not talk like the service.
-pub(super) const NOT_AZURE: &str = "what answers at the endpoint is not Azure Blob Storage; see its address";
+pub const NOT_AZURE: &str = "what answers at the endpoint is not Azure Blob Storage; see its address";
 
-pub(super) struct AzureDialect {
-    pub(super) account: String,
-    pub(super) credential: Credential,
-    pub(super) clock: Clock,
+/// Proves requests to one account.
+pub struct AzureDialect {
+    /// The account's name.
+    pub account: String,
+    /// What opens it.
+    pub credential: Credential,
+    /// Our time.
+    pub clock: Clock,
 }
 
 #[async_trait]
 impl Dialect for AzureDialect {
-    async fn authorize(&self, call: &mut Call) -> Result<(), ContentError> {
+    async fn authorize(&self, call: &mut Call) -> Result<(), Reason> {
         if call.method == Method::OPTIONS {
             // What a page's browser would ask, and it has no proof either.
             return Ok(());
@@ -130,7 +133,7 @@ impl Dialect for AzureDialect {
 }
 
 /// Adds pairs to an address's query.
-pub(super) fn with_query<'a>(url: &str, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub fn with_query<'a>(url: &str, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut url = url.to_owned();
     for (name, value) in pairs {
         url.push(if url.contains('?') { '&' } else { '?' });

@@ -3,14 +3,14 @@
 use reqwest::Url;
 
 use super::sign::query_text;
-use crate::http::encoded;
+use crate::encoded;
 
 /// The longest prefix: an object's whole name may hold 1024 bytes.
 const PREFIX_CHARS: usize = 512;
 
 /// Where a bucket is.
 #[derive(Debug, Clone)]
-pub(super) struct Address {
+pub struct Address {
     place: Place,
     bucket: String,
     style: Style,
@@ -32,12 +32,11 @@ enum Style {
 }
 
 impl Address {
-    /// Parses an endpoint; `None` is AWS itself. Errors are sentences.
-    pub(super) fn parse(
-        endpoint: Option<&str>,
-        bucket: &str,
-        path_style: Option<bool>,
-    ) -> Result<Self, String> {
+    /// Parses an endpoint; `None` is AWS itself.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse(endpoint: Option<&str>, bucket: &str, path_style: Option<bool>) -> Result<Self, String> {
         let is_named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(is_named) {
             return Err("the bucket's name must be 3 to 63 letters, digits, dots and dashes".to_owned());
@@ -60,7 +59,7 @@ impl Address {
     }
 
     /// The host, with its port when that is not the usual one.
-    pub(super) fn host(&self, region: &str) -> String {
+    pub fn host(&self, region: &str) -> String {
         let host = match &self.place {
             Place::Aws if region.starts_with("cn-") => format!("s3.{region}.amazonaws.com.cn"),
             Place::Aws => format!("s3.{region}.amazonaws.com"),
@@ -73,7 +72,7 @@ impl Address {
     }
 
     /// The path of an object, percent-encoded; without a name, that of the bucket.
-    pub(super) fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         let name = encoded(name, "/");
         match self.style {
             Style::Path if name.is_empty() => format!("/{}", self.bucket),
@@ -83,7 +82,7 @@ impl Address {
     }
 
     /// Scheme and host.
-    pub(super) fn origin(&self, region: &str) -> String {
+    pub fn origin(&self, region: &str) -> String {
         let scheme = match &self.place {
             Place::Aws => "https",
             Place::Fixed(scheme, _) => scheme,
@@ -92,7 +91,7 @@ impl Address {
     }
 
     /// The address of an object, or of the bucket.
-    pub(super) fn url(&self, region: &str, name: &str, query: &[(&str, &str)]) -> String {
+    pub fn url(&self, region: &str, name: &str, query: &[(&str, &str)]) -> String {
         let mut pairs: Vec<(String, String)> = query
             .iter()
             .map(|(name, value)| (encoded(name, ""), encoded(value, "")))
@@ -104,7 +103,7 @@ impl Address {
     }
 
     /// The region that the endpoint's host names, as Backblaze and AWS do.
-    pub(super) fn told_region(&self) -> Option<&str> {
+    pub fn told_region(&self) -> Option<&str> {
         let Place::Fixed(_, host) = &self.place else {
             return None;
         };
@@ -139,7 +138,10 @@ fn fixed(endpoint: &str) -> Result<Place, String> {
 }
 
 /// Brings a prefix into the form that names are put after: empty, or ending with a `/`.
-pub(super) fn parse_prefix(prefix: &str) -> Result<String, String> {
+///
+/// # Errors
+/// A sentence that says what it may be.
+pub fn parse_prefix(prefix: &str) -> Result<String, String> {
     let prefix = prefix.trim_matches('/');
     if prefix.is_empty() {
         return Ok(String::new());

@@ -9,42 +9,50 @@ use model::{BodyError, ByteStream};
 use tokio::time::Instant;
 
 use super::{Answer, Failure, Patience};
-use crate::{ContentError, Damage};
 
 /// How often in a row answers may break before they have brought something worth the while.
 const BREAKS: u32 = 3;
 /// What is worth the while.
 const PROGRESS_BYTES: u64 = 64 * 1024;
-/// The slowest that a store may be while it is waited for.
+/// The slowest that a service may be while it is waited for.
 const MIN_BYTES_PER_SEC: u64 = 1024;
 
-/// Asks for a range, tries included. The answer is a 206, or a 200 from a store that passes over
-/// ranges; another length that shows in a refusal (416) is told as `Damaged`.
-pub(crate) type Reopen =
-    Box<dyn Fn(Range<u64>) -> BoxFuture<'static, Result<Answer, ContentError>> + Send + Sync>;
+/// Asks for a range, tries included. The answer is a 206, or a 200 from a service that passes over ranges.
+pub type Reopen<E> = Box<dyn Fn(Range<u64>) -> BoxFuture<'static, Result<Answer, E>> + Send + Sync>;
 
-/// What reading an empty range of an object yields: nothing, if the object is there with its length.
-///
-/// # Errors
-/// `Missing`; `Damaged` when it has another length.
-pub(crate) fn nothing_of(found_bytes: Option<u64>, size_bytes: u64) -> Result<ByteStream, ContentError> {
-    match found_bytes.ok_or(ContentError::Missing)? {
-        found_bytes if found_bytes == size_bytes => Ok(Box::pin(futures_util::stream::empty())),
-        found_bytes => Err(ContentError::wrong_length(size_bytes, found_bytes)),
-    }
+/// Why a read could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// What is there has another length than what is to be read.
+    #[error("it holds {found_bytes} bytes instead of {expected_bytes}")]
+    Length {
+        /// What is to be read.
+        expected_bytes: u64,
+        /// What is there.
+        found_bytes: u64,
+    },
+    /// Something else is there now than when the read began.
+    #[error("something else stands in its place")]
+    Replaced,
+    /// It does not answer as it should.
+    #[error("it is not available")]
+    Unavailable(#[source] std::io::Error),
 }
 
 /// Streams `range`, which is not empty and lies within `size_bytes`, and asks for what is left of it
 /// when an answer breaks.
 ///
 /// # Errors
-/// What the first request answers; `Damaged` when the stored length is not `size_bytes`.
-pub(crate) async fn ranged(
-    reopen: Reopen,
+/// What the first request answers; [`Broken::Length`] when what is there is not of `size_bytes`.
+pub async fn ranged<E>(
+    reopen: Reopen<E>,
     size_bytes: u64,
     range: Range<u64>,
     patience: Patience,
-) -> Result<ByteStream, ContentError> {
+) -> Result<ByteStream, E>
+where
+    E: From<Broken> + Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
     let mut reader = Reader {
         reopen,
         size_bytes,
@@ -53,7 +61,7 @@ pub(crate) async fn ranged(
         tag: None,
         breaks: 0,
         since_break: 0,
-        pace: PaceOfStore::new(patience.silence),
+        pace: PaceOfService::new(patience.silence),
     };
     reader.open().await?;
     Ok(Box::pin(futures_util::stream::unfold(
@@ -69,32 +77,32 @@ pub(crate) async fn ranged(
     )))
 }
 
-struct Reader {
-    reopen: Reopen,
+struct Reader<E> {
+    reopen: Reopen<E>,
     size_bytes: u64,
     /// What has not come yet.
     left: Range<u64>,
     part: Option<OpenPart>,
-    /// What the store called the content at first: it must stay the same.
+    /// What the service called the content at first: it must stay the same.
     tag: Option<String>,
     breaks: u32,
     since_break: u64,
-    pace: PaceOfStore,
+    pace: PaceOfService,
 }
 
 struct OpenPart {
     answer: Answer,
-    /// What comes before the range, from a store that passes over ranges.
+    /// What comes before the range, from a service that passes over ranges.
     skip_bytes: u64,
 }
 
-impl Reader {
-    async fn open(&mut self) -> Result<(), ContentError> {
+impl<E: From<Broken>> Reader<E> {
+    async fn open(&mut self) -> Result<(), E> {
         let answer = (self.reopen)(self.left.clone()).await?;
         let skip_bytes = self.checked(&answer)?;
         let tag = answer.header("etag").map(str::to_owned);
         if self.tag.is_some() && tag != self.tag {
-            return Err(ContentError::Damaged(Damage::Replaced));
+            return Err(Broken::Replaced.into());
         }
         self.tag = tag;
         self.part = Some(OpenPart { answer, skip_bytes });
@@ -102,8 +110,8 @@ impl Reader {
     }
 
     /// Compares what the answer tells of itself with what was asked for.
-    fn checked(&self, answer: &Answer) -> Result<u64, ContentError> {
-        let strange = |what| ContentError::Unavailable(std::io::Error::other(what));
+    fn checked(&self, answer: &Answer) -> Result<u64, Broken> {
+        let strange = |what| Broken::Unavailable(std::io::Error::other(what));
         let (found_bytes, skip_bytes) = if answer.status() == 206 {
             let told = answer.header("content-range").and_then(content_range);
             let (start, found_bytes) = told.ok_or_else(|| strange("its range cannot be read"))?;
@@ -119,12 +127,15 @@ impl Reader {
             (found_bytes, self.left.start)
         };
         if found_bytes != self.size_bytes {
-            return Err(ContentError::wrong_length(self.size_bytes, found_bytes));
+            return Err(Broken::Length {
+                expected_bytes: self.size_bytes,
+                found_bytes,
+            });
         }
         Ok(skip_bytes)
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, ContentError> {
+    async fn next(&mut self) -> Result<Option<Bytes>, E> {
         while !self.left.is_empty() {
             if self.part.is_none() {
                 self.open().await?;
@@ -162,7 +173,7 @@ impl Reader {
         chunk
     }
 
-    fn broke(&mut self, failure: Failure) -> Result<(), ContentError> {
+    fn broke(&mut self, failure: Failure) -> Result<(), Broken> {
         if self.since_break >= PROGRESS_BYTES {
             self.breaks = 0;
         }
@@ -172,22 +183,20 @@ impl Reader {
         self.pace.restart();
         tracing::debug!(%failure, breaks = self.breaks, "an answer broke off");
         if self.breaks > BREAKS {
-            return Err(ContentError::Unavailable(std::io::Error::other(
-                failure.to_string(),
-            )));
+            return Err(Broken::Unavailable(std::io::Error::other(failure.to_string())));
         }
         Ok(())
     }
 }
 
-/// Finds out that a store drips. Only the time spent waiting for it counts.
-struct PaceOfStore {
+/// Finds out that a service drips. Only the time spent waiting for it counts.
+struct PaceOfService {
     window: Duration,
     waited: Duration,
     window_bytes: u64,
 }
 
-impl PaceOfStore {
+impl PaceOfService {
     const fn new(window: Duration) -> Self {
         Self {
             window,

@@ -12,35 +12,56 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
 use tokio::time::timeout;
 
-use super::Failure;
-use crate::ContentError;
+use super::{Failure, Reason};
 
 /// A request that can be sent again.
 #[derive(Clone)]
-pub(crate) struct Call {
+pub struct Call {
     /// What to do.
-    pub(crate) method: Method,
+    pub method: Method,
     /// Where, percent-encoded.
-    pub(crate) url: String,
+    pub url: String,
     /// Headers beside those that proofs and the body bring.
-    pub(crate) headers: HeaderMap,
+    pub headers: HeaderMap,
     /// What is sent.
-    pub(crate) body: Body,
+    pub body: Body,
     /// Statuses beside 2xx that are no failure.
-    pub(crate) also_good: &'static [u16],
-    /// A 2xx may hold an error in its body, which [`super::Dialect::code`] finds.
-    pub(crate) hides_errors: bool,
+    pub also_good: &'static [u16],
+    /// A 2xx may hold an error in its body, which [`crate::Dialect::code`] finds.
+    pub hides_errors: bool,
     /// Doing it twice is the same as once.
-    pub(crate) is_repeatable: bool,
+    pub is_repeatable: bool,
     /// The address proves by itself who asks: nothing is added.
-    pub(crate) is_signed: bool,
-    /// How many stored bytes the store puts together before it answers, for which it is given time.
-    pub(crate) joined_bytes: u64,
+    pub is_signed: bool,
+    /// How many stored bytes the service puts together before it answers, for which it is given time.
+    pub joined_bytes: u64,
+    /// How many redirects are followed. Whoever is at another origin is not told who asks.
+    pub follow: u8,
+    /// Not even the same origin is told who asks, once the answer leads on.
+    pub drops_proofs: bool,
+    /// What it costs the service.
+    pub kind: Kind,
+    /// Nobody waits for it.
+    pub is_background: bool,
+}
+
+/// What a request costs a service, as far as its limits tell requests apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Looks at one thing.
+    Read,
+    /// Lists many.
+    List,
+    /// Changes something.
+    Write,
+    /// Moves bytes of files.
+    Content,
 }
 
 impl Call {
     /// A request without a body that may be repeated.
-    pub(crate) fn new(method: Method, url: String) -> Self {
+    pub fn new(method: Method, url: String) -> Self {
+        let only_reads = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
         Self {
             method,
             url,
@@ -51,18 +72,29 @@ impl Call {
             is_repeatable: true,
             is_signed: false,
             joined_bytes: 0,
+            follow: 0,
+            drops_proofs: false,
+            kind: if only_reads { Kind::Read } else { Kind::Write },
+            is_background: false,
         }
     }
 
-    /// What it takes the store to do it, as if it were so many bytes to be sent. A store moves what it holds
+    /// What it takes the service to do it, as if it were so many bytes to be sent. One moves what it holds
     /// faster than a slow line does.
-    pub(super) fn weight_bytes(&self) -> u64 {
+    pub(crate) fn weight_bytes(&self) -> u64 {
         self.body.len() + self.joined_bytes / 16
+    }
+
+    /// Says what it costs.
+    #[must_use]
+    pub const fn with_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// Sends these bytes.
     #[must_use]
-    pub(crate) fn with_body(mut self, body: Body) -> Self {
+    pub fn with_body(mut self, body: Body) -> Self {
         self.body = body;
         self
     }
@@ -70,23 +102,22 @@ impl Call {
     /// Adds a header, in place of one of the same name. What cannot be a header's value, which no caller
     /// has, is left out.
     #[must_use]
-    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.set_header(name, value);
         self
     }
 
     /// Sets a header; see [`Call::with_header`].
-    pub(crate) fn set_header(&mut self, name: &'static str, value: &str) {
+    pub fn set_header(&mut self, name: &'static str, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
         }
     }
 
-    pub(super) fn into_request(self) -> Result<reqwest::Request, Failure> {
+    pub(crate) fn into_request(self) -> Result<reqwest::Request, Failure> {
         let url = Url::parse(&self.url).map_err(|error| {
-            Failure::Ours(ContentError::Io(std::io::Error::other(format!(
-                "the store's address is not one: {error}"
-            ))))
+            let wrong = format!("the address of a request is not one: {error}");
+            Failure::Ours(Reason::Io(std::io::Error::other(wrong)))
         })?;
         let mut request = reqwest::Request::new(self.method, url);
         *request.headers_mut() = self.headers;
@@ -104,23 +135,24 @@ impl Call {
 
 /// Bytes in memory that can be sent again. A clone shares them.
 #[derive(Clone, Default)]
-pub(crate) struct Body {
+pub struct Body {
     pieces: VecDeque<Bytes>,
     size_bytes: u64,
 }
 
 impl Body {
     /// How many bytes there are.
-    pub(crate) const fn len(&self) -> u64 {
+    pub const fn len(&self) -> u64 {
         self.size_bytes
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
         self.size_bytes == 0
     }
 
     /// The pieces in order.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         self.pieces.iter()
     }
 }
@@ -163,40 +195,43 @@ impl http_body::Body for Body {
 }
 
 /// An answer whose body is still to come.
-pub(crate) struct Answer {
+pub struct Answer {
     response: Response,
     silence: Duration,
 }
 
 impl Answer {
-    pub(super) const fn new(response: Response, silence: Duration) -> Self {
+    pub(crate) const fn new(response: Response, silence: Duration) -> Self {
         Self { response, silence }
     }
 
     /// Its status.
-    pub(crate) fn status(&self) -> u16 {
+    pub fn status(&self) -> u16 {
         self.response.status().as_u16()
     }
 
     /// Its headers.
-    pub(crate) fn headers(&self) -> &HeaderMap {
+    pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
     /// A header as text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         text_of(self.headers(), name)
     }
 
     /// The next bytes of the body; `None` at its end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    ///
+    /// # Errors
+    /// The connection broke, or the service says nothing any more.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         match timeout(self.silence, self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(Failure::silent),
             Err(_) => Err(Failure::too_slow()),
         }
     }
 
-    pub(super) async fn whole(mut self, limit_bytes: usize) -> Result<Whole, Failure> {
+    pub(crate) async fn whole(mut self, limit_bytes: usize) -> Result<Whole, Failure> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit_bytes {
@@ -208,7 +243,7 @@ impl Answer {
     }
 
     /// As much of the body as comes, up to `limit_bytes`.
-    pub(super) async fn beginning(mut self, limit_bytes: usize) -> Whole {
+    pub(crate) async fn beginning(mut self, limit_bytes: usize) -> Whole {
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = self.chunk().await {
             let room = limit_bytes - body.len();
@@ -230,23 +265,23 @@ impl Answer {
 }
 
 /// An answer that was read to its end.
-#[derive(Clone)]
-pub(crate) struct Whole {
+#[derive(Debug, Clone)]
+pub struct Whole {
     /// Its status.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Its headers.
-    pub(crate) headers: HeaderMap,
+    pub headers: HeaderMap,
     /// Its body.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
 }
 
 impl Whole {
     /// A header as text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         text_of(&self.headers, name)
     }
 }
 
-pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

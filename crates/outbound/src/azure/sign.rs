@@ -5,16 +5,17 @@ use std::fmt;
 use model::Millis;
 use reqwest::header::HeaderMap;
 
-use crate::http::{base64, hmac_sha256};
+use crate::{base64, hmac_sha256};
 
 /// The version of the service that our requests are written for.
-pub(super) const VERSION: &str = "2021-12-02";
+pub const VERSION: &str = "2021-12-02";
 
 /// An account's key.
-pub(super) struct AccountKey(Vec<u8>);
+pub struct AccountKey(Vec<u8>);
 
 impl AccountKey {
-    pub(super) fn new(key: &[u8]) -> Self {
+    /// Takes the key's bytes.
+    pub fn new(key: &[u8]) -> Self {
         Self(key.to_owned())
     }
 
@@ -88,18 +89,23 @@ fn string_to_sign(account: &str, request: &Unsigned<'_>) -> String {
 }
 
 /// A signature that lets its holder do one thing with one blob for a while.
-pub(super) struct BlobSignature<'a> {
-    pub(super) account: &'a str,
-    pub(super) container: &'a str,
-    pub(super) blob: &'a str,
+pub struct BlobSignature<'a> {
+    /// The account's name.
+    pub account: &'a str,
+    /// The container's name.
+    pub container: &'a str,
+    /// The blob's name.
+    pub blob: &'a str,
     /// The letters of what is allowed, such as `r`.
-    pub(super) permissions: &'a str,
-    pub(super) ends: Millis,
-    pub(super) is_https_only: bool,
+    pub permissions: &'a str,
+    /// Until when.
+    pub ends: Millis,
+    /// It holds for encrypted connections only.
+    pub is_https_only: bool,
     /// The `Content-Disposition` that a read answers.
-    pub(super) disposition: Option<&'a str>,
+    pub disposition: Option<&'a str>,
     /// The `Content-Type` that a read answers.
-    pub(super) media_type: Option<&'a str>,
+    pub media_type: Option<&'a str>,
 }
 
 impl BlobSignature<'_> {
@@ -107,7 +113,7 @@ impl BlobSignature<'_> {
     ///
     /// It has no start: one in our past would say nothing, and one now would fail where the store's
     /// clock is behind.
-    pub(super) fn query(&self, key: &AccountKey) -> Vec<(&'static str, String)> {
+    pub fn query(&self, key: &AccountKey) -> Vec<(&'static str, String)> {
         let ends = jiff::Timestamp::from_millisecond(self.ends.0).unwrap_or(jiff::Timestamp::MAX);
         let ends = ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let protocol = if self.is_https_only { "https" } else { "" };

@@ -1,9 +1,9 @@
-//! How long a store is waited for, and how often it is asked again.
+//! How long a service is waited for, and how often it is asked again.
 
 use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::time::Duration;
 
-/// How long a store is waited for, and how often it is asked again.
+/// How long a service is waited for, and how often it is asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// How often a request is sent at most.
@@ -12,11 +12,11 @@ pub struct Patience {
     pub first_pause: Duration,
     /// The longest that it waits of its own accord.
     pub longest_pause: Duration,
-    /// The longest wait that a store may ask for; one that asks for more is given up at once.
+    /// The longest wait that a service may ask for; one that asks for more is given up at once.
     pub longest_asked: Duration,
     /// How long a connection may take.
     pub connect: Duration,
-    /// How long a store may say nothing.
+    /// How long a service may say nothing.
     pub silence: Duration,
     /// The slowest line: it bounds how long an upload may take.
     pub min_bytes_per_sec: u64,
@@ -38,18 +38,18 @@ impl Default for Patience {
 
 impl Patience {
     /// How long one try may take that sends so many bytes.
-    pub(super) fn one_try(&self, size_bytes: u64) -> Duration {
+    pub(crate) fn one_try(&self, size_bytes: u64) -> Duration {
         let sending = Duration::from_secs(size_bytes / self.min_bytes_per_sec.max(1));
         self.connect + self.silence + sending
     }
 
     /// How long all tries together may take.
-    pub(super) fn whole(&self, size_bytes: u64) -> Duration {
+    pub(crate) fn whole(&self, size_bytes: u64) -> Duration {
         self.one_try(size_bytes) * 2 + self.longest_asked
     }
 
     /// How long to wait after the `tried`th try failed; `None` to give up.
-    pub(super) fn pause(&self, tried: u32, asked: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn pause(&self, tried: u32, asked: Option<Duration>) -> Option<Duration> {
         if tried >= self.try_count {
             return None;
         }

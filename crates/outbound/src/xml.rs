@@ -1,42 +1,42 @@
-//! The little XML that stores speak.
+//! The little XML that services speak.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-/// How deep elements may lie in one another; stores need five.
+/// How deep elements may lie in one another; object stores need five.
 const MOST_DEPTH: usize = 16;
 
 /// An element: its name without a prefix, its own text and the elements in it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Element {
+pub struct Element {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// The text directly in it.
-    pub(crate) text: String,
+    pub text: String,
     /// The elements in it, in order.
-    pub(crate) children: Vec<Element>,
+    pub children: Vec<Element>,
 }
 
 impl Element {
     /// The first element of that name in it.
-    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
+    pub fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// All elements of that name in it.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The text of the first element of that name in it.
-    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+    pub fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name).map(|child| child.text.as_str())
     }
 }
 
 /// Reads a document; `None` when it is not one, or lies too deep.
-pub(crate) fn parse_xml(bytes: &[u8]) -> Option<Element> {
+pub fn parse_xml(bytes: &[u8]) -> Option<Element> {
     let mut reader = Reader::from_reader(bytes);
     let mut open: Vec<Element> = vec![Element::default()];
     loop {
@@ -56,7 +56,7 @@ pub(crate) fn parse_xml(bytes: &[u8]) -> Option<Element> {
             Event::CData(text) => open.last_mut()?.text.push_str(&text.decode().ok()?),
             Event::GeneralRef(entity) => open.last_mut()?.text.push_str(&resolved(&entity)?),
             Event::Eof => break,
-            // What other documents would bring in is none of a store's business.
+            // What other documents would bring in is none of a service's business.
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::DocType(_) => {}
         }
     }
@@ -65,7 +65,7 @@ pub(crate) fn parse_xml(bytes: &[u8]) -> Option<Element> {
 }
 
 /// Text that can stand in an element.
-pub(crate) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     quick_xml::escape::escape(text).into_owned()
 }
 

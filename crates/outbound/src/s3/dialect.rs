@@ -3,25 +3,26 @@
 use std::sync::{PoisonError, RwLock};
 
 use async_trait::async_trait;
-use model::Clock;
+use model::{Clock, Millis};
 use reqwest::Url;
 
-use super::sign::{Credentials, Scope, Signable, header_pairs, query_pairs};
-use crate::ContentError;
-use crate::http::{Call, Dialect, Refusal, hex, parse_xml};
+use super::Address;
+use super::sign::{Credentials, Scope, Signable, UNSIGNED, header_pairs, query_pairs};
+use crate::{Call, Dialect, Reason, Refusal, encoded, parse_xml, sha256_hex};
 
 /// The SHA-256 of a body, which the store compares.
-pub(super) const CONTENT_SHA256: &str = "x-amz-content-sha256";
+pub const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// Signs requests, for the region that the bucket is known to be in.
-pub(super) struct Signer {
-    pub(super) credentials: Credentials,
-    pub(super) clock: Clock,
+pub struct Signer {
+    credentials: Credentials,
+    clock: Clock,
     region: RwLock<String>,
 }
 
 impl Signer {
-    pub(super) fn new(credentials: Credentials, clock: Clock, region: String) -> Self {
+    /// Signs by these, for a region that may turn out to be another.
+    pub fn new(credentials: Credentials, clock: Clock, region: String) -> Self {
         Self {
             credentials,
             clock,
@@ -30,13 +31,13 @@ impl Signer {
     }
 
     /// The region that the bucket is in, as far as is known.
-    pub(super) fn region(&self) -> String {
+    pub fn region(&self) -> String {
         let region = self.region.read().unwrap_or_else(PoisonError::into_inner);
         region.clone()
     }
 
     /// Takes the region that a refusal tells; false when it tells nothing new.
-    pub(super) fn learn(&self, refusal: &Refusal) -> bool {
+    pub fn learn(&self, refusal: &Refusal) -> bool {
         let Some(told) = told_region(refusal) else {
             return false;
         };
@@ -45,6 +46,48 @@ impl Signer {
         *region = told;
         is_new
     }
+
+    /// The address that lets whoever has it do one thing for a while.
+    pub fn signed_url(&self, address: &Address, one: &OneThing<'_>) -> String {
+        let region = self.region();
+        let path = address.path(one.name);
+        let mut headers = vec![("host".to_owned(), address.host(&region))];
+        headers.extend(
+            one.headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let pairs = one.query.iter();
+        let pairs = pairs.map(|(name, value)| (encoded(name, ""), encoded(value, "")));
+        let signable = Signable {
+            method: one.method,
+            path: &path,
+            query: pairs.collect(),
+            headers,
+            payload: one.payload.unwrap_or(UNSIGNED),
+        };
+        let scope = Scope { at: one.at, region };
+        let query = signable.signed_query(&self.credentials, &scope, one.secs);
+        format!("{}{path}?{query}", address.origin(&scope.region))
+    }
+}
+
+/// What a signed address lets its holder do.
+pub struct OneThing<'a> {
+    /// In capitals.
+    pub method: &'a str,
+    /// The object.
+    pub name: &'a str,
+    /// The query besides the signature, not encoded.
+    pub query: &'a [(&'a str, &'a str)],
+    /// Headers that the holder has to repeat, names in small letters.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The SHA-256 that the body must have; `None` leaves it open.
+    pub payload: Option<&'a str>,
+    /// From when it holds.
+    pub at: Millis,
+    /// For how long: a week at most.
+    pub secs: u32,
 }
 
 /// The region that an answer says the bucket is in.
@@ -68,17 +111,18 @@ fn told_region(refusal: &Refusal) -> Option<String> {
 
 #[async_trait]
 impl Dialect for Signer {
-    async fn authorize(&self, call: &mut Call) -> Result<(), ContentError> {
-        let url = Url::parse(&call.url)
-            .map_err(|_| ContentError::Io(std::io::Error::other("the store's address is not one")))?;
+    async fn authorize(&self, call: &mut Call) -> Result<(), Reason> {
+        let Ok(url) = Url::parse(&call.url) else {
+            // The client says so itself.
+            return Ok(());
+        };
         let scope = Scope {
             at: (self.clock)(),
             region: self.region(),
         };
         if !call.headers.contains_key(CONTENT_SHA256) {
-            let mut hasher = crate::Hasher::new(false);
-            call.body.pieces().for_each(|piece| hasher.update(piece));
-            call.set_header(CONTENT_SHA256, &hex(&hasher.finish().digest.0));
+            let digest = sha256_hex(call.body.pieces().map(AsRef::as_ref));
+            call.set_header(CONTENT_SHA256, &digest);
         }
         call.set_header("x-amz-date", &scope.time());
         if let Some(token) = &self.credentials.session_token {

@@ -3,44 +3,49 @@
 use model::Millis;
 use reqwest::header::HeaderMap;
 
-use crate::Secret;
-use crate::http::{encoded, hex, hmac_sha256, timestamp};
+use crate::{Secret, encoded, hex, hmac_sha256, sha256_hex, timestamp};
 
 /// Stands for a body that is not signed.
-pub(super) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// The longest that a signed address may hold: seven days.
-pub(super) const MOST_SECS: u32 = 604_800;
+pub const MOST_SECS: u32 = 604_800;
 
 /// Who asks.
 #[derive(Debug, Clone)]
-pub(super) struct Credentials {
-    pub(super) access_key: String,
-    pub(super) secret_key: Secret,
-    pub(super) session_token: Option<Secret>,
+pub struct Credentials {
+    /// The public part of the key.
+    pub access_key: String,
+    /// The secret part of the key.
+    pub secret_key: Secret,
+    /// What comes with keys that expire.
+    pub session_token: Option<Secret>,
 }
 
 /// A request as far as it is signed.
-pub(super) struct Signable<'a> {
-    pub(super) method: &'a str,
+pub struct Signable<'a> {
+    /// In capitals.
+    pub method: &'a str,
     /// Percent-encoded.
-    pub(super) path: &'a str,
+    pub path: &'a str,
     /// Percent-encoded pairs, in any order.
-    pub(super) query: Vec<(String, String)>,
+    pub query: Vec<(String, String)>,
     /// Names in lower case, in any order.
-    pub(super) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// The SHA-256 of the body in hexadecimal digits, or [`UNSIGNED`].
-    pub(super) payload: &'a str,
+    pub payload: &'a str,
 }
 
 /// When and where a signature holds.
-pub(super) struct Scope {
-    pub(super) at: Millis,
-    pub(super) region: String,
+pub struct Scope {
+    /// When it was made.
+    pub at: Millis,
+    /// The region it is for.
+    pub region: String,
 }
 
 impl Scope {
     /// The time as signatures write it.
-    pub(super) fn time(&self) -> String {
+    pub fn time(&self) -> String {
         timestamp(self.at).strftime("%Y%m%dT%H%M%SZ").to_string()
     }
 
@@ -79,7 +84,7 @@ impl Signable<'_> {
     }
 
     fn signature(&mut self, credentials: &Credentials, scope: &Scope) -> String {
-        let canonical = crate::digest(self.canonical().as_bytes());
+        let canonical = sha256_hex([self.canonical().as_bytes()]);
         let signed = format!(
             "AWS4-HMAC-SHA256\n{}\n{}\n{canonical}",
             scope.time(),
@@ -99,7 +104,7 @@ impl Signable<'_> {
     }
 
     /// The value of the header `Authorization`.
-    pub(super) fn authorization(mut self, credentials: &Credentials, scope: &Scope) -> String {
+    pub fn authorization(mut self, credentials: &Credentials, scope: &Scope) -> String {
         let signature = self.signature(credentials, scope);
         format!(
             "AWS4-HMAC-SHA256 Credential={}/{},SignedHeaders={},Signature={signature}",
@@ -110,7 +115,7 @@ impl Signable<'_> {
     }
 
     /// The query of an address that holds for `secs`.
-    pub(super) fn signed_query(mut self, credentials: &Credentials, scope: &Scope, secs: u32) -> String {
+    pub fn signed_query(mut self, credentials: &Credentials, scope: &Scope, secs: u32) -> String {
         let who = format!("{}/{}", credentials.access_key, scope.text());
         let pairs = [
             ("X-Amz-Algorithm", "AWS4-HMAC-SHA256".to_owned()),
@@ -133,7 +138,7 @@ impl Signable<'_> {
 }
 
 /// Pairs that are encoded already, as a query.
-pub(super) fn query_text(pairs: &[(String, String)]) -> String {
+pub fn query_text(pairs: &[(String, String)]) -> String {
     let pairs: Vec<String> = pairs
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -142,7 +147,7 @@ pub(super) fn query_text(pairs: &[(String, String)]) -> String {
 }
 
 /// The pairs of a query, still encoded.
-pub(super) fn query_pairs(query: &str) -> Vec<(String, String)> {
+pub fn query_pairs(query: &str) -> Vec<(String, String)> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts
         .map(|part| part.split_once('=').unwrap_or((part, "")))
@@ -151,7 +156,7 @@ pub(super) fn query_pairs(query: &str) -> Vec<(String, String)> {
 }
 
 /// All headers with their names in lower case; values that are not text are left out.
-pub(super) fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+pub fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
