@@ -54,6 +54,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0006_archive.sql"),
         postgres: include_str!("../migrations/0006_archive.sql"),
     },
+    Migration {
+        version: 7,
+        name: "connections",
+        sqlite: include_str!("../migrations/0007_connections.sql"),
+        postgres: include_str!("../migrations/0007_connections.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

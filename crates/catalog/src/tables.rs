@@ -31,7 +31,7 @@ pub struct Table {
 /// Tables that a backup leaves out: what the migrations did is told by the version of the schema, people sign in
 /// again, and counters of tries are about the moment. Uploads that are under way, what was seen by the archive and
 /// what could not be moved are about the stores of one installation.
-const LEFT_OUT: [&str; 9] = [
+const LEFT_OUT: [&str; 12] = [
     "migrations",
     "sessions",
     "throttles",
@@ -41,6 +41,9 @@ const LEFT_OUT: [&str; 9] = [
     "upload_parts",
     "upload_tails",
     "move_failures",
+    "connection_feeds",
+    "connection_items",
+    "connection_paces",
 ];
 
 /// Rows that one statement puts in.

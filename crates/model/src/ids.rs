@@ -99,4 +99,6 @@ ids! {
     LinkId;
     /// Names an upload that takes more than one request.
     UploadId;
+    /// Names a connection.
+    ConnectionId;
 }

@@ -23,11 +23,13 @@ pub enum JobKind {
     Reseal,
     /// Reads a content back that nobody but its sender has seen.
     Prove,
+    /// Looks at what is in a connection, or what changed there.
+    Observe,
 }
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Upload,
         Self::Sweep,
         Self::Retention,
@@ -37,6 +39,7 @@ impl JobKind {
         Self::StoreCopy,
         Self::Reseal,
         Self::Prove,
+        Self::Observe,
     ];
 
     /// The word that stands for it in the catalog and the API.
@@ -51,6 +54,7 @@ impl JobKind {
             Self::StoreCopy => "store_copy",
             Self::Reseal => "reseal",
             Self::Prove => "prove",
+            Self::Observe => "observe",
         }
     }
 

@@ -7,12 +7,14 @@
 //! `share` a right on a node given to a user; `link` a public address of a node;
 //! `identity` a person as an OpenID provider knows them;
 //! `photo` what a person shows of themselves;
+//! `connection` a linked account, bucket or folder at a provider; `remote item` what is in one;
 //! `transfer` an upload that takes more than one request;
 //! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
 
 mod actor;
 mod bytes;
 mod change;
+mod connection;
 mod digest;
 mod email;
 mod identity;
@@ -35,12 +37,13 @@ mod tests;
 pub use actor::{Actor, Right};
 pub use bytes::{BodyError, ByteStream};
 pub use change::{Change, ChangeKind};
+pub use connection::{Connection, ConnectionState, RemoteItem, RemoteKind};
 pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
 pub use identity::Identity;
 pub use ids::{
-    AppPasswordId, BlobId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId, SpaceId, UploadId,
-    UserId,
+    AppPasswordId, BlobId, ConnectionId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId,
+    SpaceId, UploadId, UserId,
 };
 pub use job::{Job, JobKind, JobState, Progress};
 pub use media::shown_inline;

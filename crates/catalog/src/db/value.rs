@@ -1,7 +1,8 @@
 //! What goes into a statement and what comes out of it, the same for both engines.
 
 use model::{
-    AppPasswordId, BlobId, Digest, InviteId, JobId, Millis, NodeId, SessionId, SpaceId, UploadId, UserId,
+    AppPasswordId, BlobId, ConnectionId, Digest, InviteId, JobId, Millis, NodeId, SessionId, SpaceId,
+    UploadId, UserId,
 };
 
 use crate::CatalogError;
@@ -71,6 +72,7 @@ value_from! {
     Bytes: BlobId, id => Self::id(id.as_bytes());
     Bytes: JobId, id => Self::id(id.as_bytes());
     Bytes: UploadId, id => Self::id(id.as_bytes());
+    Bytes: ConnectionId, id => Self::id(id.as_bytes());
     Bytes: SessionId, id => Self::id(id.as_bytes());
     Bytes: AppPasswordId, id => Self::id(id.as_bytes());
     Bytes: InviteId, id => Self::id(id.as_bytes());

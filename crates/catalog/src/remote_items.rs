@@ -1,0 +1,298 @@
+//! What is in connections, as it was when it was last looked at.
+
+use std::fmt::Write as _;
+
+use model::{ConnectionId, Millis, RemoteItem, RemoteKind, fold};
+use sha2::{Digest as _, Sha256};
+
+use crate::db::{Row, Tx, Value};
+use crate::{CatalogError, count, signed};
+
+const COLUMNS: &str =
+    "item_id, parent_id, name, kind, size_bytes, media_type, hashes, revision, tag, modified_ms,
+    flags, details, web_url";
+/// Columns of a row that is put in.
+const WIDTH: usize = 18;
+/// Rows that one statement puts in.
+const ROWS_AT_ONCE: usize = 32;
+/// How much of a name items are sorted by, bytes.
+const SORT_BYTES: usize = 96;
+const TRASHED: i64 = 1;
+const EDITABLE: i64 = 2;
+
+/// Where a page of a folder starts: after the item of that kind, sort key and key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemMark {
+    /// Its kind's number.
+    pub kind: i64,
+    /// What it is sorted by.
+    pub sort_key: String,
+    /// Its key.
+    pub key: Vec<u8>,
+}
+
+/// An item and where the page after it starts.
+pub type Marked = (RemoteItem, ItemMark);
+
+impl Tx {
+    /// Writes down items as they are now, seen in that round. An id must not be there twice.
+    pub async fn put_items(
+        &mut self,
+        connection: ConnectionId,
+        round: u64,
+        items: &[RemoteItem],
+    ) -> Result<(), CatalogError> {
+        for chunk in items.chunks(ROWS_AT_ONCE) {
+            let sql = insert(chunk.len());
+            let mut params = Vec::with_capacity(chunk.len() * WIDTH);
+            for item in chunk {
+                fill(&mut params, connection, round, item);
+            }
+            self.execute(&sql, &params).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds an item.
+    pub async fn item(
+        &mut self,
+        connection: ConnectionId,
+        id: &str,
+    ) -> Result<Option<RemoteItem>, CatalogError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM connection_items WHERE connection_id = $1 AND item_key = $2");
+        let row = self
+            .first(&sql, &[connection.into(), key(id).to_vec().into()])
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// What is in a folder, the trash left out: folders first, then by name; what follows `after`, at most `limit`.
+    pub async fn items_in(
+        &mut self,
+        (connection, folder): (ConnectionId, &str),
+        after: Option<&ItemMark>,
+        limit: u32,
+    ) -> Result<Vec<Marked>, CatalogError> {
+        let follows = match after {
+            Some(_) => "AND (kind, sort_key, item_key) > ($4, $5, $6)",
+            None => "",
+        };
+        let sql = format!(
+            "SELECT {COLUMNS}, sort_key, item_key FROM connection_items
+             WHERE connection_id = $1 AND parent_key = $2 AND flags IN (0, {EDITABLE}) {follows}
+             ORDER BY kind, sort_key, item_key LIMIT $3"
+        );
+        let mut params = vec![
+            connection.into(),
+            key(folder).to_vec().into(),
+            i64::from(limit).into(),
+        ];
+        if let Some(mark) = after {
+            params.extend([
+                mark.kind.into(),
+                mark.sort_key.as_str().into(),
+                mark.key.clone().into(),
+            ]);
+        }
+        let rows = self.query(&sql, &params).await?;
+        let marked = rows.iter().map(|row| {
+            let mark = ItemMark {
+                kind: row.int(3)?,
+                sort_key: row.text(13)?,
+                key: row.bytes(14)?,
+            };
+            Ok((read(row)?, mark))
+        });
+        marked.collect()
+    }
+
+    /// Removes items by their ids.
+    pub async fn remove_items(&mut self, connection: ConnectionId, ids: &[&str]) -> Result<(), CatalogError> {
+        for id in ids {
+            self.execute(
+                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key = $2",
+                &[connection.into(), key(id).to_vec().into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes items that were last seen before a round, of at most `limit` whose keys follow `after`. Answers
+    /// how many were removed and where to go on; `None` at the end.
+    pub async fn remove_unseen(
+        &mut self,
+        (connection, round): (ConnectionId, u64),
+        after: &[u8],
+        limit: u32,
+    ) -> Result<(u64, Option<Vec<u8>>), CatalogError> {
+        let page = [connection.into(), after.to_vec().into(), i64::from(limit).into()];
+        let rows = self
+            .query(
+                "SELECT item_key FROM connection_items WHERE connection_id = $1 AND item_key > $2
+                 ORDER BY item_key LIMIT $3",
+                &page,
+            )
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok((0, None));
+        };
+        let last = last.bytes(0)?;
+        let removed = self
+            .execute(
+                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key > $2 AND item_key <= $3
+                     AND round < $4",
+                &[
+                    connection.into(),
+                    after.to_vec().into(),
+                    last.clone().into(),
+                    signed(round).into(),
+                ],
+            )
+            .await?;
+        Ok((removed, Some(last)))
+    }
+
+    /// Removes what is known of a connection's items, at most `limit`. Answers how many that were.
+    pub async fn forget_items(&mut self, connection: ConnectionId, limit: u32) -> Result<u64, CatalogError> {
+        self.execute(
+            "DELETE FROM connection_items WHERE connection_id = $1 AND item_key IN
+                 (SELECT item_key FROM connection_items WHERE connection_id = $1 LIMIT $2)",
+            &[connection.into(), i64::from(limit).into()],
+        )
+        .await
+    }
+
+    /// How many items of a connection are known.
+    pub async fn count_items(&mut self, connection: ConnectionId) -> Result<u64, CatalogError> {
+        let row = self
+            .first(
+                "SELECT count(*) FROM connection_items WHERE connection_id = $1",
+                &[connection.into()],
+            )
+            .await?;
+        row.map_or(Ok(0), |row| Ok(count(row.int(0)?)))
+    }
+
+    /// Files of a connection of that length, at most `limit`: those that may have a content.
+    pub async fn items_of_size(
+        &mut self,
+        connection: ConnectionId,
+        (name, size_bytes): (&str, u64),
+        limit: u32,
+    ) -> Result<Vec<RemoteItem>, CatalogError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM connection_items
+             WHERE connection_id = $1 AND size_bytes = $2 AND kind = 1 AND flags IN (0, {EDITABLE})
+             ORDER BY CASE WHEN name = $3 THEN 0 ELSE 1 END, item_key LIMIT $4"
+        );
+        let params = [
+            connection.into(),
+            signed(size_bytes).into(),
+            name.into(),
+            i64::from(limit).into(),
+        ];
+        let rows = self.query(&sql, &params).await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+/// What an item is found by: ids may be longer than an index takes.
+fn key(id: &str) -> [u8; 16] {
+    let hash = Sha256::digest(id.as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&hash[..16]);
+    key
+}
+
+fn sort_key(name: &str) -> String {
+    let mut folded = fold(name);
+    let mut end = SORT_BYTES.min(folded.len());
+    while !folded.is_char_boundary(end) {
+        end -= 1;
+    }
+    folded.truncate(end);
+    // PostgreSQL takes no NUL in a text.
+    folded.replace('\0', "\u{fffd}")
+}
+
+fn insert(rows: usize) -> String {
+    let mut sql = format!(
+        "INSERT INTO connection_items ({COLUMNS}, connection_id, item_key, parent_key, sort_key, round) VALUES "
+    );
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..WIDTH {
+            let comma = if column == 0 { "" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = write!(sql, "{comma}${}", row * WIDTH + column + 1);
+        }
+        sql.push(')');
+    }
+    sql.push_str(" ON CONFLICT (connection_id, item_key) DO UPDATE SET ");
+    let names = COLUMNS
+        .split(',')
+        .map(str::trim)
+        .filter(|name| *name != "item_id");
+    let set = names
+        .chain(["parent_key", "sort_key", "round"])
+        .map(|name| format!("{name} = excluded.{name}"));
+    sql.push_str(&set.collect::<Vec<_>>().join(", "));
+    sql
+}
+
+fn fill(params: &mut Vec<Value>, connection: ConnectionId, round: u64, item: &RemoteItem) {
+    let flags = if item.is_trashed { TRASHED } else { 0 } | if item.is_editable { EDITABLE } else { 0 };
+    params.extend([
+        item.id.as_str().into(),
+        item.parent.as_deref().into(),
+        item.name.replace('\0', "\u{fffd}").into(),
+        kind_code(item.kind).into(),
+        item.size_bytes.map(signed).into(),
+        item.media_type.as_deref().into(),
+        item.hashes.join("\n").into(),
+        item.revision.as_deref().into(),
+        item.tag.as_deref().into(),
+        item.modified_ms.into(),
+        flags.into(),
+        item.details.join("\n").into(),
+        item.web_url.as_deref().into(),
+        connection.into(),
+        key(&item.id).to_vec().into(),
+        item.parent.as_deref().map(|parent| key(parent).to_vec()).into(),
+        sort_key(&item.name).into(),
+        signed(round).into(),
+    ]);
+}
+
+fn kind_code(kind: RemoteKind) -> i64 {
+    let at = RemoteKind::ALL.iter().position(|known| *known == kind);
+    at.and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+fn read(row: &Row) -> Result<RemoteItem, CatalogError> {
+    let kind = usize::try_from(row.int(3)?).ok();
+    let kind = kind.and_then(|code| RemoteKind::ALL.get(code)).copied();
+    let flags = row.int(10)?;
+    Ok(RemoteItem {
+        id: row.text(0)?,
+        parent: row.opt_text(1)?,
+        name: row.text(2)?,
+        kind: kind.ok_or_else(|| CatalogError::Damaged("a remote item is of no kind".to_owned()))?,
+        size_bytes: row.opt_int(4)?.map(count),
+        media_type: row.opt_text(5)?,
+        hashes: lines(&row.text(6)?),
+        revision: row.opt_text(7)?,
+        tag: row.opt_text(8)?,
+        modified_ms: row.opt_int(9)?.map(Millis),
+        is_trashed: flags & TRASHED != 0,
+        is_editable: flags & EDITABLE != 0,
+        details: lines(&row.text(11)?),
+        web_url: row.opt_text(12)?,
+    })
+}
