@@ -5,6 +5,7 @@
 //! have a value come in. Only this crate knows a provider's JSON; it knows nothing of accounts.
 
 mod connector;
+mod oauth;
 mod oidc;
 mod quick_xor;
 mod reasons;
@@ -16,6 +17,7 @@ pub use connector::{
     Read, Reading, Relocate, Relocation, RemoteError, Revision, SignInReason, Source, Tag, Target, TrashKind,
     Upload, UploadJournal, Written, fetch,
 };
+pub use oauth::{Grant, LinkQuestion, OAuth, OAuthError, OAuthOptions, OAuthProvider};
 pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};
 pub use tokens::{AccessToken, Tokens};
 

@@ -12,7 +12,7 @@ mod redeem;
 mod token;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -290,12 +290,12 @@ impl std::fmt::Debug for Oidc {
 
 /// The digest of a verifier that goes along with the question: only who holds the verifier can use
 /// the code (RFC 7636 section 4.2).
-fn challenge(verifier: &str) -> String {
+pub(crate) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
 /// An address that nobody between can read or change: encrypted, or on this machine.
-fn address(text: &str) -> Option<Url> {
+pub(crate) fn address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_safe = match url.scheme() {
         "https" => url.has_host(),

@@ -2,7 +2,7 @@
 //! good provider would not give.
 
 mod answers;
-mod provider;
+pub(crate) mod provider;
 mod tokens;
 
 use std::time::Duration;
