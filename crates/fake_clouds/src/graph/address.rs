@@ -29,7 +29,12 @@ pub(crate) enum Address {
     /// `/me/drive`, `/drives/{id}`
     Drive(Whose),
     /// `…/root`, `…/items/{id}`, each with or without a path, and what comes after.
-    Item { whose: Whose, base: Base, path: String, action: String },
+    Item {
+        whose: Whose,
+        base: Base,
+        path: String,
+        action: String,
+    },
     /// `/subscriptions`
     Subscriptions,
     /// `/subscriptions/{id}`
@@ -56,16 +61,6 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
     String::from_utf8(plain).ok()
 }
 
-/// The names and values of a query, decoded.
-pub(crate) fn query(raw: &str) -> Vec<(String, String)> {
-    let plain = |text: &str| decoded(&text.replace('+', " ")).unwrap_or_default();
-    let pair = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (plain(name), plain(value))
-    };
-    raw.split('&').filter(|each| !each.is_empty()).map(pair).collect()
-}
-
 /// Reads what comes after `/v1.0`, as it was sent.
 ///
 /// Names hold neither `:` nor `/`, so the whole is decoded at once and read after that: it does not matter which
@@ -73,7 +68,13 @@ pub(crate) fn query(raw: &str) -> Vec<(String, String)> {
 pub(crate) fn parse(raw: &str) -> Result<Address, Trouble> {
     let path = decoded(raw).ok_or_else(|| Trouble::invalid("The address is not UTF-8."))?;
     let path = path.trim_end_matches('/');
-    let unknown = || Trouble::new(400, "BadRequest", format!("Resource not found for the segment '{path}'."));
+    let unknown = || {
+        Trouble::new(
+            400,
+            "BadRequest",
+            format!("Resource not found for the segment '{path}'."),
+        )
+    };
     match path {
         "/me" => return Ok(Address::Me),
         "/me/drives" => return Ok(Address::Drives),
@@ -96,7 +97,12 @@ pub(crate) fn parse(raw: &str) -> Result<Address, Trouble> {
     }
     let (base, rest) = base(rest).ok_or_else(unknown)?;
     let (path, action) = path_and_action(rest).ok_or_else(unknown)?;
-    Ok(Address::Item { whose, base, path: path.to_owned(), action: action.to_owned() })
+    Ok(Address::Item {
+        whose,
+        base,
+        path: path.to_owned(),
+        action: action.to_owned(),
+    })
 }
 
 fn base(rest: &str) -> Option<(Base, &str)> {
@@ -139,7 +145,12 @@ mod tests {
     fn check(raw: &str, whose: Option<&str>, base: Option<&str>, path: &str, action: &str) {
         let whose = whose.map_or(Whose::Mine, |id| Whose::Id(id.to_owned()));
         let base = base.map_or(Base::Root, |id| Base::Id(id.to_owned()));
-        let expected = Address::Item { whose, base, path: path.to_owned(), action: action.to_owned() };
+        let expected = Address::Item {
+            whose,
+            base,
+            path: path.to_owned(),
+            action: action.to_owned(),
+        };
         assert_eq!(parse(raw).unwrap(), expected, "{raw}");
     }
 
@@ -147,18 +158,54 @@ mod tests {
     fn every_way_to_address_an_item_is_understood() {
         check("/me/drive/root", None, None, "", "");
         check("/drives/d1/root/children", Some("d1"), None, "", "children");
-        check("/drives/d1/items/x%211/content", Some("d1"), Some("x!1"), "", "content");
-        check("/drives/d1/items/X:/a%20b.txt:/content", Some("d1"), Some("X"), "a b.txt", "content");
-        check("/drives/d1/items/root%3A%2Fbig.bin%3A/content", Some("d1"), None, "big.bin", "content");
-        check("/me/drive/root:/a/b%25:/createUploadSession", None, None, "a/b%", "createUploadSession");
+        check(
+            "/drives/d1/items/x%211/content",
+            Some("d1"),
+            Some("x!1"),
+            "",
+            "content",
+        );
+        check(
+            "/drives/d1/items/X:/a%20b.txt:/content",
+            Some("d1"),
+            Some("X"),
+            "a b.txt",
+            "content",
+        );
+        check(
+            "/drives/d1/items/root%3A%2Fbig.bin%3A/content",
+            Some("d1"),
+            None,
+            "big.bin",
+            "content",
+        );
+        check(
+            "/me/drive/root:/a/b%25:/createUploadSession",
+            None,
+            None,
+            "a/b%",
+            "createUploadSession",
+        );
         check("/me/drive/root:/a/b", None, None, "a/b", "");
         check("/me/drive/items/root:/a:", None, None, "a", "");
-        check("/drives/d1/root/delta(token='latest')", Some("d1"), None, "", "delta(token='latest')");
+        check(
+            "/drives/d1/root/delta(token='latest')",
+            Some("d1"),
+            None,
+            "",
+            "delta(token='latest')",
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for raw in ["/", "/groups/1", "/drives/d1/items/", "/me/drive/rootchildren", "/me/drive/root:/%ff"] {
+        for raw in [
+            "/",
+            "/groups/1",
+            "/drives/d1/items/",
+            "/me/drive/rootchildren",
+            "/me/drive/root:/%ff",
+        ] {
             assert!(parse(raw).is_err(), "{raw}");
         }
         assert_eq!(decoded("a%2"), None);

@@ -14,14 +14,21 @@ pub(crate) struct Reply {
 impl Reply {
     /// An answer without a body.
     pub(crate) const fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// An answer in JSON.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         let mut reply = Self::empty(status);
         reply.body = body.to_string().into();
-        reply.with("content-type", "application/json; odata.metadata=minimal; charset=utf-8")
+        reply.with(
+            "content-type",
+            "application/json; odata.metadata=minimal; charset=utf-8",
+        )
     }
 
     /// The same with one header more.
@@ -44,7 +51,13 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, inner: None, message: message.into(), headers: Vec::new() }
+        Self {
+            status,
+            code,
+            inner: None,
+            message: message.into(),
+            headers: Vec::new(),
+        }
     }
 
     pub(crate) const fn inner(mut self, code: &'static str) -> Self {
@@ -64,7 +77,11 @@ impl Trouble {
 
     /// The name is taken.
     pub(crate) fn name_taken() -> Self {
-        Self::new(409, "nameAlreadyExists", "An item with the same name already exists under the parent")
+        Self::new(
+            409,
+            "nameAlreadyExists",
+            "An item with the same name already exists under the parent",
+        )
     }
 
     /// The request makes no sense.
@@ -74,7 +91,12 @@ impl Trouble {
 
     /// A condition of the request does not hold.
     pub(crate) fn precondition() -> Self {
-        Self::new(412, "resourceModified", "ETag does not match current item's value").inner("entityTagDoesNotMatch")
+        Self::new(
+            412,
+            "resourceModified",
+            "ETag does not match current item's value",
+        )
+        .inner("entityTagDoesNotMatch")
     }
 
     /// There is no room.

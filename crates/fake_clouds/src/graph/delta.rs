@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answer::{Reply, Trouble};
+use super::item::{Change, Item};
 use super::render::{Place, select};
 use super::switches::GraphSwitches;
-use super::tree::{Change, Drive, Item};
+use super::tree::Drive;
 use super::world::{Call, Shared, World};
 
 /// The most rows of a page, whatever a client asks for.
@@ -18,7 +19,12 @@ const MOST_ROWS: usize = 1000;
 #[derive(Clone, Debug)]
 pub(crate) enum Link {
     /// Changes after one; from the beginning without.
-    Delta { drive: String, scope: String, since: Option<u64>, is_expired: bool },
+    Delta {
+        drive: String,
+        scope: String,
+        since: Option<u64>,
+        is_expired: bool,
+    },
     /// A further page of changes.
     Page { round: Arc<Round>, offset: usize },
     /// A further page of children.
@@ -71,7 +77,14 @@ pub(crate) fn delta(
     };
     if token == "latest" {
         let upto = visible(world.drive_mut(drive)?, &switches, shared.core.clock.now());
-        let round = Round { drive: drive.to_owned(), scope: scope.to_owned(), rows: Vec::new(), upto, top: 1, fields: None };
+        let round = Round {
+            drive: drive.to_owned(),
+            scope: scope.to_owned(),
+            rows: Vec::new(),
+            upto,
+            top: 1,
+            fields: None,
+        };
         return page(shared, world, call, &Arc::new(round), 0);
     }
     if let Some(code) = switches.delta_gone.clone() {
@@ -79,10 +92,15 @@ pub(crate) fn delta(
         return Err(gone(shared, world, call, (drive, scope), &code));
     }
     match find(shared, world, &token)? {
-        Link::Delta { is_expired: true, .. } => Err(gone(shared, world, call, (drive, scope), "resyncRequired")),
-        Link::Delta { drive: of, scope: below, since, .. } if of == drive && below == scope => {
-            start(shared, world, call, (drive, scope), since)
+        Link::Delta { is_expired: true, .. } => {
+            Err(gone(shared, world, call, (drive, scope), "resyncRequired"))
         }
+        Link::Delta {
+            drive: of,
+            scope: below,
+            since,
+            ..
+        } if of == drive && below == scope => start(shared, world, call, (drive, scope), since),
         Link::Page { round, offset } => {
             if switches.delta_page_404s > 0 {
                 shared.switches.set(|switches| switches.delta_page_404s -= 1);
@@ -90,8 +108,14 @@ pub(crate) fn delta(
             }
             page(shared, world, call, &round, offset)
         }
-        Link::Broken => Err(Trouble::new(500, "generalException", "General exception while processing.")),
-        Link::Delta { .. } | Link::Children { .. } => Err(Trouble::invalid("The token is of something else.")),
+        Link::Broken => Err(Trouble::new(
+            500,
+            "generalException",
+            "General exception while processing.",
+        )),
+        Link::Delta { .. } | Link::Children { .. } => {
+            Err(Trouble::invalid("The token is of something else."))
+        }
     }
 }
 
@@ -101,15 +125,26 @@ pub(crate) fn find(shared: &Shared, world: &World, token: &str) -> Result<Link, 
         return Ok(link.clone());
     }
     let plain = crate::oauth::percent_decode(token);
-    if world.links.keys().any(|known| crate::oauth::percent_decode(known) == plain) {
-        shared.core.record.violation(format!("the token of a link was encoded anew: {token}"));
+    if world
+        .links
+        .keys()
+        .any(|known| crate::oauth::percent_decode(known) == plain)
+    {
+        shared
+            .core
+            .record
+            .violation(format!("the token of a link was encoded anew: {token}"));
     }
     Err(Trouble::invalid("The sync token is not valid."))
 }
 
 /// The text of a value in a query, as it was sent.
 pub(crate) fn raw_value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(each, _)| *each == name).map(|(_, value)| value)
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(each, _)| *each == name)
+        .map(|(_, value)| value)
 }
 
 /// Keeps what a link means, and returns the token for it, in an encoding that no client would choose.
@@ -130,8 +165,20 @@ fn start(
     let drive = world.drive_mut(id)?;
     let upto = visible(drive, &switches, shared.core.clock.now()).max(since.unwrap_or(0));
     let without_parents = call.header("deltaexcludeparent").is_some();
-    let rows = rows(drive, &switches, upto, &Asked { since, scope, without_parents });
-    let top = call.value("$top").and_then(|top| top.parse().ok()).unwrap_or(switches.delta_page);
+    let rows = rows(
+        drive,
+        &switches,
+        upto,
+        &Asked {
+            since,
+            scope,
+            without_parents,
+        },
+    );
+    let top = call
+        .value("$top")
+        .and_then(|top| top.parse().ok())
+        .unwrap_or(switches.delta_page);
     let round = Round {
         drive: id.to_owned(),
         scope: scope.to_owned(),
@@ -151,11 +198,19 @@ fn start(
 
 /// The last change that `delta` tells of by now.
 fn visible(drive: &Drive, switches: &GraphSwitches, now_ms: i64) -> u64 {
-    let count = drive.log.partition_point(|change| change.at_ms <= now_ms - switches.delta_lag_ms);
+    let count = drive
+        .log
+        .partition_point(|change| change.at_ms <= now_ms - switches.delta_lag_ms);
     drive.log[..count].last().map_or(0, |change| change.seq)
 }
 
-fn page(shared: &Shared, world: &mut World, call: &Call, round: &Arc<Round>, offset: usize) -> Result<Reply, Trouble> {
+fn page(
+    shared: &Shared,
+    world: &mut World,
+    call: &Call,
+    round: &Arc<Round>,
+    offset: usize,
+) -> Result<Reply, Trouble> {
     let switches = shared.switches.get();
     let drive = world.drive_mut(&round.drive)?;
     let end = (offset + round.top).min(round.rows.len());
@@ -166,10 +221,24 @@ fn page(shared: &Shared, world: &mut World, call: &Call, round: &Arc<Round>, off
     });
     let mut answer = json!({ "value": shown.collect::<Vec<Value>>() });
     let (name, link) = if end < round.rows.len() {
-        ("@odata.nextLink", Link::Page { round: round.clone(), offset: end })
+        (
+            "@odata.nextLink",
+            Link::Page {
+                round: round.clone(),
+                offset: end,
+            },
+        )
     } else {
         let (drive, scope) = (round.drive.clone(), round.scope.clone());
-        ("@odata.deltaLink", Link::Delta { drive, scope, since: Some(round.upto), is_expired: false })
+        (
+            "@odata.deltaLink",
+            Link::Delta {
+                drive,
+                scope,
+                since: Some(round.upto),
+                is_expired: false,
+            },
+        )
     };
     let token = keep(shared, world, link);
     answer[name] = format!("{}?token={token}", own_address(call, &round.drive, &round.scope)).into();
@@ -177,19 +246,46 @@ fn page(shared: &Shared, world: &mut World, call: &Call, round: &Arc<Round>, off
 }
 
 fn own_address(call: &Call, drive: &str, scope: &str) -> String {
-    format!("{}/drives/{}/items/{}/delta", call.base, drive, scope.replace('!', "%21"))
+    format!(
+        "{}/drives/{}/items/{}/delta",
+        call.base,
+        drive,
+        scope.replace('!', "%21")
+    )
 }
 
 /// Everything is to be told anew.
-fn gone(shared: &Shared, world: &mut World, call: &Call, (drive, scope): (&str, &str), code: &str) -> Trouble {
+fn gone(
+    shared: &Shared,
+    world: &mut World,
+    call: &Call,
+    (drive, scope): (&str, &str),
+    code: &str,
+) -> Trouble {
     let is_broken = shared.switches.get().delta_gone_link_broken;
-    let fresh = Link::Delta { drive: drive.to_owned(), scope: scope.to_owned(), since: None, is_expired: false };
+    let fresh = Link::Delta {
+        drive: drive.to_owned(),
+        scope: scope.to_owned(),
+        since: None,
+        is_expired: false,
+    };
     let token = keep(shared, world, if is_broken { Link::Broken } else { fresh });
     // The codes come from tests, so that any can be tried.
-    let code: &'static str = KNOWN_CODES.iter().find(|known| **known == code).copied().unwrap_or("resyncRequired");
-    Trouble::new(410, code, "Resync required. Replace any local items with the server's version.")
-        .inner(code)
-        .header("location", format!("{}?token={token}", own_address(call, drive, scope)))
+    let code: &'static str = KNOWN_CODES
+        .iter()
+        .find(|known| **known == code)
+        .copied()
+        .unwrap_or("resyncRequired");
+    Trouble::new(
+        410,
+        code,
+        "Resync required. Replace any local items with the server's version.",
+    )
+    .inner(code)
+    .header(
+        "location",
+        format!("{}?token={token}", own_address(call, drive, scope)),
+    )
 }
 
 const KNOWN_CODES: &[&str] = &[
@@ -204,9 +300,14 @@ const KNOWN_CODES: &[&str] = &[
 /// The rows of a round, parents before their children unless it was switched.
 fn rows(drive: &Drive, switches: &GraphSwitches, upto: u64, asked: &Asked<'_>) -> Vec<Row> {
     let end = drive.log.partition_point(|change| change.seq <= upto);
-    let begin = drive.log.partition_point(|change| change.seq <= asked.since.unwrap_or(0));
+    let begin = drive
+        .log
+        .partition_point(|change| change.seq <= asked.since.unwrap_or(0));
     let states = Latest::of(&drive.log[..end]);
-    let mut told: HashSet<&str> = drive.log[begin..end].iter().map(|change| change.item.id.as_str()).collect();
+    let mut told: HashSet<&str> = drive.log[begin..end]
+        .iter()
+        .map(|change| change.item.id.as_str())
+        .collect();
     if asked.since.is_none() {
         told.retain(|id| states.is_alive(id));
     }
@@ -222,10 +323,16 @@ fn rows(drive: &Drive, switches: &GraphSwitches, upto: u64, asked: &Asked<'_>) -
     }
     let mut rows = Vec::new();
     if switches.delta_repeats {
-        let older = items.iter().map(|change| older(&drive.log[..end], &change.item.id).unwrap_or(&change.item));
+        let older = items
+            .iter()
+            .map(|change| older(&drive.log[..end], &change.item.id).unwrap_or(&change.item));
         rows.extend(older.map(|item| Row::Item(Box::new(item.clone()))));
     }
-    rows.extend(items.iter().map(|change| Row::Item(Box::new(change.item.clone()))));
+    rows.extend(
+        items
+            .iter()
+            .map(|change| Row::Item(Box::new(change.item.clone()))),
+    );
     if switches.delta_odd_rows {
         rows.insert(rows.len() / 2, Row::Odd(format!("{}odd", drive.root)));
     }
@@ -234,7 +341,11 @@ fn rows(drive: &Drive, switches: &GraphSwitches, upto: u64, asked: &Asked<'_>) -
 
 /// How an item was before its last change.
 fn older<'a>(log: &'a [Change], id: &str) -> Option<&'a Item> {
-    log.iter().rev().filter(|change| change.item.id == id).nth(1).map(|change| &change.item)
+    log.iter()
+        .rev()
+        .filter(|change| change.item.id == id)
+        .nth(1)
+        .map(|change| &change.item)
 }
 
 /// The latest state of every item at some point of the log.
@@ -242,12 +353,19 @@ struct Latest<'a>(HashMap<&'a str, &'a Change>);
 
 impl<'a> Latest<'a> {
     fn of(log: &'a [Change]) -> Self {
-        Self(log.iter().map(|change| (change.item.id.as_str(), change)).collect())
+        Self(
+            log.iter()
+                .map(|change| (change.item.id.as_str(), change))
+                .collect(),
+        )
     }
 
     fn is_alive(&self, id: &str) -> bool {
         self.0.get(id).is_some_and(|change| !change.item.is_deleted)
-            && self.above(id).iter().all(|above| self.0.get(above).is_some_and(|change| !change.item.is_deleted))
+            && self
+                .above(id)
+                .iter()
+                .all(|above| self.0.get(above).is_some_and(|change| !change.item.is_deleted))
     }
 
     /// The folders above an item, the nearest first.

@@ -15,7 +15,10 @@ pub(crate) struct QuickXor {
 
 impl QuickXor {
     pub(crate) const fn new() -> Self {
-        Self { state: [0; WIDTH / 8], length: 0 }
+        Self {
+            state: [0; WIDTH / 8],
+            length: 0,
+        }
     }
 
     /// Takes in more bytes: byte `i` is combined from bit `11 * i` on, and wraps at the end of the state.
@@ -71,7 +74,11 @@ mod tests {
                 "YJLNK7JR64j9aODWfqDvEe/u6NU=",
             ),
         ] {
-            assert_eq!(quick_xor_hash(&STANDARD.decode(input).unwrap()), expected, "{input}");
+            assert_eq!(
+                quick_xor_hash(&STANDARD.decode(input).unwrap()),
+                expected,
+                "{input}"
+            );
         }
         assert_eq!(quick_xor_hash(b"hello world"), "aCgDG9jwBhDc4Q1yawMZAAAAAAA=");
         assert_eq!(quick_xor_hash(&[0; 1 << 20]), "AAAAAAAAAAAAAAAAAAAQAAAAAAA=");

@@ -20,12 +20,17 @@ pub(crate) fn folded(name: &str) -> String {
 /// hold in a drive of an organization or for a folder.
 pub(crate) fn check(name: &str, at_root: bool, is_strict: bool) -> Result<(), Trouble> {
     if name.chars().count() > MAX_NAME {
-        return Err(Trouble::new(400, "pathIsTooLong", "The name is longer than 255 characters."));
+        return Err(Trouble::new(
+            400,
+            "pathIsTooLong",
+            "The name is longer than 255 characters.",
+        ));
     }
     let lower = folded(name);
     let stem = lower.split('.').next().unwrap_or_default();
     let is_port = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
     };
     let is_bad = name.is_empty()
         || name.contains(FORBIDDEN)
@@ -41,7 +46,11 @@ pub(crate) fn check(name: &str, at_root: bool, is_strict: bool) -> Result<(), Tr
         || (is_strict && name.starts_with('~'))
         || (at_root && is_strict && lower == "forms");
     if is_bad {
-        return Err(Trouble::new(400, "invalidRequest", "The provided name contains characters that are not allowed."));
+        return Err(Trouble::new(
+            400,
+            "invalidRequest",
+            "The provided name contains characters that are not allowed.",
+        ));
     }
     Ok(())
 }
@@ -49,7 +58,11 @@ pub(crate) fn check(name: &str, at_root: bool, is_strict: bool) -> Result<(), Tr
 /// Whether a path below the root is short enough.
 pub(crate) fn check_path(characters: usize) -> Result<(), Trouble> {
     if characters > MAX_PATH {
-        return Err(Trouble::new(400, "pathIsTooLong", "The path is longer than 400 characters."));
+        return Err(Trouble::new(
+            400,
+            "pathIsTooLong",
+            "The path is longer than 400 characters.",
+        ));
     }
     Ok(())
 }
@@ -69,8 +82,28 @@ mod tests {
     #[test]
     fn names_that_the_service_refuses_are_refused() {
         for name in [
-            "", "a\"b", "a*b", "a:b", "a<b", "a>b", "a?b", "a/b", "a\\b", "a|b", " a", "a ", "a.", "CON", "nul.txt",
-            "com1", "LPT9.log", ".lock", "Desktop.ini", "~$doc.docx", "x_vti_y", "a\nb",
+            "",
+            "a\"b",
+            "a*b",
+            "a:b",
+            "a<b",
+            "a>b",
+            "a?b",
+            "a/b",
+            "a\\b",
+            "a|b",
+            " a",
+            "a ",
+            "a.",
+            "CON",
+            "nul.txt",
+            "com1",
+            "LPT9.log",
+            ".lock",
+            "Desktop.ini",
+            "~$doc.docx",
+            "x_vti_y",
+            "a\nb",
         ] {
             assert!(check(name, false, false).is_err(), "{name:?}");
         }
@@ -81,7 +114,9 @@ mod tests {
 
     #[test]
     fn names_that_only_look_odd_are_taken() {
-        for name in ["a", ".a", "conx", "com", "com10", "a#b%", "~a", "forms", "né", "e\u{301}", "日本", "a'b", "😀"] {
+        for name in [
+            "a", ".a", "conx", "com", "com10", "a#b%", "~a", "forms", "né", "e\u{301}", "日本", "a'b", "😀",
+        ] {
             assert!(check(name, true, false).is_ok(), "{name:?}");
         }
         assert!(check(&"n".repeat(255), false, true).is_ok());

@@ -51,7 +51,10 @@ impl Subscription {
             "resource": self.resource,
             "tenantId": super::oauth::PERSONAL_TENANT,
         }]});
-        Notice { url: self.url.clone(), body }
+        Notice {
+            url: self.url.clone(),
+            body,
+        }
     }
 
     /// An event of the subscription's own life, such as `missed`.
@@ -63,7 +66,10 @@ impl Subscription {
             "lifecycleEvent": event,
             "resource": self.resource,
         }]});
-        Some(Notice { url: self.lifecycle_url.clone()?, body })
+        Some(Notice {
+            url: self.lifecycle_url.clone()?,
+            body,
+        })
     }
 }
 
@@ -84,7 +90,9 @@ impl Notice {
             runtime.spawn(async move {
                 for notice in notices {
                     // One that does not arrive is lost, as the service's own may be.
-                    post(&notice.url, "application/json", &notice.body.to_string()).await.ok();
+                    post(&notice.url, "application/json", &notice.body.to_string())
+                        .await
+                        .ok();
                 }
             });
         }
@@ -95,12 +103,19 @@ impl World {
     /// The notices of what changed since the last ones.
     pub(crate) fn notices(&mut self, switches: &GraphSwitches, now_ms: i64) -> Vec<Notice> {
         let mut notices = Vec::new();
-        self.subscriptions.retain(|_, subscription| subscription.until_ms > now_ms);
+        self.subscriptions
+            .retain(|_, subscription| subscription.until_ms > now_ms);
         for subscription in self.subscriptions.values_mut() {
-            let Some(drive) = self.drives.get(&subscription.drive) else { continue };
+            let Some(drive) = self.drives.get(&subscription.drive) else {
+                continue;
+            };
             if drive.seq() > subscription.seq {
                 subscription.seq = drive.seq();
-                let copies = if switches.drops_notices { 0 } else { 1 + usize::from(switches.doubles_notices) };
+                let copies = if switches.drops_notices {
+                    0
+                } else {
+                    1 + usize::from(switches.doubles_notices)
+                };
                 notices.extend(std::iter::repeat_n(subscription.notice(), copies));
             }
         }
@@ -109,10 +124,16 @@ impl World {
 
     /// Tells every subscriber of an account an event of its subscription's life.
     pub(crate) fn lifecycle(&mut self, account: &str, event: &str) -> Vec<Notice> {
-        let all = self.subscriptions.values().filter(|subscription| subscription.account == account);
-        let notices = all.filter_map(|subscription| subscription.lifecycle(event)).collect();
+        let all = self
+            .subscriptions
+            .values()
+            .filter(|subscription| subscription.account == account);
+        let notices = all
+            .filter_map(|subscription| subscription.lifecycle(event))
+            .collect();
         if event == "subscriptionRemoved" {
-            self.subscriptions.retain(|_, subscription| subscription.account != account);
+            self.subscriptions
+                .retain(|_, subscription| subscription.account != account);
         }
         notices
     }
@@ -134,12 +155,24 @@ pub(crate) async fn subscribe(shared: &Arc<Shared>, call: &Call) -> Result<Reply
     let (resource, url) = (needed("resource")?, needed("notificationUrl")?);
     let path = resource.trim_start_matches('/').trim_end_matches("/root");
     let id = shared.with(|world| {
-        let own = world.accounts.get(&call.account).map(|account| account.drive.clone()).unwrap_or_default();
-        let id = if path == "me/drive" { own } else { path.strip_prefix("drives/").unwrap_or_default().to_owned() };
+        let own = world
+            .accounts
+            .get(&call.account)
+            .map(|account| account.drive.clone())
+            .unwrap_or_default();
+        let id = if path == "me/drive" {
+            own
+        } else {
+            path.strip_prefix("drives/").unwrap_or_default().to_owned()
+        };
         Ok::<_, Trouble>(world.drive(&call.account, &id)?.id.clone())
     })?;
     let token = format!("Validation: {} & <checked>", shared.name(24));
-    let asked = format!("{url}{}validationToken={}", if url.contains('?') { '&' } else { '?' }, crate::oauth::encode(&token));
+    let asked = format!(
+        "{url}{}validationToken={}",
+        if url.contains('?') { '&' } else { '?' },
+        crate::oauth::encode(&token)
+    );
     let answer = post(&asked, "text/plain", "").await;
     if !answer.is_ok_and(|(status, body)| status == 200 && body == token) {
         return Err(Trouble::invalid("Subscription validation request failed."));
@@ -156,20 +189,37 @@ pub(crate) async fn subscribe(shared: &Arc<Shared>, call: &Call) -> Result<Reply
             client_state: text("clientState"),
             until_ms,
         };
-        world.subscriptions.insert(subscription.id.clone(), subscription.clone());
+        world
+            .subscriptions
+            .insert(subscription.id.clone(), subscription.clone());
         subscription
     });
     Ok(Reply::json(201, &subscription.shown()))
 }
 
 /// `GET /subscriptions` and `GET`, `PATCH`, `DELETE /subscriptions/{id}`
-pub(crate) fn manage(world: &mut World, call: &Call, id: Option<&str>, now_ms: i64) -> Result<Reply, Trouble> {
+pub(crate) fn manage(
+    world: &mut World,
+    call: &Call,
+    id: Option<&str>,
+    now_ms: i64,
+) -> Result<Reply, Trouble> {
     let Some(id) = id else {
-        let own = world.subscriptions.values().filter(|each| each.account == call.account);
-        return Ok(Reply::json(200, &json!({ "value": own.map(Subscription::shown).collect::<Vec<_>>() })));
+        let own = world
+            .subscriptions
+            .values()
+            .filter(|each| each.account == call.account);
+        return Ok(Reply::json(
+            200,
+            &json!({ "value": own.map(Subscription::shown).collect::<Vec<_>>() }),
+        ));
     };
-    let found = world.subscriptions.get_mut(id).filter(|each| each.account == call.account);
-    let subscription = found.ok_or_else(|| Trouble::new(404, "ResourceNotFound", "The object was not found."))?;
+    let found = world
+        .subscriptions
+        .get_mut(id)
+        .filter(|each| each.account == call.account);
+    let subscription =
+        found.ok_or_else(|| Trouble::new(404, "ResourceNotFound", "The object was not found."))?;
     match call.method.as_str() {
         "GET" => Ok(Reply::json(200, &subscription.shown())),
         "PATCH" => {
@@ -188,7 +238,9 @@ fn expiration(body: &Value, now_ms: i64) -> Result<i64, Trouble> {
     let until_ms = body["expirationDateTime"].as_str().and_then(parse_rfc3339);
     let until_ms = until_ms.ok_or_else(|| Trouble::invalid("expirationDateTime is missing."))?;
     if until_ms <= now_ms || until_ms > now_ms + MOST_MS {
-        return Err(Trouble::invalid("Subscription expiration can only be 42300 minutes in the future."));
+        return Err(Trouble::invalid(
+            "Subscription expiration can only be 42300 minutes in the future.",
+        ));
     }
     Ok(until_ms)
 }
@@ -209,6 +261,10 @@ async fn post(url: &str, kind: &str, body: &str) -> std::io::Result<(u16, String
     // Enough for a token; what somebody else sends is not taken in without bound.
     stream.take(64 * 1024).read_to_string(&mut answer).await?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(bad)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(bad)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(bad)?;
     Ok((status, body.to_owned()))
 }

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::item::{DriveType, Item, Kind};
 use super::switches::GraphSwitches;
-use super::tree::{Drive, DriveType, Item, Kind};
+use super::tree::Drive;
 use crate::clock::rfc3339;
 
 /// A time of the service.
@@ -36,7 +37,10 @@ pub(crate) struct View<'a> {
 pub(crate) fn etag(kind: DriveType, item: &Item) -> String {
     match kind {
         DriveType::Personal => {
-            format!("a{}", URL_SAFE_NO_PAD.encode(format!("{}.{}", item.id, item.revision)))
+            format!(
+                "a{}",
+                URL_SAFE_NO_PAD.encode(format!("{}.{}", item.id, item.revision))
+            )
         }
         DriveType::Business => format!("\"{{{}}},{}\"", item.guid, item.revision),
     }
@@ -45,9 +49,10 @@ pub(crate) fn etag(kind: DriveType, item: &Item) -> String {
 /// The tag of its content; folders of organizations have none.
 pub(crate) fn ctag(kind: DriveType, item: &Item) -> Option<String> {
     match kind {
-        DriveType::Personal => {
-            Some(format!("a{}", URL_SAFE_NO_PAD.encode(format!("c:{}.{}", item.id, item.content_revision))))
-        }
+        DriveType::Personal => Some(format!(
+            "a{}",
+            URL_SAFE_NO_PAD.encode(format!("c:{}.{}", item.id, item.content_revision))
+        )),
         DriveType::Business if item.is_folder() => None,
         DriveType::Business => Some(format!("\"c:{{{}}},{}\"", item.guid, item.content_revision)),
     }
@@ -55,7 +60,11 @@ pub(crate) fn ctag(kind: DriveType, item: &Item) -> Option<String> {
 
 /// The type that the service guesses from a name.
 pub(crate) fn media_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase()).as_deref() {
+    match name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_lowercase())
+        .as_deref()
+    {
         Some("txt" | "md") => "text/plain",
         Some("html" | "htm") => "text/html",
         Some("jpg" | "jpeg") => "image/jpeg",
@@ -104,7 +113,8 @@ impl View<'_> {
             },
             "parentReference": self.parent(item, place),
         });
-        if let Some(tag) = ctag(kind, item).filter(|_| place == Place::Listing || kind == DriveType::Personal) {
+        if let Some(tag) = ctag(kind, item).filter(|_| place == Place::Listing || kind == DriveType::Personal)
+        {
             shown["cTag"] = tag.into();
         }
         if item.parent.is_none() {
@@ -125,7 +135,11 @@ impl View<'_> {
         match &item.kind {
             Kind::Folder => {
                 let is_personal_delta = place == Place::Delta && self.drive.kind == DriveType::Personal;
-                let count = if is_personal_delta { 0 } else { self.drive.list(&item.id).len() };
+                let count = if is_personal_delta {
+                    0
+                } else {
+                    self.drive.list(&item.id).len()
+                };
                 shown["folder"] = json!({ "childCount": count });
             }
             Kind::File(content) => {
@@ -191,7 +205,11 @@ impl View<'_> {
             Kind::Folder if item.parent.is_none() => self.drive.used_bytes,
             Kind::Folder => {
                 let below = self.drive.below(&item.id);
-                below.iter().filter_map(Item::content).map(|content| content.size_bytes).sum()
+                below
+                    .iter()
+                    .filter_map(Item::content)
+                    .map(|content| content.size_bytes)
+                    .sum()
             }
             Kind::Package | Kind::Shortcut { .. } => 0,
         }
@@ -208,7 +226,11 @@ impl View<'_> {
     /// An address from which anybody can download the file for a while.
     pub(crate) fn download_url(&self, item: &Item) -> String {
         let until = self.now_ms + self.switches.download_ms;
-        format!("{}{}", self.origin, download_path(&self.drive.id, &item.id, until))
+        format!(
+            "{}{}",
+            self.origin,
+            download_path(&self.drive.id, &item.id, until)
+        )
     }
 }
 
@@ -222,10 +244,16 @@ pub(crate) fn download_path(drive: &str, item: &str, until_ms: i64) -> String {
 
 /// Keeps of an item what was asked for.
 pub(crate) fn select(mut item: Value, names: Option<&str>) -> Value {
-    let (Some(names), Some(fields)) = (names, item.as_object_mut()) else { return item };
-    let names: Vec<&str> = names.split(',').map(|name| name.trim().split('/').next().unwrap_or_default()).collect();
+    let (Some(names), Some(fields)) = (names, item.as_object_mut()) else {
+        return item;
+    };
+    let names: Vec<&str> = names
+        .split(',')
+        .map(|name| name.trim().split('/').next().unwrap_or_default())
+        .collect();
     fields.retain(|name, _| {
-        names.contains(&name.as_str()) || (name == "@microsoft.graph.downloadUrl" && names.contains(&"content.downloadUrl"))
+        names.contains(&name.as_str())
+            || (name == "@microsoft.graph.downloadUrl" && names.contains(&"content.downloadUrl"))
     });
     item
 }

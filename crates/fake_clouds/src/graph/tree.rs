@@ -6,112 +6,8 @@ use bytes::Bytes;
 
 use super::answer::Trouble;
 use super::hash::quick_xor_hash;
+use super::item::{Change, Conflict, Content, Created, DriveType, Item, Kind, New, Patch, Times};
 use super::names::{check, check_path, folded, numbered};
-
-/// Which service keeps a drive; they differ in much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DriveType {
-    /// A person's own `OneDrive`.
-    Personal,
-    /// `OneDrive` in an organization, which is `SharePoint` underneath.
-    Business,
-}
-
-impl DriveType {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Personal => "personal",
-            Self::Business => "business",
-        }
-    }
-}
-
-/// Bytes that a file holds or held.
-#[derive(Clone, Debug)]
-pub(crate) struct Content {
-    /// The name of this version.
-    pub(crate) version: u64,
-    pub(crate) size_bytes: u64,
-    pub(crate) hash: String,
-    /// The bytes, unless the fake was told to keep hashes only.
-    pub(crate) bytes: Option<Bytes>,
-    /// When they came.
-    pub(crate) at_ms: i64,
-}
-
-/// What an item is.
-#[derive(Clone, Debug)]
-pub(crate) enum Kind {
-    Folder,
-    File(Content),
-    /// A notebook, which is neither a file nor a folder.
-    Package,
-    /// A mount of an item in another drive.
-    Shortcut { drive: String, item: String },
-}
-
-/// One item, alive or deleted.
-#[derive(Clone, Debug)]
-pub(crate) struct Item {
-    pub(crate) id: String,
-    pub(crate) guid: String,
-    pub(crate) name: String,
-    /// Nothing for the root.
-    pub(crate) parent: Option<String>,
-    pub(crate) kind: Kind,
-    /// Counts any change.
-    pub(crate) revision: u64,
-    /// Counts changes of content; for a folder those of anything below.
-    pub(crate) content_revision: u64,
-    pub(crate) created_ms: i64,
-    /// When the service last saw it change.
-    pub(crate) modified_ms: i64,
-    /// When the client says that it was made and changed.
-    pub(crate) times: Times,
-    pub(crate) is_deleted: bool,
-    /// A download is refused.
-    pub(crate) has_malware: bool,
-    /// A change is refused with 423.
-    pub(crate) is_locked: bool,
-    /// Its name as a special folder, such as `approot`.
-    pub(crate) special: Option<&'static str>,
-}
-
-impl Item {
-    pub(crate) const fn is_folder(&self) -> bool {
-        matches!(self.kind, Kind::Folder)
-    }
-
-    pub(crate) const fn content(&self) -> Option<&Content> {
-        match &self.kind {
-            Kind::File(content) => Some(content),
-            _ => None,
-        }
-    }
-}
-
-/// The times that a client gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Times {
-    pub(crate) created_ms: Option<i64>,
-    pub(crate) modified_ms: Option<i64>,
-}
-
-/// What to do when the name is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Conflict {
-    Fail,
-    Replace,
-    Rename,
-}
-
-/// One entry of the log: how an item was after a change.
-#[derive(Clone, Debug)]
-pub(crate) struct Change {
-    pub(crate) seq: u64,
-    pub(crate) at_ms: i64,
-    pub(crate) item: Item,
-}
 
 /// A drive.
 #[derive(Debug)]
@@ -149,7 +45,12 @@ impl Drive {
         let id = match kind {
             // With a zero in front, which some endpoints lose.
             DriveType::Personal => format!("0{:015x}", number >> 4),
-            DriveType::Business => format!("b!{:016x}{:016x}-_Aa{:08X}", number, scatter(number), number as u32),
+            DriveType::Business => format!(
+                "b!{:016x}{:016x}-_Aa{:08X}",
+                number,
+                scatter(number),
+                number as u32
+            ),
         };
         let mut drive = Self {
             kind,
@@ -200,7 +101,9 @@ impl Drive {
 
     /// The children of a folder in the order of their names.
     pub(crate) fn list(&self, folder: &str) -> Vec<&Item> {
-        let Some(children) = self.children.get(folder) else { return Vec::new() };
+        let Some(children) = self.children.get(folder) else {
+            return Vec::new();
+        };
         children.values().filter_map(|id| self.get(id)).collect()
     }
 
@@ -224,10 +127,22 @@ impl Drive {
     }
 
     /// Makes content whose hash is known already.
-    pub(crate) fn content_of(&mut self, hash: String, size_bytes: u64, bytes: Option<Bytes>, now_ms: i64) -> Content {
+    pub(crate) fn content_of(
+        &mut self,
+        hash: String,
+        size_bytes: u64,
+        bytes: Option<Bytes>,
+        now_ms: i64,
+    ) -> Content {
         self.count += 1;
         let bytes = bytes.filter(|_| self.keeps_bytes);
-        Content { version: self.count, size_bytes, hash, bytes, at_ms: now_ms }
+        Content {
+            version: self.count,
+            size_bytes,
+            hash,
+            bytes,
+            at_ms: now_ms,
+        }
     }
 
     /// Makes an item in a folder, or replaces the file of that name.
@@ -249,7 +164,14 @@ impl Drive {
                 }
                 (Conflict::Rename, kind) => {
                     name = self.free_name(made.folder, made.name);
-                    return self.create(New { name: &name, kind, ..made }, now_ms);
+                    return self.create(
+                        New {
+                            name: &name,
+                            kind,
+                            ..made
+                        },
+                        now_ms,
+                    );
                 }
                 _ => return Err(Trouble::name_taken()),
             }
@@ -259,7 +181,10 @@ impl Drive {
             self.used_bytes += content.size_bytes;
         }
         let mut item = self.blank(&name, Some(made.folder.to_owned()), made.kind, now_ms);
-        item.times = made.times;
+        item.times = Times {
+            modified_ms: made.times.modified_ms.or(Some(now_ms)),
+            ..made.times
+        };
         let id = item.id.clone();
         if item.is_folder() {
             self.children.insert(id.clone(), BTreeMap::new());
@@ -271,7 +196,13 @@ impl Drive {
     }
 
     /// Gives a file other content.
-    pub(crate) fn replace(&mut self, id: &str, content: Content, times: Times, now_ms: i64) -> Result<(), Trouble> {
+    pub(crate) fn replace(
+        &mut self,
+        id: &str,
+        content: Content,
+        times: Times,
+        now_ms: i64,
+    ) -> Result<(), Trouble> {
         let mut item = self.changeable(id)?;
         let Kind::File(old) = item.kind else {
             return Err(Trouble::invalid("The item holds no content."));
@@ -282,7 +213,8 @@ impl Drive {
         item.kind = Kind::File(content);
         item.content_revision += 1;
         // What the client said of the old content does not hold for the new.
-        item.times = Times { created_ms: times.created_ms.or(item.times.created_ms), ..times };
+        item.times.created_ms = times.created_ms.or(item.times.created_ms);
+        item.times.modified_ms = times.modified_ms.or(Some(now_ms));
         self.touch(item, now_ms);
         self.bump_above(id, now_ms);
         Ok(())
@@ -305,7 +237,11 @@ impl Drive {
         }
         let mut name = patch.name.unwrap_or(&item.name).to_owned();
         self.check_name(&parent, &name, item.is_folder())?;
-        if let Some(taken) = self.child(&parent, &name).filter(|taken| taken.id != id).map(|taken| taken.id.clone()) {
+        if let Some(taken) = self
+            .child(&parent, &name)
+            .filter(|taken| taken.id != id)
+            .map(|taken| taken.id.clone())
+        {
             match patch.conflict {
                 Conflict::Fail => return Err(Trouble::name_taken()),
                 Conflict::Rename => name = self.free_name(&parent, &name),
@@ -321,7 +257,7 @@ impl Drive {
             item.times.created_ms = patch.times.created_ms.or(item.times.created_ms);
             item.times.modified_ms = patch.times.modified_ms.or(item.times.modified_ms);
         } else if is_moved {
-            item.times.modified_ms = None;
+            item.times.modified_ms = Some(now_ms);
         }
         self.touch(item, now_ms);
         self.bump_above(id, now_ms);
@@ -354,7 +290,11 @@ impl Drive {
 
     /// Takes an item back from the recycle bin, with all that was deleted together with it.
     pub(crate) fn restore(&mut self, id: &str, now_ms: i64) -> Result<(), Trouble> {
-        let item = self.items.get(id).filter(|item| item.is_deleted).ok_or_else(Trouble::not_found)?;
+        let item = self
+            .items
+            .get(id)
+            .filter(|item| item.is_deleted)
+            .ok_or_else(Trouble::not_found)?;
         let parent = item.parent.clone().unwrap_or_default();
         if self.get(&parent).is_none() {
             return Err(Trouble::not_found());
@@ -373,7 +313,12 @@ impl Drive {
     }
 
     /// Changes an item's marks, which is a change like any other.
-    pub(crate) fn mark(&mut self, id: &str, mark: impl FnOnce(&mut Item), now_ms: i64) -> Result<(), Trouble> {
+    pub(crate) fn mark(
+        &mut self,
+        id: &str,
+        mark: impl FnOnce(&mut Item),
+        now_ms: i64,
+    ) -> Result<(), Trouble> {
         let mut item = self.get(id).cloned().ok_or_else(Trouble::not_found)?;
         mark(&mut item);
         self.touch(item, now_ms);
@@ -398,7 +343,9 @@ impl Drive {
         let mut next = 0;
         while let Some(item) = found.get(next) {
             let children = self.children.get(&item.id).into_iter().flatten();
-            let children: Vec<Item> = children.filter_map(|(_, child)| self.items.get(child).cloned()).collect();
+            let children: Vec<Item> = children
+                .filter_map(|(_, child)| self.items.get(child).cloned())
+                .collect();
             found.extend(children);
             next += 1;
         }
@@ -407,30 +354,52 @@ impl Drive {
 
     /// Whether so many more bytes fit.
     pub(crate) fn check_room(&self, more_bytes: u64) -> Result<(), Trouble> {
-        if self.used_bytes + more_bytes > self.quota_bytes { Err(Trouble::no_room()) } else { Ok(()) }
+        if self.used_bytes + more_bytes > self.quota_bytes {
+            Err(Trouble::no_room())
+        } else {
+            Ok(())
+        }
     }
 
     fn check_name(&self, folder: &str, name: &str, is_folder: bool) -> Result<(), Trouble> {
-        check(name, folder == self.root, is_folder || self.kind == DriveType::Business)?;
-        let above: usize = self.path(folder).iter().map(|name| name.chars().count() + 1).sum();
+        check(
+            name,
+            folder == self.root,
+            is_folder || self.kind == DriveType::Business,
+        )?;
+        let above: usize = self
+            .path(folder)
+            .iter()
+            .map(|name| name.chars().count() + 1)
+            .sum();
         check_path(above + name.chars().count())
     }
 
     fn free_name(&self, folder: &str, name: &str) -> String {
-        (1..).map(|count| numbered(name, count)).find(|name| self.child(folder, name).is_none()).unwrap_or_default()
+        (1..)
+            .map(|count| numbered(name, count))
+            .find(|name| self.child(folder, name).is_none())
+            .unwrap_or_default()
     }
 
     /// A living item that nobody holds locked.
     fn changeable(&self, id: &str) -> Result<Item, Trouble> {
         let item = self.get(id).cloned().ok_or_else(Trouble::not_found)?;
         if item.is_locked {
-            return Err(Trouble::new(423, "resourceLocked", "The resource you are attempting to access is locked"));
+            return Err(Trouble::new(
+                423,
+                "resourceLocked",
+                "The resource you are attempting to access is locked",
+            ));
         }
         Ok(item)
     }
 
     fn link(&mut self, folder: &str, name: &str, id: &str) {
-        self.children.entry(folder.to_owned()).or_default().insert(folded(name), id.to_owned());
+        self.children
+            .entry(folder.to_owned())
+            .or_default()
+            .insert(folded(name), id.to_owned());
     }
 
     fn unlink(&mut self, folder: &str, name: &str) {
@@ -442,16 +411,25 @@ impl Drive {
     /// A new item that stands nowhere yet.
     fn blank(&mut self, name: &str, parent: Option<String>, kind: Kind, now_ms: i64) -> Item {
         self.count += 1;
-        let (one, two) = (scatter(self.seed ^ self.count), scatter(self.seed.wrapping_mul(31) ^ self.count));
+        let (one, two) = (
+            scatter(self.seed ^ self.count),
+            scatter(self.seed.wrapping_mul(31) ^ self.count),
+        );
         let id = match self.kind {
             // Accounts hold ids of both shapes: those from before and from after the service's move.
-            DriveType::Personal if self.count.is_multiple_of(2) => format!("{}!s{one:016x}{two:016x}", self.id.to_uppercase()),
+            DriveType::Personal if self.count.is_multiple_of(2) => {
+                format!("{}!s{one:016x}{two:016x}", self.id.to_uppercase())
+            }
             DriveType::Personal => format!("{}!{}", self.id.to_uppercase(), self.count),
             DriveType::Business => format!("01{}", letters(one, two)),
         };
         let guid = format!(
             "{:08X}-{:04X}-{:04X}-{:04X}-{:012X}",
-            one >> 32, (one >> 16) & 0xffff, one & 0xffff, two >> 48, two & 0xffff_ffff_ffff
+            one >> 32,
+            (one >> 16) & 0xffff,
+            one & 0xffff,
+            two >> 48,
+            two & 0xffff_ffff_ffff
         );
         Item {
             id,
@@ -479,7 +457,11 @@ impl Drive {
     }
 
     fn write(&mut self, item: Item, now_ms: i64) {
-        self.log.push(Change { seq: self.seq() + 1, at_ms: now_ms, item: item.clone() });
+        self.log.push(Change {
+            seq: self.seq() + 1,
+            at_ms: now_ms,
+            item: item.clone(),
+        });
         self.items.insert(item.id.clone(), item);
     }
 
@@ -504,35 +486,13 @@ impl Drive {
     }
 }
 
-/// What to make.
-#[derive(Clone, Debug)]
-pub(crate) struct New<'a> {
-    pub(crate) folder: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) kind: Kind,
-    pub(crate) conflict: Conflict,
-    pub(crate) times: Times,
-}
-
-/// Whether something new came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Created {
-    New,
-    Replaced,
-}
-
-/// What to change of an item.
-#[derive(Clone, Debug)]
-pub(crate) struct Patch<'a> {
-    pub(crate) name: Option<&'a str>,
-    pub(crate) parent: Option<&'a str>,
-    pub(crate) times: Times,
-    pub(crate) conflict: Conflict,
-}
-
 /// Thirty-two letters and digits of the alphabet that organizations' ids are written in.
 fn letters(one: u64, two: u64) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let of = |number: u64| (0..16).map(move |at| char::from(ALPHABET[usize::try_from(scatter(number ^ at) % 32).expect("below 32")]));
+    let of = |number: u64| {
+        (0..16).map(move |at| {
+            char::from(ALPHABET[usize::try_from(scatter(number ^ at) % 32).expect("below 32")])
+        })
+    };
     of(one).chain(of(two)).collect()
 }

@@ -8,11 +8,12 @@ use http::{HeaderMap, Method, header};
 
 use super::answer::Trouble;
 use super::delta::Link;
+use super::item::{DriveType, Item};
 use super::notices::{Notice, Subscription};
 use super::render::{View, ctag, etag};
 use super::sessions::Session;
 use super::switches::GraphSwitches;
-use super::tree::{Drive, DriveType, Item};
+use super::tree::Drive;
 use crate::control::Switches;
 use crate::oauth::{Keys, Tokens};
 use crate::{Core, Dice};
@@ -117,7 +118,11 @@ impl Call {
 /// A drive's id, written the one right way: some endpoints write that of a personal drive in another case or
 /// lose a zero in front.
 pub(crate) fn canonical(id: &str) -> String {
-    if id.starts_with("b!") { id.to_owned() } else { format!("{:0>16}", id.to_lowercase()) }
+    if id.starts_with("b!") {
+        id.to_owned()
+    } else {
+        format!("{:0>16}", id.to_lowercase())
+    }
 }
 
 impl Shared {
@@ -137,7 +142,12 @@ impl Shared {
 
     /// How to show items of a drive.
     pub(crate) fn view<'a>(&'a self, drive: &'a Drive, switches: &'a GraphSwitches) -> View<'a> {
-        View { drive, switches, origin: &self.files_url, now_ms: self.core.clock.now() }
+        View {
+            drive,
+            switches,
+            origin: &self.files_url,
+            now_ms: self.core.clock.now(),
+        }
     }
 
     /// A name for something new.
@@ -152,7 +162,11 @@ impl World {
         let id = canonical(id);
         let account = self.accounts.get(account).ok_or_else(Trouble::not_found)?;
         if account.drive != id && !account.shared.contains(&id) {
-            return Err(Trouble::new(404, "itemNotFound", "The requested drive was not found."));
+            return Err(Trouble::new(
+                404,
+                "itemNotFound",
+                "The requested drive was not found.",
+            ));
         }
         self.drives.get(&id).ok_or_else(Trouble::not_found)
     }
@@ -165,12 +179,20 @@ impl World {
     /// Remembers which files the service will rewrite: those that came since the last look.
     fn plan_rewrites(&mut self, switches: &GraphSwitches, now_ms: i64) {
         const REWRITTEN: &[&str] = &[".docx", ".xlsx", ".pptx", ".html", ".htm", ".aspx"];
-        let Some(delay_ms) = switches.office_rewrite_ms else { return };
-        for drive in self.drives.values().filter(|drive| drive.kind == DriveType::Business) {
+        let Some(delay_ms) = switches.office_rewrite_ms else {
+            return;
+        };
+        for drive in self
+            .drives
+            .values()
+            .filter(|drive| drive.kind == DriveType::Business)
+        {
             let recent = drive.log.iter().rev().take_while(|change| change.at_ms == now_ms);
             for item in recent.filter_map(|change| drive.get(&change.item.id)) {
                 let Some(content) = item.content() else { continue };
-                let is_office = REWRITTEN.iter().any(|end| item.name.to_lowercase().ends_with(end));
+                let is_office = REWRITTEN
+                    .iter()
+                    .any(|end| item.name.to_lowercase().ends_with(end));
                 let is_rewritten = content.bytes.as_ref().is_none_or(|bytes| bytes.ends_with(MARK));
                 let is_known = self.rewrites.iter().any(|known| known.version == content.version);
                 if is_office && !is_rewritten && !is_known && content.at_ms == now_ms {
@@ -187,13 +209,21 @@ impl World {
 
     /// Rewrites what is due.
     pub(crate) fn rewrite_due(&mut self, now_ms: i64) {
-        let (due, later) = std::mem::take(&mut self.rewrites).into_iter().partition(|each| each.at_ms <= now_ms);
+        let (due, later) = std::mem::take(&mut self.rewrites)
+            .into_iter()
+            .partition(|each| each.at_ms <= now_ms);
         self.rewrites = later;
         let due: Vec<Rewrite> = due;
         for each in due {
-            let Some(drive) = self.drives.get_mut(&each.drive) else { continue };
-            let Some(item) = drive.get(&each.item).cloned() else { continue };
-            let Some(content) = item.content().filter(|content| content.version == each.version) else { continue };
+            let Some(drive) = self.drives.get_mut(&each.drive) else {
+                continue;
+            };
+            let Some(item) = drive.get(&each.item).cloned() else {
+                continue;
+            };
+            let Some(content) = item.content().filter(|content| content.version == each.version) else {
+                continue;
+            };
             let mut bytes = content.bytes.clone().unwrap_or_default().to_vec();
             bytes.extend_from_slice(MARK);
             let content = drive.content(bytes.into(), now_ms);
@@ -207,8 +237,18 @@ impl World {
 const MARK: &[u8] = b"<!-- SharePoint -->";
 
 /// Holds an item against `If-Match`, which may name either of its tags.
-pub(crate) fn check_if_match(headers: &HeaderMap, kind: DriveType, item: &Item, is_old: bool) -> Result<(), Trouble> {
-    let Some(wanted) = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else { return Ok(()) };
+pub(crate) fn check_if_match(
+    headers: &HeaderMap,
+    kind: DriveType,
+    item: &Item,
+    is_old: bool,
+) -> Result<(), Trouble> {
+    let Some(wanted) = headers
+        .get(header::IF_MATCH)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return Ok(());
+    };
     check_tag(wanted, kind, item, is_old)
 }
 
@@ -226,6 +266,7 @@ pub(crate) fn check_tag(wanted: &str, kind: DriveType, item: &Item, is_old: bool
 /// Whether a header of conditions names a tag of the item. Tags of personal drives stand without quotes in items,
 /// so that a client may put some around; those of organizations hold theirs.
 pub(crate) fn matches(wanted: &str, kind: DriveType, item: &Item) -> bool {
-    let is_same = |tag: &str| wanted == tag || (kind == DriveType::Personal && wanted == format!("\"{tag}\""));
+    let is_same =
+        |tag: &str| wanted == tag || (kind == DriveType::Personal && wanted == format!("\"{tag}\""));
     wanted == "*" || is_same(&etag(kind, item)) || ctag(kind, item).is_some_and(|tag| is_same(&tag))
 }
