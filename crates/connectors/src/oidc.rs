@@ -34,11 +34,14 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 const SCOPE: &str = "openid email profile";
 /// Google's issuer, and how some of its ID tokens spell it.
 const GOOGLE: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
+/// Stands for the tenant in the issuer of a provider that has many, as Microsoft's does.
+const TENANT: &str = "{tenantid}";
 
 /// What is known of a provider before it is asked.
 #[derive(Clone, Default)]
 pub struct OidcOptions {
-    /// The issuer, exactly as the provider spells it.
+    /// The issuer, exactly as the provider spells it. With `{tenantid}` in it, each tenant is an issuer of its own,
+    /// and what its tokens say of addresses is never taken for verified: whoever rules a tenant writes them.
     pub issuer: String,
     /// Our name at the provider; empty when only apps sign in.
     pub client_id: String,
@@ -196,7 +199,13 @@ impl Oidc {
 
     /// Whether the `iss` that came back with a code is this provider's (RFC 9207 section 2.4).
     pub fn is_issuer(&self, issuer: &str) -> bool {
-        self.spellings().any(|known| known == issuer)
+        if let Some((before, after)) = self.issuer().split_once(TENANT) {
+            let tenant = issuer
+                .strip_prefix(before)
+                .and_then(|rest| rest.strip_suffix(after));
+            return tenant.is_some_and(|tenant| self.tenant_issuer(tenant).is_ok());
+        }
+        self.issuer() == issuer || (self.issuer() == GOOGLE[0] && issuer == GOOGLE[1])
     }
 
     /// Trades the code that the browser brought back for who it is.
@@ -216,6 +225,7 @@ impl Oidc {
         {
             let about = redeem::userinfo(&self.0.http, userinfo, &tokens.access_token).await?;
             identity = about.complete(identity)?;
+            identity.is_email_verified &= !self.has_tenants();
         }
         Ok(identity)
     }
@@ -231,11 +241,35 @@ impl Oidc {
 
     async fn check(&self, token: &str, expected: Expected<'_>, now: Millis) -> Result<Person, OidcError> {
         let header = token::header(token)?;
-        let key = self.key(&header, now).await?;
+        let issuer = match self.has_tenants() {
+            true => self.tenant_issuer(&token::tenant(token)?)?,
+            false => self.issuer().to_owned(),
+        };
+        let key = self.key(&header, &issuer, now).await?;
         let claims = token::verified(token, &header, &key)?;
-        let spellings: Vec<&str> = self.spellings().collect();
+        let mut spellings = vec![issuer.as_str()];
+        if issuer == GOOGLE[0] {
+            spellings.push(GOOGLE[1]);
+        }
         claims.check(&spellings, expected, now)?;
-        Ok(claims.identity(self.issuer()))
+        let mut identity = claims.identity(&issuer);
+        identity.is_email_verified &= !self.has_tenants();
+        Ok(identity)
+    }
+
+    fn has_tenants(&self) -> bool {
+        self.issuer().contains(TENANT)
+    }
+
+    /// The issuer of one tenant.
+    fn tenant_issuer(&self, tenant: &str) -> Result<String, OidcError> {
+        // A tenant is a GUID and so cannot lead elsewhere in an address.
+        let is_plain = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        if tenant.len() == 36 && tenant.bytes().all(is_plain) {
+            Ok(self.issuer().replace(TENANT, tenant))
+        } else {
+            Err(OidcError::Token("is of no tenant"))
+        }
     }
 
     /// The key that a token says it is signed with. Keys are asked for anew when none of those that
@@ -243,6 +277,7 @@ impl Oidc {
     async fn key(
         &self,
         header: &token::Header,
+        issuer: &str,
         now: Millis,
     ) -> Result<Arc<jsonwebtoken::DecodingKey>, OidcError> {
         const UNKNOWN: OidcError = OidcError::Token("is signed with a key that the provider does not have");
@@ -251,7 +286,7 @@ impl Oidc {
             None => self.metadata(now).await?.jwks.clone(),
         };
         let ring = self.0.keys.get(now, keys::fetch(&self.0.http, &url)).await?;
-        if let Some(key) = ring.find(header) {
+        if let Some(key) = ring.find(header, issuer) {
             return Ok(key);
         }
         let renewed = self
@@ -260,7 +295,7 @@ impl Oidc {
             .renew(&ring, now, keys::fetch(&self.0.http, &url))
             .await;
         match renewed {
-            Ok(Some(ring)) => ring.find(header).ok_or(UNKNOWN),
+            Ok(Some(ring)) => ring.find(header, issuer).ok_or(UNKNOWN),
             Ok(None) => Err(UNKNOWN),
             Err(error) => {
                 tracing::warn!(%error, issuer = self.issuer(), "signing keys cannot be asked for");
@@ -272,13 +307,6 @@ impl Oidc {
     async fn metadata(&self, now: Millis) -> Result<Arc<Metadata>, OidcError> {
         let fetch = metadata::fetch(&self.0.http, &self.0.options);
         self.0.metadata.get(now, fetch).await
-    }
-
-    /// How the issuer may be spelled in a token.
-    fn spellings(&self) -> impl Iterator<Item = &str> {
-        let own = self.issuer();
-        let google = GOOGLE.into_iter().skip(1).filter(move |_| own == GOOGLE[0]);
-        std::iter::once(own).chain(google)
     }
 }
 

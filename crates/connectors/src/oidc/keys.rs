@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::kept::Fresh;
 use super::token::Header;
-use super::{OidcError, fetch};
+use super::{OidcError, TENANT, fetch};
 
 /// More keys than any provider has at a time.
 const MOST: usize = 100;
@@ -20,6 +20,8 @@ pub(super) struct KeyRing(Vec<Key>);
 struct Key {
     name: Option<String>,
     algorithms: Vec<Algorithm>,
+    /// The one issuer that signs with it, where the provider speaks for several.
+    issuer: Option<String>,
     key: Arc<DecodingKey>,
 }
 
@@ -41,6 +43,11 @@ pub(super) async fn fetch(http: &reqwest::Client, url: &str) -> Result<Fresh<Key
 }
 
 fn key(value: Value) -> Option<Key> {
+    let issuer = value.get("issuer").and_then(Value::as_str);
+    // That of no tenant in particular is that of all.
+    let issuer = issuer
+        .filter(|issuer| !issuer.contains(TENANT))
+        .map(ToOwned::to_owned);
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
         return None;
@@ -64,18 +71,20 @@ fn key(value: Value) -> Option<Key> {
         key: Arc::new(DecodingKey::from_jwk(&jwk).ok()?),
         name: jwk.common.key_id,
         algorithms,
+        issuer,
     })
 }
 
 impl KeyRing {
-    /// The key that a token names. A token that names none is only clear when one key fits.
-    pub fn find(&self, header: &Header) -> Option<Arc<DecodingKey>> {
+    /// The key of that issuer that a token names. A token that names none is only clear when one key fits.
+    pub fn find(&self, header: &Header, issuer: &str) -> Option<Arc<DecodingKey>> {
         let mut fitting = self.0.iter().filter(|key| {
             let is_named = match &header.key_name {
                 Some(name) => key.name.as_ref() == Some(name),
                 None => true,
             };
-            is_named && key.algorithms.contains(&header.algorithm)
+            let is_of_issuer = key.issuer.as_deref().is_none_or(|own| own == issuer);
+            is_named && is_of_issuer && key.algorithms.contains(&header.algorithm)
         });
         let key = fitting.next()?;
         fitting.next().is_none().then(|| Arc::clone(&key.key))

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::kept::Fresh;
-use super::{OidcError, OidcOptions, address, fetch};
+use super::{OidcError, OidcOptions, TENANT, address, fetch};
 
 /// Where a provider is asked for what.
 pub(super) struct Metadata {
@@ -57,7 +57,9 @@ pub(super) async fn fetch(
             max_age_secs: None,
         });
     }
-    let base = options.issuer.trim_end_matches('/');
+    // What it says of itself is the same for all tenants.
+    let base = options.issuer.replace(TENANT, "common");
+    let base = base.trim_end_matches('/');
     let url = format!("{base}/.well-known/openid-configuration");
     let reply = fetch::send(http.get(url)).await?;
     let document: Document = reply.good_json("discovery document")?;

@@ -3,6 +3,7 @@
 
 mod answers;
 pub(crate) mod provider;
+mod tenants;
 mod tokens;
 
 use std::time::Duration;

@@ -75,6 +75,19 @@ pub(super) fn header(token: &str) -> Result<Header, OidcError> {
     })
 }
 
+/// The tenant that a token says it is of. Only good for finding what proves the token.
+pub(super) fn tenant(token: &str) -> Result<String, OidcError> {
+    #[derive(Deserialize)]
+    struct Told {
+        tid: String,
+    }
+    let body = token.split('.').nth(1).unwrap_or_default();
+    let body = URL_SAFE_NO_PAD.decode(body).unwrap_or_default();
+    let told: Result<Told, _> = serde_json::from_slice(&body);
+    told.map(|told| told.tid)
+        .map_err(|_| OidcError::Token("is of no tenant"))
+}
+
 /// A text, or a list of texts.
 #[derive(Deserialize)]
 #[serde(untagged)]
