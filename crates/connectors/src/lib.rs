@@ -5,6 +5,9 @@
 //! have a value come in. Only this crate knows a provider's JSON; it knows nothing of accounts.
 
 mod connector;
+#[cfg(test)]
+#[allow(unused)]
+mod contract;
 mod oauth;
 mod oidc;
 mod quick_xor;
