@@ -40,7 +40,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio-postgres-rustls", &["catalog"]),
     ("deadpool-postgres", &["catalog"]),
     ("axum", &["cumuli", "fake_clouds", "web"]),
-    ("tower-http", &["web"]),
+    ("tower-http", &["fake_clouds", "web"]),
     ("utoipa", &["web"]),
     ("utoipa-axum", &["web"]),
     ("multer", &["web"]),

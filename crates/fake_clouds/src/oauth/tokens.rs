@@ -254,6 +254,12 @@ impl Tokens {
         text
     }
 
+    /// What a refresh token is for, whether or not it is too old.
+    #[must_use]
+    pub fn grant_of(&self, token: &str) -> Option<Grant> {
+        Some(self.given().refresh.get(token)?.grant.clone())
+    }
+
     /// Takes a refresh token. `replace` is whether a new one is given for it and the old one must not come again.
     ///
     /// # Errors
