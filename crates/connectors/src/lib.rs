@@ -10,6 +10,7 @@ mod connector;
 mod contract;
 mod oauth;
 mod oidc;
+mod onedrive;
 mod quick_xor;
 mod reasons;
 mod tokens;
@@ -22,6 +23,7 @@ pub use connector::{
 };
 pub use oauth::{Grant, LinkQuestion, OAuth, OAuthError, OAuthOptions, OAuthProvider};
 pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};
+pub use onedrive::{DriveKind, GRAPH_URL, OneDrive, OneDriveOptions, PIECE_BYTES};
 pub use tokens::{AccessToken, Tokens};
 
 /// A provider of drives.
