@@ -299,25 +299,24 @@ impl GraphAccount {
 
     #[track_caller]
     fn create(&self, path: &str, kind: impl FnOnce(&mut Drive, i64) -> Kind) -> String {
-        self.change(|drive, now_ms| match spot(drive, "root", path, Some(now_ms))? {
-            Spot::Item(id) if drive.get(&id).is_some_and(Item::is_folder) => Ok(id),
-            Spot::Item(_) => Err(Trouble::name_taken()),
-            Spot::Free { folder, name } => {
-                let kind = kind(drive, now_ms);
-                let (times, conflict) = (Times::default(), Conflict::Fail);
-                Ok(drive
-                    .create(
-                        New {
-                            folder: &folder,
-                            name: &name,
-                            kind,
-                            conflict,
-                            times,
-                        },
-                        now_ms,
-                    )?
-                    .0)
+        self.change(|drive, now_ms| {
+            let Spot::Named { folder, name } = spot(drive, "root", path, Some(now_ms))? else {
+                return Err(Trouble::name_taken());
+            };
+            let kind = kind(drive, now_ms);
+            let taken = drive.child(&folder, &name).filter(|item| item.is_folder());
+            if let (Some(item), Kind::Folder) = (taken, &kind) {
+                return Ok(item.id.clone());
             }
+            let (times, conflict) = (Times::default(), Conflict::Fail);
+            let made = New {
+                folder: &folder,
+                name: &name,
+                kind,
+                conflict,
+                times,
+            };
+            Ok(drive.create(made, now_ms)?.0)
         })
     }
 

@@ -173,7 +173,6 @@ fn item(
     let base = base(shared, world, place, allowed)?;
     let drive = world.drive_mut(&place.drive)?;
     let action = place.action.as_str();
-    let by_path = !place.path.trim_matches('/').is_empty();
     // Only these may lead to where nothing is yet.
     if matches!(
         (call.method.as_str(), action),
@@ -184,7 +183,7 @@ fn item(
         return match action {
             "content" => contents::put(shared, drive, &spot, call),
             "" => sessions::finish_as(shared, world, call, spot),
-            _ => sessions::create(shared, world, call, (&place.drive, spot, by_path)),
+            _ => sessions::create(shared, world, call, &place.drive, spot),
         };
     }
     if (call.method.as_str(), action) == ("POST", "restore") {

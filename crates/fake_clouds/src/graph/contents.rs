@@ -29,16 +29,12 @@ pub(crate) fn put(shared: &Shared, drive: &mut Drive, spot: &Spot, call: &Call) 
         ));
     }
     let asked = conflict(call, &serde_json::Value::Null)?.unwrap_or(Conflict::Replace);
+    let is_old = shared.switches.get().old_precondition_words;
     let content = drive.content(call.body.clone(), now_ms);
     let (id, created) = match spot {
         Spot::Item(id) => {
             let item = drive.get(id).cloned().ok_or_else(Trouble::not_found)?;
-            check_if_match(
-                &call.headers,
-                drive.kind,
-                &item,
-                shared.switches.get().old_precondition_words,
-            )?;
+            check_if_match(&call.headers, drive.kind, &item, is_old)?;
             match (asked, &item.parent) {
                 (Conflict::Replace, _) => {
                     drive.replace(id, content, Times::default(), now_ms)?;
@@ -48,18 +44,17 @@ pub(crate) fn put(shared: &Shared, drive: &mut Drive, spot: &Spot, call: &Call) 
                 (_, None) => return Err(Trouble::invalid("The root holds no content.")),
             }
         }
-        Spot::Free { .. } if call.headers.contains_key(header::IF_MATCH) => {
-            return Err(Trouble::precondition());
+        Spot::Named { folder, name } => {
+            match drive.child(folder, name) {
+                Some(item) => check_if_match(&call.headers, drive.kind, item, is_old)?,
+                None if call.headers.contains_key(header::IF_MATCH) => return Err(Trouble::precondition()),
+                None => {}
+            }
+            make(drive, (folder, name), content, asked, now_ms)?
         }
-        Spot::Free { folder, name } => make(drive, (folder, name), content, asked, now_ms)?,
     };
-    show(
-        shared,
-        drive,
-        &id,
-        call,
-        if created == Created::New { 201 } else { 200 },
-    )
+    let status = if created == Created::New { 201 } else { 200 };
+    show(shared, drive, &id, call, status)
 }
 
 fn make(

@@ -357,11 +357,12 @@ pub(crate) fn versions(drive: &Drive, id: &str) -> Result<Reply, Trouble> {
 
 /// Where a path below an item leads, making the folders on its way when `makes_folders`.
 pub(crate) fn spot(drive: &mut Drive, base: &str, path: &str, now_ms: Option<i64>) -> Result<Spot, Trouble> {
-    if let Some(item) = drive.at(base, path) {
-        return Ok(Spot::Item(item.id.clone()));
-    }
-    let (above, name) = path.trim_matches('/').rsplit_once('/').unwrap_or(("", path));
+    let path = path.trim_matches('/');
     let mut folder = drive.get(base).ok_or_else(Trouble::not_found)?.id.clone();
+    if path.is_empty() {
+        return Ok(Spot::Item(folder));
+    }
+    let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     for each in above.split('/').filter(|each| !each.is_empty()) {
         let found = drive.child(&folder, each).map(|item| item.id.clone());
         folder = match (found, now_ms) {
@@ -380,8 +381,8 @@ pub(crate) fn spot(drive: &mut Drive, base: &str, path: &str, now_ms: Option<i64
             (None, None) => return Err(Trouble::not_found()),
         };
     }
-    Ok(Spot::Free {
+    Ok(Spot::Named {
         folder,
-        name: name.trim_matches('/').to_owned(),
+        name: name.to_owned(),
     })
 }

@@ -45,26 +45,27 @@ enum Target {
     Name { folder: String, name: String },
 }
 
-/// Where an address of the API leads: to an item, or to a name in a folder where none is.
+/// Where an address of the API leads: to an item by its id, or to a name in a folder, taken or not.
 #[derive(Clone, Debug)]
 pub(crate) enum Spot {
     Item(String),
-    Free { folder: String, name: String },
+    Named { folder: String, name: String },
 }
 
-/// `POST …/createUploadSession`. `by_path` is whether the item was named and not numbered.
+/// `POST …/createUploadSession`.
 pub(crate) fn create(
     shared: &Shared,
     world: &mut World,
     call: &Call,
-    (id, spot, by_path): (&str, Spot, bool),
+    id: &str,
+    spot: Spot,
 ) -> Result<Reply, Trouble> {
     let switches = shared.switches.get();
     let now_ms = shared.core.clock.now();
     let body = call.json()?;
     let about = &body["item"];
     let asked = conflict(call, about)?;
-    let standard = if !by_path || switches.sessions_replace_by_default {
+    let standard = if matches!(spot, Spot::Item(_)) || switches.sessions_replace_by_default {
         Conflict::Replace
     } else {
         Conflict::Fail
@@ -115,7 +116,7 @@ pub(crate) fn create(
 fn target(drive: &Drive, spot: Spot, about: &Value) -> Result<Target, Trouble> {
     let asked = about["name"].as_str();
     let (folder, name) = match spot {
-        Spot::Free { folder, name } => (folder, name),
+        Spot::Named { folder, name } => (folder, name),
         Spot::Item(id) => {
             let item = drive.get(&id).ok_or_else(Trouble::not_found)?;
             return match asked {
