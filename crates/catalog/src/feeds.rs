@@ -43,7 +43,7 @@ pub struct Pace {
 }
 
 impl Tx {
-    /// How far a connection was looked at; held until the transaction ends when it is one that writes.
+    /// How far a connection was looked at.
     pub async fn feed(&mut self, id: ConnectionId) -> Result<Option<ConnectionFeed>, CatalogError> {
         let sql = format!("SELECT {COLUMNS} FROM connection_feeds WHERE connection_id = $1");
         let row = self.first(&sql, &[id.into()]).await?;
@@ -102,12 +102,25 @@ impl Tx {
         rows.iter().map(read).collect()
     }
 
-    /// What an account may still be asked in a lane, held until the transaction ends when it is one that writes.
+    /// What an account may still be asked in a lane.
+    pub async fn pace(&mut self, id: ConnectionId, lane: u8) -> Result<Option<Pace>, CatalogError> {
+        self.pace_by((id, lane), "").await
+    }
+
+    /// As [`Tx::pace`], and holds it until the transaction ends.
     pub async fn lock_pace(&mut self, id: ConnectionId, lane: u8) -> Result<Option<Pace>, CatalogError> {
+        let suffix = self.lock_suffix();
+        self.pace_by((id, lane), suffix).await
+    }
+
+    async fn pace_by(
+        &mut self,
+        (id, lane): (ConnectionId, u8),
+        suffix: &str,
+    ) -> Result<Option<Pace>, CatalogError> {
         let sql = format!(
             "SELECT milli_tokens, refilled_ms, paused_until_ms FROM connection_paces
-             WHERE connection_id = $1 AND lane = $2{}",
-            self.lock_suffix()
+             WHERE connection_id = $1 AND lane = $2{suffix}"
         );
         let row = self.first(&sql, &[id.into(), i64::from(lane).into()]).await?;
         let pace = row.map(|row| {

@@ -291,18 +291,29 @@ impl Tx {
         row.map(|row| read_state(&row, 0)).transpose()
     }
 
-    /// Gives a job back untried, such as at a shutdown: it is due at once. Answers false when the lease is lost.
-    pub async fn release_job(&mut self, lease: Lease, now: Millis) -> Result<bool, CatalogError> {
+    /// Gives a job back untried, such as at a shutdown: it is due at `run_at`. Answers false when the lease is lost.
+    /// So does a job that is never done come again.
+    pub async fn release_job(&mut self, lease: Lease, run_at: Millis) -> Result<bool, CatalogError> {
         // The number of the try stays used, for it is the fence; so one more try is allowed.
         let changed = self
             .execute(
                 "UPDATE jobs SET state = 'pending', run_at_ms = $3, max_attempts = max_attempts + 1,
                      leased_until_ms = NULL, leased_by = NULL
                  WHERE id = $1 AND attempts = $2 AND state = 'running'",
-                &[lease.job.into(), i64::from(lease.attempt).into(), now.into()],
+                &[lease.job.into(), i64::from(lease.attempt).into(), run_at.into()],
             )
             .await?;
         Ok(changed == 1)
+    }
+
+    /// Makes a job that waits for its time due now.
+    pub async fn hasten_job(&mut self, id: JobId, now: Millis) -> Result<(), CatalogError> {
+        self.execute(
+            "UPDATE jobs SET run_at_ms = $2 WHERE id = $1 AND state = 'pending' AND run_at_ms > $2",
+            &[id.into(), now.into()],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Who holds leases.

@@ -230,6 +230,18 @@ impl Oidc {
         Ok(identity)
     }
 
+    /// Checks an ID token that came with a grant of access to a drive, for which `nonce` was sent along.
+    ///
+    /// # Errors
+    /// `Token`, `Trouble`, `Settings`.
+    pub async fn check_granted(&self, token: &str, nonce: &str, now: Millis) -> Result<Person, OidcError> {
+        let expected = Expected::Answer {
+            client_id: &self.0.options.client_id,
+            nonce,
+        };
+        self.check(token, expected, now).await
+    }
+
     /// Checks an ID token that an app got from the provider by itself. It must have been made for
     /// this server or for one of its apps.
     ///

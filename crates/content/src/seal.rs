@@ -65,7 +65,7 @@ impl Keyring {
 
     /// Seals a data key with the first key of the ring; `None` when it is already.
     pub(crate) fn reseal(&self, of: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, ContentError> {
-        if sealed.get(1..=ID_BYTES) == Some(&self.0[0].0[..]) {
+        if self.is_current(sealed) {
             return Ok(None);
         }
         Ok(Some(self.seal("blob", of, &self.plain_key(of, sealed)?)))
@@ -78,8 +78,11 @@ impl Keyring {
             .map_err(|_| ContentError::Damaged(Damage::Unsealable))
     }
 
-    /// Seals a short text for a purpose.
-    pub(crate) fn seal(&self, purpose: &str, name: &str, plain: &[u8]) -> Vec<u8> {
+    /// Seals a short text for a purpose and under a name.
+    ///
+    /// # Panics
+    /// Never: a text in memory can be sealed.
+    pub fn seal(&self, purpose: &str, name: &str, plain: &[u8]) -> Vec<u8> {
         let (id, key) = &self.0[0];
         let mut bytes = plain.to_vec();
         let nonce = cipher(key)
@@ -92,8 +95,16 @@ impl Keyring {
         sealed
     }
 
+    /// Whether something was sealed with the first key.
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        sealed.get(1..=ID_BYTES) == Some(&self.0[0].0[..])
+    }
+
     /// Opens what [`Keyring::seal`] made for the same purpose and name.
-    pub(crate) fn open(&self, purpose: &str, name: &str, sealed: &[u8]) -> Result<Vec<u8>, ContentError> {
+    ///
+    /// # Errors
+    /// `Rejected` when the key is not in the ring, `Damaged` otherwise.
+    pub fn open(&self, purpose: &str, name: &str, sealed: &[u8]) -> Result<Vec<u8>, ContentError> {
         let damaged = || ContentError::Damaged(Damage::Unsealable);
         let (head, rest) = sealed.split_at_checked(1 + ID_BYTES).ok_or_else(damaged)?;
         if head[0] != FORMAT {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use catalog::{Catalog, DatabaseUrl, Engine, Migrated};
 use connectors::{Oidc, OidcOptions};
+use content::Keyring;
 use hub::{Config, Hub, HubParts, IdentityProvider, Keys, RestoreParts, SignupMode};
 use model::{Actor, Clock, Millis};
 use tokio_util::task::TaskTracker;
@@ -121,6 +122,7 @@ impl Opened {
             content,
             clock: clock(),
             keys: keys(settings, &folder)?,
+            vault: vault(settings, &folder)?,
             config,
             tasks: tasks.clone(),
         })
@@ -271,6 +273,12 @@ fn keys(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keys> {
         None => folder.secret("secret")?,
     };
     Ok(Keys::derive(secret.expose().as_bytes()))
+}
+
+/// The keys that credentials of connections are sealed with.
+fn vault(_settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keyring> {
+    let secret = folder.secret("tokens")?;
+    Keyring::new([secret.expose().as_bytes()]).context("there is no key for credentials")
 }
 
 fn config(loaded: &Loaded) -> Config {

@@ -1,6 +1,10 @@
 //! Limits and modes, as the settings give them.
 
-use crate::IdentityProvider;
+use std::path::PathBuf;
+
+use outbound::Reach;
+
+use crate::{IdentityProvider, LinkProvider};
 
 /// Who may make an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,16 @@ pub struct Config {
     pub direct_downloads: bool,
     /// Names of the providers' settings that have a value.
     pub provider_settings: Vec<String>,
+    /// Providers where people sign in to link drives.
+    pub link_providers: Vec<LinkProvider>,
+    /// What endpoints that people name may lead to.
+    pub reach: Reach,
+    /// Folders of this server that administrators may connect, with all below them.
+    pub directory_roots: Vec<PathBuf>,
+    /// The address that people know this server by.
+    pub public_url: Option<String>,
+    /// The operator's own page, which people go back to after linking when they came from there.
+    pub frontend_url: Option<String>,
     /// Providers that people sign in with.
     pub identity_providers: Vec<IdentityProvider>,
 }
@@ -107,6 +121,11 @@ impl Default for Config {
             direct_downloads: true,
             provider_settings: Vec::new(),
             identity_providers: Vec::new(),
+            link_providers: Vec::new(),
+            reach: Reach::Public { allowed: Vec::new() },
+            directory_roots: Vec::new(),
+            public_url: None,
+            frontend_url: None,
         }
     }
 }

@@ -88,6 +88,21 @@ pub enum HubError {
         /// The settings that are missing.
         missing: String,
     },
+    /// A person has to sign in again at a provider. Nothing is lost meanwhile.
+    #[error("{0}")]
+    SignInAgain(String),
+    /// A provider of drives refuses, or cannot do it; a sentence says why and what would help.
+    #[error("{0}")]
+    RemoteRefuses(String),
+    /// A provider of drives does not answer as it should; trying again helps.
+    #[error("{0}")]
+    RemoteDown(String),
+    /// A provider of drives asks that the account be left alone for a while.
+    #[error("the provider asks us to wait before this account is used again")]
+    RemoteBusy {
+        /// When trying again makes sense.
+        retry_after_secs: u64,
+    },
     /// The stored bytes are missing, short or changed; the administrator sees it.
     #[error("the stored content is damaged; it has been reported to the administrator")]
     Damaged,

@@ -67,7 +67,7 @@ impl Hub {
             let session = self.begin_session(&known, kind, peer).await?;
             return Ok(Recognised::Known((known.user, session)));
         }
-        let email = own_email(&person)?;
+        let email = self.own_email(provider, &person)?;
         let owner = self.read().await?.user_by_email(&email).await?;
         let made = match owner {
             // Perhaps made for this very person since they were looked for: two sign-ins at once.
@@ -312,15 +312,24 @@ async fn owner(tx: &mut Tx, identity: &Identity) -> Result<Proven, HubError> {
 }
 
 /// A person's address, if it is surely theirs.
-fn own_email(person: &Person) -> Result<Email, HubError> {
+impl Hub {
+    /// The address that an account of somebody new has. Microsoft verifies none: there it is worth as much as one
+    /// that is typed at a sign-up, and taken where anyone may sign up so.
+    fn own_email(&self, provider: &IdentityProvider, person: &Person) -> Result<Email, HubError> {
+        let is_as_typed = provider.name == "onedrive" && self.config().signup == SignupMode::Open;
+        if !person.is_email_verified && person.email.is_some() && !is_as_typed {
+            return Err(UNVERIFIED);
+        }
+        email_of(person)
+    }
+}
+
+fn email_of(person: &Person) -> Result<Email, HubError> {
     let Some(email) = &person.email else {
         return Err(HubError::Forbidden(
             "the provider tells no e-mail address of yours, which an account here needs",
         ));
     };
-    if !person.is_email_verified {
-        return Err(UNVERIFIED);
-    }
     email.parse().map_err(|_| {
         HubError::Forbidden("your e-mail address at the provider cannot be an account's name here")
     })

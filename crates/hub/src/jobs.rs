@@ -310,6 +310,13 @@ impl Lease {
         let lease = catalog::Lease::of(&self.job);
         let mut tx = self.hub.write().await?;
         match outcome {
+            // It comes again as long as there is a connection to look at.
+            JobOutcome::Done if self.job.kind == JobKind::Observe => {
+                match self.hub.next_look(&mut tx, &self.job).await? {
+                    Some(next) => tx.release_job(lease, next).await?,
+                    None => tx.complete_job(lease, now).await?,
+                };
+            }
             JobOutcome::Done => {
                 tx.complete_job(lease, now).await?;
                 // What was purged while this job was about to end found it in the queue still.

@@ -12,6 +12,7 @@ mod archive;
 mod backup;
 mod changes;
 mod config;
+mod connections;
 mod copies;
 mod cursors;
 mod error;
@@ -51,10 +52,10 @@ mod visits;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use catalog::{Catalog, Tx};
-use content::Content;
+use content::{Content, Keyring};
 use model::{Clock, Millis, NodeId};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -69,6 +70,11 @@ pub use backup::{
 };
 pub use changes::{Feed, JournalPage};
 pub use config::{Config, PasswordCost, SignupMode};
+pub use connections::{
+    Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint, Health,
+    LinkTicket, Linked, NewConnection, OwnClient, RemoteDownload, RemotePage, Rotated, StoredTokens,
+};
+pub use connectors::{Abilities, DirectLink, Feed as ChangeFeed, HashKind, Relocation, TrashKind};
 pub use content::Promise;
 pub use copies::Copy;
 pub use error::HubError;
@@ -85,11 +91,11 @@ pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;
 pub use people::Contact;
 pub use photos::{PHOTO_BYTES, Photo, PhotoSize};
-pub use providers::{ConnectionStatus, Provider};
+pub use providers::{ConnectionStatus, LinkProvider, Provider};
 pub use search::Search;
 pub use sessions::{Credential, Peer, SessionRow, SignIn, Tokens, is_same_secret};
 pub use shares::{NewShare, Person, ShareChange, SharePage, ShareRow};
-pub use sign_in::{Begun, IdentityProvider, PageSignIn, ProviderAnswer};
+pub use sign_in::{Begun, CameBack, IdentityProvider, PageSignIn, ProviderAnswer};
 pub use signed::{SignedAddress, SignedDownload};
 pub use staging::{Expected, Staged};
 pub use stores::{DamageRow, StoreRow};
@@ -118,6 +124,9 @@ struct Parts {
     hashing: Arc<Semaphore>,
     rendering: Arc<Semaphore>,
     jobs: Notify,
+    /// Seals credentials.
+    vault: Keyring,
+    connectors: Connectors,
     holds: transfers::Holds,
     tasks: TaskTracker,
 }
@@ -132,6 +141,8 @@ pub struct HubParts {
     pub clock: Clock,
     /// Keys.
     pub keys: Keys,
+    /// Seals the credentials of connections.
+    pub vault: Keyring,
     /// Limits and modes.
     pub config: Config,
     /// Owns the writes that run to their end after their caller went away; the caller closes it
@@ -153,6 +164,7 @@ impl Hub {
             content,
             clock,
             keys,
+            vault,
             config,
             tasks,
         } = parts;
@@ -178,6 +190,8 @@ impl Hub {
             hashing,
             rendering,
             jobs,
+            vault,
+            connectors: Connectors::default(),
             holds: transfers::Holds::default(),
             tasks,
         }));
@@ -188,6 +202,16 @@ impl Hub {
     /// The limits and modes that it runs under.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// For what the hub itself keeps, so that it does not keep itself.
+    fn downgrade(&self) -> Weak<Parts> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The hub, while it is there.
+    fn upgrade(parts: &Weak<Parts>) -> Option<Self> {
+        parts.upgrade().map(Self)
     }
 
     fn now(&self) -> Millis {

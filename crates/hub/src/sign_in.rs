@@ -2,9 +2,10 @@
 //! back, and ID tokens that apps got by themselves.
 
 use connectors::{Answer, Oidc, OidcError, Question};
-use model::{Millis, SessionKind, User};
+use model::{Millis, Session, SessionKind, User, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::connections::{Linked, Wish};
 use crate::identities::Recognised;
 use crate::sessions::is_same_secret;
 use crate::{Hub, HubError, Peer, SignIn, keys, sealed, tokens};
@@ -63,22 +64,56 @@ pub struct PageSignIn {
     pub redirect_to: String,
 }
 
+/// What came of a browser's way to a provider and back.
+#[derive(Clone, PartialEq)]
+pub enum CameBack {
+    /// Somebody signed in.
+    SignedIn(Recognised<PageSignIn>),
+    /// A drive was linked.
+    Linked(Box<Linked>),
+}
+
 /// What the browser keeps while somebody is at the provider.
 #[derive(Serialize, Deserialize)]
-struct Asked {
-    flow: Flow,
-    provider: String,
-    state: String,
-    nonce: String,
-    verifier: String,
-    redirect_to: String,
-    expires_ms: Millis,
+pub(crate) struct Asked {
+    pub flow: Flow,
+    pub provider: String,
+    pub state: String,
+    pub nonce: String,
+    pub verifier: String,
+    pub redirect_to: String,
+    pub expires_ms: Millis,
 }
 
 /// What an answer is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Flow {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Flow {
+    /// Somebody signs in.
     SignIn,
+    /// Somebody signs in, and their drive is linked.
+    SignInAndLink,
+    /// A drive is linked to an account.
+    Link { user: UserId, wish: Wish },
+}
+
+impl Asked {
+    /// A question that nobody asked before.
+    pub(crate) fn new(flow: Flow, provider: &str, redirect_to: &str, now: Millis) -> Self {
+        Self {
+            flow,
+            provider: provider.to_owned(),
+            state: keys::hex::<32>(),
+            nonce: keys::hex::<32>(),
+            verifier: keys::hex::<32>(),
+            redirect_to: redirect_to.to_owned(),
+            expires_ms: now.plus_secs(ASIDE_SECS),
+        }
+    }
+
+    /// What the browser keeps of it.
+    pub(crate) fn seal(&self, hub: &Hub) -> String {
+        sealed::seal(hub.keys(), QUESTION, self)
+    }
 }
 
 impl Hub {
@@ -97,15 +132,7 @@ impl Hub {
         let provider = self.identity_provider(provider)?;
         let redirect_uri = browser_way(provider)?;
         let now = self.now();
-        let asked = Asked {
-            flow: Flow::SignIn,
-            provider: provider.name.to_owned(),
-            state: keys::hex::<32>(),
-            nonce: keys::hex::<32>(),
-            verifier: keys::hex::<32>(),
-            redirect_to: own_path(redirect_to).to_owned(),
-            expires_ms: now.plus_secs(ASIDE_SECS),
-        };
+        let asked = Asked::new(Flow::SignIn, provider.name, own_path(redirect_to), now);
         let question = Question {
             redirect_uri,
             state: &asked.state,
@@ -115,56 +142,130 @@ impl Hub {
         let url = provider.client.authorize_url(&question, now).await;
         Ok(Begun {
             url: url.map_err(|error| refusal(provider, error))?,
-            question: sealed::seal(self.keys(), QUESTION, &asked),
+            question: asked.seal(self),
         })
     }
 
-    /// Takes the answer that a browser brought back from a provider, once. `question` is what the
-    /// browser kept meanwhile.
+    /// Takes the answer that a browser brought back from a provider, once, whatever it was asked for. `question` is
+    /// what the browser kept meanwhile.
     ///
     /// # Errors
     /// `NotFound`, `NotConfigured`, `SignInFailed` (the answer fits no question of this browser, or
-    /// says no), `IdToken`, `ProviderDown`, `ProviderMisfit`, and those of [`Hub::sign_in_with_id_token`].
-    pub async fn finish_sign_in(
+    /// says no), `IdToken`, `ProviderDown`, `ProviderMisfit`, those of [`Hub::sign_in_with_id_token`], and what the
+    /// provider says of the drive.
+    pub async fn come_back(
         &self,
         provider: &str,
         answer: &ProviderAnswer,
         question: Option<&str>,
         peer: &Peer,
-    ) -> Result<Recognised<PageSignIn>, HubError> {
-        let provider = self.identity_provider(provider)?;
-        let redirect_uri = browser_way(provider)?;
+    ) -> Result<CameBack, HubError> {
+        if self.link_provider(provider).is_err() {
+            self.identity_provider(provider)?;
+        }
         let asked = self.asked(provider, answer, question).await?;
-        let code = code(provider, answer)?;
+        match &asked.flow {
+            Flow::SignIn => {
+                let identities = self.identity_provider(provider)?;
+                let signed_in = self.finish_sign_in(identities, &asked, answer, peer).await?;
+                Ok(CameBack::SignedIn(signed_in))
+            }
+            Flow::SignInAndLink => {
+                let identities = self.identity_provider(provider)?;
+                let signed_in = self.sign_in_and_link(identities, &asked, answer, peer).await?;
+                Ok(CameBack::SignedIn(signed_in))
+            }
+            Flow::Link { user, wish } => {
+                let code = self.code_of(provider, answer)?;
+                let linked = self.finish_link(&asked, code, (*user, wish)).await?;
+                Ok(CameBack::Linked(Box::new(linked)))
+            }
+        }
+    }
+
+    async fn finish_sign_in(
+        &self,
+        provider: &IdentityProvider,
+        asked: &Asked,
+        answer: &ProviderAnswer,
+        peer: &Peer,
+    ) -> Result<Recognised<PageSignIn>, HubError> {
         let answer = Answer {
-            code,
-            redirect_uri,
+            code: self.code_of(provider.name, answer)?,
+            redirect_uri: browser_way(provider)?,
             nonce: &asked.nonce,
             verifier: &asked.verifier,
         };
         let person = provider.client.redeem(&answer, self.now()).await;
         let person = person.map_err(|error| refusal(provider, error))?;
-        let Flow::SignIn = asked.flow;
-        Ok(
-            match self
-                .recognise(provider, person, SessionKind::Cookie, peer)
-                .await?
-            {
-                Recognised::Known((user, session)) => Recognised::Known(PageSignIn {
+        let known = self
+            .recognise(provider, person, SessionKind::Cookie, peer)
+            .await?;
+        Ok(self.page_of(known, asked).0)
+    }
+
+    /// Sends a browser to sign in and to link the drive of who signs in, in one go.
+    ///
+    /// # Errors
+    /// `NotFound` (no such provider), `NotConfigured`.
+    pub fn begin_sign_in_and_link(&self, provider: &str, redirect_to: &str) -> Result<Begun, HubError> {
+        self.identity_provider(provider)?;
+        self.begin_grant(provider, Flow::SignInAndLink, (own_path(redirect_to), None))
+    }
+
+    /// The drive is linked when it can be. Signing in does not depend on it.
+    async fn sign_in_and_link(
+        &self,
+        provider: &IdentityProvider,
+        asked: &Asked,
+        answer: &ProviderAnswer,
+        peer: &Peer,
+    ) -> Result<Recognised<PageSignIn>, HubError> {
+        let code = self.code_of(provider.name, answer)?;
+        let grant = self.redeem_grant(asked, code).await?;
+        let token = grant.id_token.as_deref().ok_or(HubError::IdToken("did not come"))?;
+        let person = provider.client.check_granted(token, &asked.nonce, self.now()).await;
+        let person = person.map_err(|error| refusal(provider, error))?;
+        let known = self
+            .recognise(provider, person, SessionKind::Cookie, peer)
+            .await?;
+        let (page, user) = self.page_of(known, asked);
+        if let Some(user) = user {
+            let wish = Wish {
+                provider: provider.name.to_owned(),
+                ..Wish::default()
+            };
+            if let Err(error) = self.link_drive(user, false, &wish, grant).await {
+                tracing::warn!(provider = provider.name, %error, "a drive was not linked at the sign-in");
+            }
+        }
+        Ok(page)
+    }
+
+    fn page_of(
+        &self,
+        known: Recognised<(User, Session)>,
+        asked: &Asked,
+    ) -> (Recognised<PageSignIn>, Option<UserId>) {
+        match known {
+            Recognised::Known((user, session)) => {
+                let id = user.id;
+                let page = PageSignIn {
                     user,
                     cookie: tokens::seal(self.keys().cookie(), session.id, 0),
-                    redirect_to: asked.redirect_to,
-                }),
-                Recognised::JoinNeeded { ticket } => Recognised::JoinNeeded { ticket },
-            },
-        )
+                    redirect_to: asked.redirect_to.clone(),
+                };
+                (Recognised::Known(page), Some(id))
+            }
+            Recognised::JoinNeeded { ticket } => (Recognised::JoinNeeded { ticket }, None),
+        }
     }
 
     /// The question that an answer is to, which is used up by it: nothing of an answer is looked at
     /// before, and nothing is asked of the provider.
     async fn asked(
         &self,
-        provider: &IdentityProvider,
+        provider: &str,
         answer: &ProviderAnswer,
         question: Option<&str>,
     ) -> Result<Asked, HubError> {
@@ -172,7 +273,7 @@ impl Hub {
         let state = answer.state.as_deref().ok_or_else(strange)?;
         let asked: Option<Asked> = question.and_then(|sealed| sealed::open(self.keys(), QUESTION, sealed));
         let asked = asked.ok_or_else(strange)?;
-        let is_own = asked.provider == provider.name && is_same_secret(state, &asked.state);
+        let is_own = asked.provider == provider && is_same_secret(state, &asked.state);
         if !is_own || asked.expires_ms <= self.now() {
             return Err(strange());
         }
@@ -229,9 +330,34 @@ impl Hub {
                 "sign-in with an OpenID Connect provider",
                 "CUMULI_OIDC_ISSUER, CUMULI_OIDC_CLIENT_ID",
             ),
-            "onedrive" => missing("sign-in with Microsoft", "a version that has it"),
+            "onedrive" => missing("sign-in with Microsoft", "ONEDRIVE_CLIENT_ID, ONEDRIVE_CLIENT_SECRET"),
             _ => HubError::NotFound("provider"),
         })
+    }
+
+    /// The code of an answer that is this provider's and says yes.
+    fn code_of<'a>(&self, provider: &str, answer: &'a ProviderAnswer) -> Result<&'a str, HubError> {
+        let failed = |text: String| Err(HubError::SignInFailed(text));
+        let identities = self.identity_provider(provider).ok();
+        let title = identities.map(|known| known.title.as_str());
+        let title = title.or_else(|| connectors::kind(provider).map(|kind| kind.title));
+        let title = title.unwrap_or(provider);
+        if let (Some(issuer), Some(known)) = (&answer.issuer, identities)
+            && !known.client.is_issuer(issuer)
+        {
+            return failed(format!("the answer is not from {title}"));
+        }
+        match (&answer.error, &answer.code) {
+            (Some(error), _) if error == "access_denied" => {
+                failed(format!("the sign-in was not allowed at {title}"))
+            }
+            (Some(error), _) => {
+                let word: String = error.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+                failed(format!("{title} did not sign you in: {word}"))
+            }
+            (None, Some(code)) if !code.is_empty() => Ok(code),
+            (None, _) => failed(format!("{title} answered without a code")),
+        }
     }
 }
 
@@ -247,28 +373,6 @@ fn browser_way(provider: &IdentityProvider) -> Result<&str, HubError> {
             title: "sign-in by browser",
             missing: missing.to_owned(),
         })
-}
-
-/// The code of an answer that is this provider's and says yes.
-fn code<'a>(provider: &IdentityProvider, answer: &'a ProviderAnswer) -> Result<&'a str, HubError> {
-    let failed = |text: String| Err(HubError::SignInFailed(text));
-    let title = &provider.title;
-    if let Some(issuer) = &answer.issuer
-        && !provider.client.is_issuer(issuer)
-    {
-        return failed(format!("the answer is not from {title}"));
-    }
-    match (&answer.error, &answer.code) {
-        (Some(error), _) if error == "access_denied" => {
-            failed(format!("the sign-in was not allowed at {title}"))
-        }
-        (Some(error), _) => {
-            let word: String = error.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
-            failed(format!("{title} did not sign you in: {word}"))
-        }
-        (None, Some(code)) if !code.is_empty() => Ok(code),
-        (None, _) => failed(format!("{title} answered without a code")),
-    }
 }
 
 /// What the client's errors mean to who signs in. What an operator should know is logged here.
@@ -291,7 +395,7 @@ fn refusal(provider: &IdentityProvider, error: OidcError) -> HubError {
 }
 
 /// The path of this server that `text` is, or `/`: nobody is sent elsewhere by an address of ours.
-fn own_path(text: &str) -> &str {
+pub(crate) fn own_path(text: &str) -> &str {
     // Browsers read `\` as `/` and leave tabs and line breaks out.
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let is_own = text.starts_with('/') && !text.starts_with("//");

@@ -54,6 +54,7 @@ impl Hub {
         if wants_archive {
             self.schedule_archive(&mut tx, now).await?;
         }
+        self.schedule_observations(&mut tx, now).await?;
         for (kind, every_secs) in [
             (JobKind::Sweep, SWEEP_SECS),
             (JobKind::Retention, RETENTION_SECS),

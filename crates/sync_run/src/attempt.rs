@@ -70,6 +70,7 @@ async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
         JobKind::StoreCopy => hub.run_move(&lease).await,
         JobKind::Reseal => hub.reseal(&lease).await,
         JobKind::Prove => hub.prove_new(&lease).await,
+        JobKind::Observe => hub.observe(&lease).await,
     }
 }
 

@@ -198,6 +198,7 @@ impl Bench {
             content: Content::new(Arc::new(store)),
             clock: Arc::new(move || Millis(clock.load(Ordering::Relaxed))),
             keys: Keys::derive(b"a secret of the tests, long enough for them"),
+            vault: content::Keyring::new([b"a key for tests".as_slice()]).expect("a key"),
             config: Config {
                 password_cost,
                 ..Config::default()

@@ -158,6 +158,22 @@ const PROVIDER_MISFIT: Kind = (
     "provider_misconfigured",
     "Provider misconfigured",
 );
+const SIGN_IN_AGAIN: Kind = (StatusCode::CONFLICT, "sign_in_again", "Sign in again");
+const REMOTE_REFUSES: Kind = (
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "connection_refuses",
+    "The connection refuses",
+);
+const REMOTE_DOWN: Kind = (
+    StatusCode::BAD_GATEWAY,
+    "connection_unavailable",
+    "The connection does not answer",
+);
+const REMOTE_BUSY: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "connection_busy",
+    "The connection is paused",
+);
 const INTERNAL: Kind = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error");
 const DAMAGED: Kind = (
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -209,6 +225,12 @@ impl From<HubError> for ApiError {
             HubError::Body(_) => (MALFORMED, Extra::Close),
             HubError::DigestMismatch(_) => (INVALID, Extra::None),
             HubError::NotConfigured { .. } => (NOT_CONFIGURED, Extra::None),
+            HubError::SignInAgain(_) => (SIGN_IN_AGAIN, Extra::None),
+            HubError::RemoteRefuses(_) => (REMOTE_REFUSES, Extra::None),
+            HubError::RemoteDown(_) => (REMOTE_DOWN, Extra::RetryAfter(5)),
+            HubError::RemoteBusy { retry_after_secs } => {
+                (REMOTE_BUSY, Extra::RetryAfter(*retry_after_secs))
+            }
             HubError::Damaged => (DAMAGED, Extra::None),
             HubError::Full => (FULL, Extra::None),
             HubError::StoreRefuses(cause) => {

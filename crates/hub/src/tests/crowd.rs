@@ -156,6 +156,7 @@ async fn work(hub: &Hub) -> Result<(), HubError> {
             model::JobKind::Sweep => hub.sweep(&lease).await?,
             model::JobKind::StoreCopy => hub.run_move(&lease).await?,
             model::JobKind::Prove => hub.prove_new(&lease).await?,
+            model::JobKind::Observe => hub.observe(&lease).await?,
             model::JobKind::Reseal => hub.reseal(&lease).await?,
             model::JobKind::Archive => hub.archive(&lease).await?,
             model::JobKind::Scrub => hub.scrub(&lease).await?,

@@ -329,6 +329,7 @@ impl TestHub {
             model::JobKind::Reseal => self.reseal(&lease).await.unwrap(),
             model::JobKind::Archive => self.archive(&lease).await.unwrap(),
             model::JobKind::Purge => self.free_purged(&lease).await.unwrap(),
+            model::JobKind::Observe => self.observe(&lease).await.unwrap(),
         };
         let outcome = match upkept.was_stopped {
             true => crate::JobOutcome::Stopped,
@@ -358,6 +359,7 @@ async fn open(catalog: &Catalog, content: &Content, time: &Arc<AtomicI64>, confi
         content: content.clone(),
         clock: clock(time),
         keys: Keys::derive(b"a secret of the tests, long enough for them"),
+        vault: content::Keyring::new([b"a key for tests".as_slice()]).expect("a key"),
         config: config.clone(),
         tasks: TaskTracker::new(),
     };

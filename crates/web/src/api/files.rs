@@ -133,9 +133,9 @@ pub(crate) async fn get_file(
     }
     match query.from_storage.unwrap_or(Storage::Local) {
         Storage::Local => {}
-        Storage::Google => hub.require_provider("google")?,
-        Storage::Azure => hub.require_provider("azure")?,
-        Storage::Onedrive => hub.require_provider("onedrive")?,
+        Storage::Google | Storage::Azure | Storage::Onedrive => {
+            return Err(hub::HubError::NotFound("copy of this file there").into());
+        }
     }
     let show = ShowQuery {
         inline: query.inline,

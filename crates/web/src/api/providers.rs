@@ -73,7 +73,8 @@ pub(crate) async fn start_link(
     if query.user_id.is_some() && query.user_id != own {
         return Err(hub::HubError::NotFound("user").into());
     }
-    hub.require_provider("google")?;
+    let begun = hub.begin_link(&actor, "google", None, "/").await?;
+    let _ = begun;
     Err(hub::HubError::NotFound("provider").into())
 }
 
@@ -88,7 +89,7 @@ pub(crate) async fn link_status(
     Signed(actor): Signed,
     Path(user): Path<UserId>,
 ) -> Result<Reply<StatusView>, ApiError> {
-    let status = hub.connection_status(&actor, user, "google")?;
+    let status = hub.connection_status(&actor, user, "google").await?;
     Ok(Reply(StatusView {
         connected: status.is_connected,
         provider: "google",

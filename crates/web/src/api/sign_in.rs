@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, StatusCode};
-use hub::{Hub, ProviderAnswer, Recognised};
+use hub::{CameBack, Hub, ProviderAnswer, Recognised};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -105,17 +105,18 @@ pub(crate) async fn finish_sign_in(
         error: query.error,
     };
     let question = only_cookie(&headers, cookie_name(&config));
-    let outcome = hub.finish_sign_in(&provider, &answer, question, &peer).await;
+    let outcome = hub.come_back(&provider, &answer, question, &peer).await;
     let used = host_cookie(&config, (cookie_name(&config), ""), 0);
     match outcome {
-        Ok(Recognised::Known(page)) => {
+        Ok(CameBack::Linked(linked)) => go_to(&linked.redirect_to, &[used]),
+        Ok(CameBack::SignedIn(Recognised::Known(page))) => {
             let session = set_cookie(&config, &page.cookie, hub.config().session_secs);
             go_to(&page.redirect_to, &[session, used])
         }
-        Ok(Recognised::JoinNeeded { ticket }) if is_browser(&headers) => {
+        Ok(CameBack::SignedIn(Recognised::JoinNeeded { ticket })) if is_browser(&headers) => {
             go_to(&format!("/#/join/{ticket}"), &[used])
         }
-        Ok(Recognised::JoinNeeded { ticket }) => join_needed(ticket),
+        Ok(CameBack::SignedIn(Recognised::JoinNeeded { ticket })) => join_needed(ticket),
         Err(error) => shown(&headers, error.into()),
     }
 }

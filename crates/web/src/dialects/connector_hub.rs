@@ -129,7 +129,7 @@ async fn sync(
     let mut target_providers = Vec::new();
     for provider in sources {
         let user = actor.user().ok_or(HubError::NotFound("user"))?;
-        if hub.connection_status(&actor, user, provider)?.is_connected {
+        if hub.connection_status(&actor, user, provider).await?.is_connected {
             target_providers.push(*provider);
         }
     }

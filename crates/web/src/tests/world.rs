@@ -138,6 +138,7 @@ async fn open(folder: &Path, time: &Arc<AtomicI64>) -> Hub {
         content,
         clock,
         keys: Keys::derive(b"a secret of the tests, long enough for them"),
+        vault: content::Keyring::new([b"a key for tests".as_slice()]).expect("a key"),
         config: Config {
             password_cost,
             ..Config::default()

@@ -1,0 +1,349 @@
+//! Looking at what is in connections, in the background: the index that browsing and synchronising read.
+//!
+//! A page and the cursor after it are written down in one transaction, so a look may be cut anywhere. One job looks at
+//! one connection for as long as there is one; between two looks it waits for its time.
+
+use std::collections::HashMap;
+
+use catalog::{ConnectionFeed, NewJob, Tx};
+use connectors::{ChangePage, Connector, Cursor, Entry, Feed, Item, ItemKind, Next, RemoteError};
+use model::{
+    Connection, ConnectionId, ConnectionState, Job, JobId, JobKind, Millis, Progress, RemoteItem, RemoteKind,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::{Keep, Lease};
+use crate::{Hub, HubError, Upkept, keys};
+
+/// How soon a connection is looked at again where the provider tells what changed, seconds.
+const CHANGES_SECS: i64 = 60;
+/// The same where everything has to be listed: so long at the least, and so many times what a look took.
+const LISTING_SECS: i64 = 15 * 60;
+const LISTING_REST: i64 = 20;
+/// The pause after a look that failed; it doubles up to the longest.
+const FIRST_PAUSE_SECS: i64 = 30;
+const LONGEST_PAUSE_SECS: i64 = 60 * 60;
+/// How soon a connection that waits for a person is looked at again, seconds.
+const WAITING_SECS: i64 = 6 * 60 * 60;
+/// Items that one step of a comparison takes in.
+const STEP: u32 = 500;
+/// Times that a feed may begin anew within one look.
+const RESTARTS: u32 = 3;
+/// Connections whose look is late that one round of upkeep takes in, and how late that is, seconds.
+const LATE: u32 = 200;
+const LATE_SECS: i64 = 5 * 60;
+const TRIES: u32 = 8;
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    connection: ConnectionId,
+}
+
+/// What came of one page.
+enum Step {
+    GoOn,
+    Settled,
+}
+
+impl Hub {
+    /// Has a connection looked at as soon as a worker is free.
+    pub(crate) async fn queue_observation(&self, tx: &mut Tx, id: ConnectionId) -> Result<JobId, HubError> {
+        let now = self.now();
+        let job = NewJob {
+            id: JobId::new(now, keys::random()),
+            kind: JobKind::Observe,
+            payload: serde_json::to_string(&Payload { connection: id }).expect("an id can be written as JSON"),
+            dedupe_key: Some(format!("observe {id}")),
+            owner: None,
+            node: None,
+            priority: 0,
+            max_attempts: TRIES,
+            run_at_ms: now,
+        };
+        let job = tx.enqueue_job(&job, now).await?;
+        tx.hasten_job(job, now).await?;
+        Ok(job)
+    }
+
+    /// Sees to it that each connection is looked at: those of a backup, and those whose job was called off.
+    pub(crate) async fn schedule_observations(&self, tx: &mut Tx, now: Millis) -> Result<(), HubError> {
+        tx.begin_feeds(now.minus_secs(LATE_SECS)).await?;
+        for feed in tx.due_feeds(now.minus_secs(LATE_SECS), LATE).await? {
+            self.queue_observation(tx, feed.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// When a connection's job is due again; `None` when there is nothing to look at any more.
+    pub(crate) async fn next_look(&self, tx: &mut Tx, job: &Job) -> Result<Option<Millis>, HubError> {
+        let Ok(payload) = serde_json::from_str::<Payload>(&job.payload) else {
+            return Ok(None);
+        };
+        Ok(tx.feed(payload.connection).await?.map(|feed| feed.next_ms))
+    }
+
+    /// Looks at what is in a connection, or what changed there since the last look. What goes wrong is written down
+    /// with the connection, and looked at again later.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn observe(&self, lease: &Lease) -> Result<Upkept, HubError> {
+        let payload: Payload =
+            serde_json::from_str(&lease.job.payload).map_err(|error| HubError::Internal(error.into()))?;
+        let id = payload.connection;
+        let Some(connection) = self.read().await?.connection(id).await? else {
+            return Ok(Upkept::default());
+        };
+        if connection.state == ConnectionState::SignInAgain {
+            self.put_off(id, WAITING_SECS).await?;
+            return Ok(Upkept::default());
+        }
+        match self.look(lease, &connection).await {
+            Ok(upkept) => Ok(upkept),
+            Err(Trouble::Ours(error)) => Err(error),
+            Err(Trouble::Theirs(error)) => {
+                self.note_failure(id, &error).await?;
+                Ok(Upkept::default())
+            }
+        }
+    }
+
+    async fn look(&self, lease: &Lease, connection: &Connection) -> Result<Upkept, Trouble> {
+        let id = connection.id;
+        let connector = self.connector(connection).await?;
+        let mut restarts = 0;
+        let mut seen = 0;
+        loop {
+            let progress = Progress {
+                done_bytes: seen,
+                ..Progress::default()
+            };
+            if lease.report(progress).await? == Keep::Stop {
+                return Ok(Upkept::default().stopped());
+            }
+            let Some(feed) = self.read().await?.feed(id).await.map_err(HubError::from)? else {
+                return Ok(Upkept::default());
+            };
+            let cursor = feed.cursor.clone().map(Cursor);
+            let page = match connector.changes(cursor.as_ref()).await {
+                Ok(page) => page,
+                Err(RemoteError::CursorLost) if restarts < RESTARTS && feed.cursor.is_some() => {
+                    restarts += 1;
+                    self.begin_anew(id).await?;
+                    continue;
+                }
+                Err(error) => return Err(Trouble::Theirs(error)),
+            };
+            seen += page.entries.len() as u64;
+            if let Step::Settled = self.take_in(connector.as_ref(), &feed, page).await? {
+                self.note_working(id).await?;
+                return Ok(Upkept::default());
+            }
+        }
+    }
+
+    /// Writes a page down, together with where it goes on.
+    async fn take_in(
+        &self,
+        connector: &dyn Connector,
+        read: &ConnectionFeed,
+        page: ChangePage,
+    ) -> Result<Step, HubError> {
+        let id = read.connection;
+        let now = self.now();
+        let (items, gone) = last_words(page.entries);
+        let mut feed = read.clone();
+        if feed.started_ms.is_none() {
+            feed.started_ms = Some(now);
+            feed.round += u64::from(page.is_snapshot);
+        }
+        feed.is_snapshot = page.is_snapshot;
+        let mut tx = self.write().await?;
+        let present = tx.lock_feed(id).await?;
+        if present.is_none_or(|present| present.cursor != read.cursor || present.started_ms != read.started_ms) {
+            // Somebody else looked, or it was begun anew, or unlinked.
+            return Ok(Step::GoOn);
+        }
+        tx.put_items(id, feed.round, &items).await?;
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        tx.remove_items(id, &gone).await?;
+        let Next::Settled(cursor) = page.next else {
+            feed.cursor = Some(page.next.cursor().0.clone());
+            tx.put_feed(&feed).await?;
+            tx.commit().await?;
+            return Ok(Step::GoOn);
+        };
+        if page.is_snapshot {
+            // The cursor stays before this page until all that is gone is removed: cut in between, it comes again.
+            tx.put_feed(&ConnectionFeed {
+                cursor: read.cursor.clone(),
+                ..feed.clone()
+            })
+            .await?;
+            tx.commit().await?;
+            self.remove_gone(id, feed.round).await?;
+            tx = self.write().await?;
+        }
+        let started = feed.started_ms.unwrap_or(now);
+        feed.next_ms = next_look(connector.abilities().feed, now, started);
+        feed.cursor = Some(cursor.0);
+        feed.started_ms = None;
+        feed.settled_ms = Some(now);
+        feed.failures = 0;
+        feed.error = None;
+        tx.put_feed(&feed).await?;
+        tx.commit().await?;
+        Ok(Step::Settled)
+    }
+
+    /// Removes what a complete look did not find.
+    async fn remove_gone(&self, id: ConnectionId, round: u64) -> Result<(), HubError> {
+        let mut after = Vec::new();
+        loop {
+            let mut tx = self.write().await?;
+            let (_, next) = tx.remove_unseen((id, round), &after, STEP).await?;
+            tx.commit().await?;
+            match next {
+                Some(next) => after = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn begin_anew(&self, id: ConnectionId) -> Result<(), HubError> {
+        self.change_feed(id, |feed| {
+            feed.cursor = None;
+            feed.started_ms = None;
+        })
+        .await
+    }
+
+    async fn put_off(&self, id: ConnectionId, secs: i64) -> Result<(), HubError> {
+        let next = self.now().plus_secs(secs);
+        self.change_feed(id, |feed| feed.next_ms = next).await
+    }
+
+    async fn note_failure(&self, id: ConnectionId, error: &RemoteError) -> Result<(), HubError> {
+        self.note_trouble(id, error).await;
+        let now = self.now();
+        tracing::info!(connection = %id, %error, "a connection could not be looked at");
+        self.change_feed(id, |feed| {
+            feed.failures = feed.failures.saturating_add(1);
+            feed.error = Some(error.to_string());
+            let pause = FIRST_PAUSE_SECS << feed.failures.saturating_sub(1).min(8);
+            feed.next_ms = match error {
+                RemoteError::Paused { until } => (*until).max(now.plus_secs(1)),
+                RemoteError::SignInAgain(_) => now.plus_secs(WAITING_SECS),
+                _ => now.plus_secs(pause.min(LONGEST_PAUSE_SECS)),
+            };
+        })
+        .await
+    }
+
+    async fn change_feed(
+        &self,
+        id: ConnectionId,
+        change: impl FnOnce(&mut ConnectionFeed) + Send,
+    ) -> Result<(), HubError> {
+        let mut tx = self.write().await?;
+        if let Some(mut feed) = tx.lock_feed(id).await? {
+            change(&mut feed);
+            tx.put_feed(&feed).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn note_working(&self, id: ConnectionId) -> Result<(), HubError> {
+        let mut tx = self.write().await?;
+        if let Some(mut connection) = tx.lock_connection(id).await? {
+            connection.state = ConnectionState::Active;
+            connection.reason = None;
+            connection.worked_ms = Some(self.now());
+            tx.put_connection(&connection).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Whose trouble it is.
+enum Trouble {
+    Ours(HubError),
+    Theirs(RemoteError),
+}
+
+impl From<HubError> for Trouble {
+    fn from(error: HubError) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<RemoteError> for Trouble {
+    fn from(error: RemoteError) -> Self {
+        Self::Theirs(error)
+    }
+}
+
+fn next_look(feed: Feed, now: Millis, started: Millis) -> Millis {
+    match feed {
+        Feed::Changes => now.plus_secs(CHANGES_SECS),
+        Feed::Listing => {
+            let took_secs = (now.0 - started.0).max(0) / 1000;
+            now.plus_secs(LISTING_SECS.max(took_secs * LISTING_REST))
+        }
+    }
+}
+
+/// What a page says of each id in the end: items, and what is gone.
+fn last_words(entries: Vec<Entry>) -> (Vec<RemoteItem>, Vec<String>) {
+    let mut last: HashMap<String, Option<Box<Item>>> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        match entry {
+            Entry::Is(item) => last.insert(item.id.0.clone(), Some(item)),
+            Entry::Gone(id) => last.insert(id.0, None),
+        };
+    }
+    let (mut items, mut gone) = (Vec::new(), Vec::new());
+    for (id, item) in last {
+        match item {
+            Some(item) => items.push(remote_item(*item)),
+            None => gone.push(id),
+        }
+    }
+    (items, gone)
+}
+
+/// An item as the catalog knows it.
+pub(crate) fn remote_item(item: Item) -> RemoteItem {
+    let kinds = item.hashes.kinds().into_iter();
+    let hashes = kinds.filter_map(|kind| Some(format!("{}:{}", kind.as_str(), item.hashes.text(kind)?)));
+    let hashes = hashes.collect();
+    let (kind, details) = match item.kind {
+        ItemKind::Folder => (RemoteKind::Folder, Vec::new()),
+        ItemKind::File => (RemoteKind::File, Vec::new()),
+        ItemKind::Document { exports } => (
+            RemoteKind::Document,
+            exports.into_iter().map(ToOwned::to_owned).collect(),
+        ),
+        ItemKind::Shortcut { target } => (
+            RemoteKind::Shortcut,
+            target.into_iter().map(|target| target.0).collect(),
+        ),
+        ItemKind::Other => (RemoteKind::Other, Vec::new()),
+    };
+    RemoteItem {
+        id: item.id.0,
+        parent: item.parent.map(|parent| parent.0),
+        name: item.name,
+        kind,
+        size_bytes: item.size_bytes,
+        media_type: item.media_type,
+        hashes,
+        revision: item.revision.map(|revision| revision.0),
+        tag: item.tag.map(|tag| tag.0),
+        modified_ms: item.modified,
+        is_trashed: item.is_trashed,
+        is_editable: item.is_editable,
+        details,
+        web_url: item.web_url,
+    }
+}
