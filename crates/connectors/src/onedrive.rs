@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::Clock;
-use outbound::{Call, Client, Gate, Kind, Patience};
+use outbound::{Call, Client, Gate, Kind, Patience, Wire};
 use reqwest::Method;
 use serde::Deserialize;
 
@@ -38,7 +38,7 @@ use refusal::Graph;
 /// Where the API is, but in national clouds.
 pub const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
 /// The piece of an upload that Microsoft recommends at most.
-pub const PIECE_BYTES: u64 = 10 << 20;
+pub const PIECE_BYTES: usize = 10 << 20;
 /// The largest file, 250 GB.
 const LARGEST_BYTES: u64 = 250_000_000_000;
 /// The longest id that is taken for one.
@@ -67,21 +67,24 @@ impl DriveKind {
 /// What a connection to OneDrive needs.
 pub struct OneDriveOptions {
     /// Where the API is, such as [`GRAPH_URL`].
-    pub url: String,
+    pub api_url: String,
     /// The id of a drive, or the account's own.
     pub drive: Option<String>,
     /// Which service keeps it, as [`About::flavour`] told; [`DriveKind::Business`] before it did.
     pub kind: DriveKind,
-    /// Where access tokens come from.
+    /// The connection's tokens.
     pub tokens: Arc<dyn Tokens>,
-    /// What paces requests, if anything does.
+    /// Connections, shared with others.
+    pub wire: Wire,
+    /// The pace that all nodes keep together.
     pub gate: Option<Arc<dyn Gate>>,
     /// Our time.
     pub clock: Clock,
-    /// How long it is waited for.
+    /// How long Microsoft is waited for.
     pub patience: Patience,
-    /// How much of an upload is sent, and kept in memory, at a time: [`PIECE_BYTES`].
-    pub piece_bytes: u64,
+    /// The pieces that large contents are sent in, bytes, each of which is held in memory: [`PIECE_BYTES`];
+    /// rounded down to a multiple of 320 KiB.
+    pub piece_bytes: usize,
 }
 
 /// A drive at OneDrive.
@@ -91,7 +94,7 @@ pub struct OneDrive {
     addresses: Addresses,
     kind: DriveKind,
     abilities: Abilities,
-    chunk_bytes: u64,
+    piece_bytes: u64,
 }
 
 /// The drive itself.
@@ -129,23 +132,24 @@ impl OneDrive {
     /// Makes a connector. Nothing is asked yet.
     ///
     /// # Errors
-    /// `Misconfigured` when the address is none; `Unavailable` when there is no way to encrypt.
+    /// `Misconfigured`: the API's address is none.
     pub fn new(options: OneDriveOptions) -> Result<Self, RemoteError> {
         let dialect = Arc::new(Graph {
             tokens: options.tokens.clone(),
         });
-        let client = Client::new("OneDrive", dialect, options.clock, options.patience)?;
-        let steps = (options.piece_bytes / session::STEP_BYTES).max(1);
+        let client = Client::over(options.wire, "onedrive", dialect, options.clock, options.patience);
+        let most = (session::MOST_BYTES - 1) / session::STEP_BYTES;
+        let steps = (options.piece_bytes as u64 / session::STEP_BYTES).clamp(1, most);
         Ok(Self {
             client: match options.gate {
                 Some(gate) => client.gated(gate),
                 None => client,
             },
             tokens: options.tokens,
-            addresses: Addresses::new(&options.url, options.drive.as_deref())?,
+            addresses: Addresses::new(&options.api_url, options.drive.as_deref())?,
             kind: options.kind,
             abilities: abilities(options.kind, steps),
-            chunk_bytes: (steps * session::STEP_BYTES).min(session::MOST_BYTES - session::STEP_BYTES),
+            piece_bytes: steps * session::STEP_BYTES,
         })
     }
 

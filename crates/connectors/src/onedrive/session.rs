@@ -70,7 +70,7 @@ enum Sent {
 /// How far a session is.
 struct Progress {
     next: u64,
-    chunk_bytes: u64,
+    piece_bytes: u64,
     stalls: u32,
 }
 
@@ -233,14 +233,14 @@ impl OneDrive {
     ) -> Result<Sent, RemoteError> {
         let mut at = Progress {
             next,
-            chunk_bytes: self.chunk_bytes,
+            piece_bytes: self.piece_bytes,
             stalls: 0,
         };
         loop {
             let trouble = match self.send_piece(windows, session, &at).await? {
                 Ok(answer) if answer.status == 202 => {
                     let state: State = read_json(&answer)?;
-                    let sent = (at.next + at.chunk_bytes).min(session.size_bytes);
+                    let sent = (at.next + at.piece_bytes).min(session.size_bytes);
                     // One that names no range is taken to have what it was sent.
                     let next = state.next().unwrap_or(sent);
                     upload.journal.arrived(next);
@@ -263,7 +263,7 @@ impl OneDrive {
                 // It may have bytes that it did not tell us of, or want them in smaller pieces.
                 401 | 403 | 413 | 416 | 504 => {
                     if matches!(trouble.status(), 413 | 504) {
-                        at.chunk_bytes = (at.chunk_bytes / 2 / STEP_BYTES).max(1) * STEP_BYTES;
+                        at.piece_bytes = (at.piece_bytes / 2 / STEP_BYTES).max(1) * STEP_BYTES;
                     }
                     self.state(session).await?
                 }
@@ -284,7 +284,7 @@ impl OneDrive {
         session: &Session,
         at: &Progress,
     ) -> Result<Result<Whole, Trouble>, RemoteError> {
-        let pieces = windows.read(at.next, at.chunk_bytes).await?;
+        let pieces = windows.read(at.next, at.piece_bytes).await?;
         let body = Body::from(pieces);
         let last = at.next + body.len() - 1;
         let range = format!("bytes {}-{last}/{}", at.next, session.size_bytes);
@@ -304,7 +304,7 @@ impl OneDrive {
         session: &Session,
         at: &Progress,
     ) -> Result<Option<u64>, RemoteError> {
-        let was_last = at.next + at.chunk_bytes >= session.size_bytes;
+        let was_last = at.next + at.piece_bytes >= session.size_bytes;
         for tried in 1..=LAG_TRIES {
             if let Some(next) = self.state(session).await? {
                 return Ok(Some(next));
@@ -357,7 +357,7 @@ mod tests {
     fn an_upload_may_stall_a_few_times_and_no_more() {
         let mut at = Progress {
             next: 10,
-            chunk_bytes: STEP_BYTES,
+            piece_bytes: STEP_BYTES,
             stalls: 0,
         };
         assert!((0..STALLS).all(|_| at.moved(10)));

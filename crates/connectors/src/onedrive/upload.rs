@@ -18,8 +18,8 @@ const REWRITTEN: &[&str] = &[
     "docx", "docm", "dotx", "dotm", "doc", "xlsx", "xlsm", "xlsb", "xltx", "xls", "pptx", "pptm", "potx",
     "ppsx", "ppt", "one", "vsdx", "html", "htm", "aspx",
 ];
-/// How often a file is looked at that the service may be rewriting.
-const REWRITE_LOOKS: u32 = 5;
+/// How often a file is looked at that the service may be rewriting, or tells no hash of yet.
+const LOOKS: u32 = 5;
 
 /// How a conditional replacement ended.
 pub(super) enum Outcome {
@@ -103,9 +103,14 @@ impl OneDrive {
         windows: &mut Windows<'_>,
         trouble: Trouble,
     ) -> Result<Outcome, RemoteError> {
-        if trouble.leaves_open()
-            && let Some(item) = self.ours(upload, windows).await?
-        {
+        let there = if trouble.status() == 409 {
+            self.ours_at_last(upload, windows).await?
+        } else if trouble.leaves_open() {
+            self.ours(upload, windows).await?
+        } else {
+            None
+        };
+        if let Some(item) = there {
             return Ok(Outcome::Done(Box::new(item)));
         }
         if let (412, Target::Replace { id, expected }) = (trouble.status(), upload.target)
@@ -153,40 +158,65 @@ impl OneDrive {
         upload: &Upload<'_>,
         windows: &mut Windows<'_>,
     ) -> Result<Option<DriveItem>, RemoteError> {
-        let mut tried = 0;
-        loop {
-            let found = match upload.target {
-                Target::Create { parent, name, .. } => self.look_up(parent, name).await,
-                Target::Replace { id, .. } => self.get_item(id, FIELDS).await,
-            };
-            let item = match found {
-                Ok(item) => item,
-                Err(trouble) if trouble.status() == 404 => return Ok(None),
-                Err(trouble) => return Err(trouble.into()),
-            };
-            if let Target::Create { name, .. } = upload.target
-                && item.name.as_deref() != Some(name)
-            {
-                return Ok(None);
-            }
+        let found = match upload.target {
+            Target::Create { parent, name, .. } => self.look_up(parent, name).await,
+            Target::Replace { id, .. } => self.get_item(id, FIELDS).await,
+        };
+        match found {
+            Ok(item) => self.if_ours(upload, windows, item).await,
+            Err(trouble) if trouble.status() == 404 => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// As [`OneDrive::ours`] of a file that the service says to be there already, even if it does not show it
+    /// everywhere.
+    async fn ours_at_last(
+        &self,
+        upload: &Upload<'_>,
+        windows: &mut Windows<'_>,
+    ) -> Result<Option<DriveItem>, RemoteError> {
+        let Target::Create { parent, name, .. } = upload.target else {
+            return self.ours(upload, windows).await;
+        };
+        match self.patiently(|| self.look_up(parent, name)).await {
+            Ok(item) => self.if_ours(upload, windows, item).await,
+            Err(trouble) if trouble.may_be_lag() => Err(RemoteError::Unavailable(
+                "it does not show what has that name yet".to_owned(),
+            )),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    async fn if_ours(
+        &self,
+        upload: &Upload<'_>,
+        windows: &mut Windows<'_>,
+        found: DriveItem,
+    ) -> Result<Option<DriveItem>, RemoteError> {
+        let is_other = match upload.target {
+            // Names that differ in case are one to the service, and two to us.
+            Target::Create { name, .. } => found.name.as_deref() != Some(name),
             // The content that is to be replaced is not ours.
-            if matches!(upload.target, Target::Replace { expected, .. } if item.has(expected, self.kind)) {
-                return Ok(None);
-            }
-            let hashes = windows.hashes().await?;
+            Target::Replace { expected, .. } => found.has(expected, self.kind),
+        };
+        if is_other {
+            return Ok(None);
+        }
+        let hashes = windows.hashes().await?;
+        let id = ItemId(found.id.clone());
+        let mut item = found;
+        for tried in 1..=LOOKS {
             match is_content(&item, windows.size_bytes(), &hashes) {
                 Some(true) => return Ok(Some(item)),
                 Some(false) => return Ok(None),
-                None => {}
+                None => self.pause(tried).await,
             }
-            tried += 1;
-            if tried == REWRITE_LOOKS {
-                return Err(RemoteError::Unavailable(
-                    "it does not tell the file's hash yet".to_owned(),
-                ));
-            }
-            self.pause(tried).await;
+            item = self.patiently(|| self.get_item(&id, FIELDS)).await?;
         }
+        Err(RemoteError::Unavailable(
+            "it does not tell the file's hash yet".to_owned(),
+        ))
     }
 
     /// Holds what was stored against what was sent.
@@ -242,7 +272,7 @@ impl OneDrive {
     ) -> Result<(DriveItem, bool), RemoteError> {
         let id = ItemId(stored.id.clone());
         let mut last = stored;
-        for tried in 1..=REWRITE_LOOKS {
+        for tried in 1..=LOOKS {
             let now = match self.get_item(&id, FIELDS).await {
                 Ok(now) => now,
                 // Not everywhere yet: what the upload answered is all that is known.

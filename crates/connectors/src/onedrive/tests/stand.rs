@@ -8,11 +8,10 @@ use async_trait::async_trait;
 use fake_clouds::graph::{DriveType, GraphAccount, GraphFake, GraphOptions};
 use fake_clouds::{Act, Fault, Seen};
 use model::Millis;
-use outbound::Patience;
+use outbound::{Patience, Reach, Wire};
 use tokio::sync::Mutex;
 
 use crate::contract::{Call, Tree, Trouble, World};
-use crate::onedrive::session::STEP_BYTES;
 use crate::onedrive::{DriveKind, OneDrive, OneDriveOptions};
 use crate::{AccessToken, Connector, RemoteError, SignInReason, Tokens};
 
@@ -52,6 +51,9 @@ pub struct Stand {
     pub tokens: Arc<Keeper>,
     pub drive: Arc<OneDrive>,
 }
+
+/// The smallest piece of an upload.
+pub const PIECE_BYTES: usize = 320 * 1024;
 
 /// Waits of milliseconds, and none that a service asks for.
 pub const FAST: Patience = Patience {
@@ -102,17 +104,18 @@ impl Stand {
 pub fn connect(fake: &GraphFake, kind: DriveType, tokens: Arc<dyn Tokens>) -> OneDrive {
     let clock = fake.clock();
     OneDrive::new(OneDriveOptions {
-        url: fake.graph_url(),
+        api_url: fake.graph_url(),
         drive: None,
         kind: match kind {
             DriveType::Personal => DriveKind::Personal,
             DriveType::Business => DriveKind::Business,
         },
         tokens,
+        wire: Wire::open(&Reach::Any, FAST).expect("TLS"),
         gate: None,
         clock: Arc::new(move || Millis(clock.now())),
         patience: FAST,
-        piece_bytes: STEP_BYTES,
+        piece_bytes: PIECE_BYTES,
     })
     .expect("an address")
 }
