@@ -201,6 +201,11 @@ impl GraphFake {
         self.shared.core.record.violations()
     }
 
+    /// Forgets requests and violations, so that a test sees its own only.
+    pub fn forget_requests(&self) {
+        self.shared.core.record.clear();
+    }
+
     /// The next person who signs in does not agree; the app hears this error, such as `access_denied`.
     pub fn deny_next(&self, error: &str) {
         self.shared
@@ -219,7 +224,7 @@ impl GraphFake {
     }
 
     /// Ends all upload sessions, as when they expire.
-    pub fn drop_sessions(&self) {
+    pub fn forget_sessions(&self) {
         self.shared.with(|world| world.sessions.clear());
     }
 

@@ -94,7 +94,7 @@ impl Drive {
         self.sessions().clear();
     }
 
-    /// `PUT` to the address of a session.
+    /// `PUT` or `POST` to the address of a session.
     pub(super) async fn upload_piece(&self, mut call: Call) -> Result<Response, Fail> {
         // A token is not needed, but one that is sent must be good.
         if bearer(&call.headers).is_some() {

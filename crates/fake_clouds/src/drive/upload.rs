@@ -45,7 +45,9 @@ impl Drive {
         call: Call,
         caller: Result<Caller, Fail>,
     ) -> Result<Response, Fail> {
-        if call.method == Method::PUT && call.parameter("upload_id").is_some() {
+        // Google takes pieces by POST too, which is how rclone sends them.
+        let is_piece = call.method == Method::PUT || call.method == Method::POST;
+        if is_piece && call.parameter("upload_id").is_some() {
             return self.upload_piece(call).await;
         }
         let caller = &caller?;

@@ -1,9 +1,9 @@
-//! What of accounts and files can be done by HTTP, besides what all fakes offer:
+//! The same as [`super::GraphAccount`] by HTTP:
 //!
-//! - `POST /_fake/accounts {"email"}` makes an account and replies with its drive and tokens
-//! - `POST /_fake/edits {"email", "act", "path", …}` edits as somebody else does: `folder`, `file` and `write` with
-//!   `text`, `rename` with `name`, `move` with `folder`, `delete`
-//! - `GET /_fake/tree?email=…` lists everything
+//! - `POST /_fake/account {"email"}` replies with `{"drive_id", "root", "access_token", "refresh_token"}`
+//! - `POST /_fake/edit {"email", "edit": {"write": {"path", "text"}}}` and the other edits of [`Edit`]
+//! - `GET /_fake/tree?email=…` replies with the ids of all items by path
+//! - `POST /_fake/forget_sessions`
 
 use std::sync::Arc;
 
@@ -19,9 +19,10 @@ use super::world::Shared;
 /// The routes of this module.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/_fake/accounts", post(account))
-        .route("/_fake/edits", post(edit))
+        .route("/_fake/account", post(account))
+        .route("/_fake/edit", post(edit))
         .route("/_fake/tree", get(tree))
+        .route("/_fake/forget_sessions", post(forget_sessions))
         .with_state(shared)
 }
 
@@ -33,56 +34,59 @@ struct Email {
 async fn account(State(shared): State<Arc<Shared>>, Json(Email { email }): Json<Email>) -> Json<Value> {
     let account = shared.account(&email);
     Json(json!({
-        "email": email, "drive_id": account.drive_id(), "root_id": account.root_id(),
+        "drive_id": account.drive_id(), "root": account.root_id(),
         "access_token": account.issue_token(), "refresh_token": account.issue_refresh_token(),
     }))
 }
 
 #[derive(Deserialize)]
-struct Edit {
+struct Wish {
     email: String,
-    path: String,
-    #[serde(flatten)]
-    act: EditAct,
+    edit: Edit,
 }
 
+/// One edit by somebody else.
 #[derive(Deserialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
-enum EditAct {
-    Folder,
-    File { text: String },
-    Write { text: String },
-    Rename { name: String },
-    Move { folder: String },
-    Delete,
+#[serde(rename_all = "snake_case")]
+enum Edit {
+    CreateFolder { path: String },
+    CreateFile { path: String, text: String },
+    Write { path: String, text: String },
+    Rename { path: String, name: String },
+    Move { path: String, folder: String },
+    Delete { path: String },
 }
 
-async fn edit(
-    State(shared): State<Arc<Shared>>,
-    Json(edit): Json<Edit>,
-) -> Result<StatusCode, (StatusCode, String)> {
-    let account = shared.account(&edit.email);
+async fn edit(State(shared): State<Arc<Shared>>, Json(wish): Json<Wish>) -> (StatusCode, &'static str) {
+    let account = shared.account(&wish.email);
     // In a task of its own, so that what the service refuses ends that task only.
     let done = tokio::spawn(async move {
-        match edit.act {
-            EditAct::Folder => drop(account.create_folder(&edit.path)),
-            EditAct::File { text } => drop(account.create_file(&edit.path, text)),
-            EditAct::Write { text } => account.write(&edit.path, text),
-            EditAct::Rename { name } => account.rename(&edit.path, &name),
-            EditAct::Move { folder } => account.move_to(&edit.path, &folder),
-            EditAct::Delete => account.delete(&edit.path),
+        match wish.edit {
+            Edit::CreateFolder { path } => drop(account.create_folder(&path)),
+            Edit::CreateFile { path, text } => drop(account.create_file(&path, text)),
+            Edit::Write { path, text } => account.write(&path, text),
+            Edit::Rename { path, name } => account.rename(&path, &name),
+            Edit::Move { path, folder } => account.move_to(&path, &folder),
+            Edit::Delete { path } => account.delete(&path),
         }
     });
     match done.await {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(_) => Err((StatusCode::CONFLICT, "the service refuses".to_owned())),
+        Ok(()) => (StatusCode::NO_CONTENT, ""),
+        Err(_) => (StatusCode::CONFLICT, "the service refuses"),
     }
 }
 
 async fn tree(State(shared): State<Arc<Shared>>, Query(Email { email }): Query<Email>) -> Json<Value> {
     let entries = shared.account(&email).tree();
-    let shown = entries.into_iter().map(|(path, entry)| {
-        json!({ "path": path, "id": entry.id, "is_folder": entry.is_folder, "size_bytes": entry.size_bytes, "hash": entry.hash })
-    });
-    Json(shown.collect())
+    Json(
+        entries
+            .into_iter()
+            .map(|(path, entry)| (path, Value::from(entry.id)))
+            .collect(),
+    )
+}
+
+async fn forget_sessions(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.with(|world| world.sessions.clear());
+    StatusCode::NO_CONTENT
 }

@@ -1,5 +1,6 @@
 //! Claims about the fake, through its door.
 
+mod control;
 mod deltas;
 mod downloads;
 mod drives;
