@@ -8,6 +8,7 @@ mod connector;
 #[cfg(test)]
 #[allow(unused)]
 mod contract;
+mod google;
 mod kinds;
 mod oauth;
 mod oidc;
@@ -22,6 +23,7 @@ pub use connector::{
     Read, Reading, Relocate, Relocation, RemoteError, Revision, SignInReason, Source, Tag, Target, TrashKind,
     Upload, UploadJournal, Written, fetch,
 };
+pub use google::{Google, GoogleOptions};
 pub use kinds::{KINDS, ProviderKind, kind, redirect_problem};
 pub use oauth::{Grant, LinkQuestion, OAuth, OAuthError, OAuthOptions, OAuthProvider};
 pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};

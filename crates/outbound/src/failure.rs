@@ -118,7 +118,8 @@ impl Refusal {
         text_of(&self.headers, name)
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    /// How long the service wants to be left alone, if it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
         let told = self.header("retry-after")?.trim();
         if let Ok(secs) = told.parse() {
             return Some(Duration::from_secs(secs));
@@ -233,7 +234,8 @@ impl Failure {
         self
     }
 
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    /// How long the service wants to be left alone, if it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after(),
             Self::Silent(_) | Self::Ours(_) | Self::Paused { .. } => None,

@@ -49,7 +49,7 @@ impl Patience {
     }
 
     /// How long to wait after the `tried`th try failed; `None` to give up.
-    pub(crate) fn pause(&self, tried: u32, asked: Option<Duration>) -> Option<Duration> {
+    pub fn pause(&self, tried: u32, asked: Option<Duration>) -> Option<Duration> {
         if tried >= self.try_count {
             return None;
         }
