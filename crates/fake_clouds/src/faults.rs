@@ -40,6 +40,17 @@ pub enum Act {
         #[serde(default)]
         body: String,
     },
+    /// The effect happens, and this is the answer instead of the right one.
+    AnswerAfter {
+        /// The HTTP status.
+        status: u16,
+        /// Headers of the answer.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// The body.
+        #[serde(default)]
+        body: String,
+    },
     /// It is taken up so many milliseconds of real time later.
     Delay(u64),
     /// The connection is closed before the body is read; no effect.

@@ -1,11 +1,12 @@
 //! The listener: records every request, makes happen what the script says, and hands the rest to a provider.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header, request};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -22,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use jiff::fmt::rfc2822;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use crate::{Act, FakeClock, Faults, Record, Seen};
@@ -46,6 +48,8 @@ pub struct Server {
     task: tokio::task::JoinHandle<()>,
 }
 
+/// How long a client may say nothing in the middle of a body that nobody needs.
+const MOST_SILENCE: Duration = Duration::from_millis(500);
 /// Below this path no request is recorded and nothing goes wrong.
 const CONTROL: &str = "/_fake/";
 
@@ -175,8 +179,9 @@ impl Door {
             .path_and_query()
             .map_or("/", http::uri::PathAndQuery::as_str);
         let act = self.core.faults.due(head.method.as_str(), path);
-        let body = Counted {
-            inner: body,
+        let body = Shared(Arc::new(Mutex::new(body)));
+        let counted = Counted {
+            inner: body.clone(),
             count: bytes.clone(),
             limit: if let Some(Act::DropMid(limit)) = act {
                 limit
@@ -184,7 +189,10 @@ impl Door {
                 u64::MAX
             },
         };
-        let answered = self.act(act, Request::from_parts(head, Body::new(body))).await;
+        let answered = self.act(act, Request::from_parts(head, Body::new(counted))).await;
+        if answered.is_ok() {
+            body.drain().await;
+        }
 
         let status = answered.as_ref().map_or(0, |response| response.status().as_u16());
         self.core.record.end(number, status, bytes.load(Ordering::SeqCst));
@@ -202,8 +210,15 @@ impl Door {
                 headers,
                 body,
             }) => {
-                // Read to its end, or the client may see a reset instead of the answer.
-                request.into_body().collect().await.ok();
+                drop(request);
+                Ok(scripted(status, &headers, body))
+            }
+            Some(Act::AnswerAfter {
+                status,
+                headers,
+                body,
+            }) => {
+                self.hand_over(request).await?;
                 Ok(scripted(status, &headers, body))
             }
             Some(Act::Delay(ms)) => {
@@ -317,9 +332,25 @@ async fn flipped(response: Response) -> Result<Response, Dropped> {
     Ok(Response::from_parts(head, Body::from(body)))
 }
 
+/// A body that the listener can read on when the provider is done with it.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Incoming>>);
+
+impl Shared {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let mut body = self.0.lock().expect("nobody panics while holding it");
+        Pin::new(&mut *body).poll_frame(cx)
+    }
+
+    /// Reads what is left, or the client sees a reset instead of the answer.
+    async fn drain(&self) {
+        while let Ok(Some(Ok(_))) = timeout(MOST_SILENCE, poll_fn(|cx| self.poll(cx))).await {}
+    }
+}
+
 /// Counts what is read of a body, and breaks it off after `limit` bytes.
 struct Counted {
-    inner: Incoming,
+    inner: Shared,
     count: Arc<AtomicU64>,
     limit: u64,
 }
@@ -329,14 +360,14 @@ impl http_body::Body for Counted {
     type Error = axum::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let read = self.count.load(Ordering::SeqCst);
         if read >= self.limit {
             return Poll::Ready(Some(Err(axum::Error::new(Dropped))));
         }
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let polled = self.inner.poll(cx);
         let Poll::Ready(Some(Ok(frame))) = polled else {
             return polled.map_err(axum::Error::new);
         };
@@ -345,13 +376,5 @@ impl http_body::Body for Counted {
         let length = frame.data_ref().map_or(0, Bytes::len);
         self.count.fetch_add(length as u64, Ordering::SeqCst);
         Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.limit == u64::MAX && self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.inner.size_hint()
     }
 }

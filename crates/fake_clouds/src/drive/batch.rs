@@ -81,6 +81,8 @@ impl Drive {
 
 fn read_part(text: &str) -> Option<Part> {
     let (head, rest) = text.split_once("\n\n")?;
+    // A long line goes on after a line that begins with a space (RFC 5322 2.2.3).
+    let head = head.replace("\n ", " ");
     let content_id = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-id")

@@ -51,7 +51,8 @@ impl Drive {
         let asked = self.asked_changes(call, caller)?;
         let switches = self.switches.get();
         let world = self.world();
-        let hidden = self.first_hidden(&world, &asked.corpus);
+        // Who was told of something is not told again because the lag grew.
+        let hidden = self.first_hidden(&world, &asked.corpus).max(asked.from);
         let (page, next) = page(&world, &asked, hidden, switches.changes_repeat);
         let view = View {
             world: &world,
@@ -174,7 +175,7 @@ fn page<'a>(world: &'a World, asked: &Asked, hidden: u64, repeats: bool) -> (Vec
         entries.push(last);
     }
     let most = entries.len() + asked.size;
-    for (number, entry) in log.entries.range(asked.from..hidden.max(asked.from)) {
+    for (number, entry) in log.entries.range(asked.from..hidden) {
         if !is_asked(world, asked, entry) {
             continue;
         }

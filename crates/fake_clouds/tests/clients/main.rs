@@ -4,6 +4,7 @@
 // Clippy lets only `#[test]` functions unwrap; their helpers may too.
 #![allow(clippy::unwrap_used)]
 
+mod drive_client;
 mod graph_sdk;
 mod rclone;
 mod tools;
