@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answer::{Reply, Trouble};
-use super::item::{Change, Item};
+use super::item::{Change, DriveType, Item};
 use super::render::{Place, select};
 use super::switches::GraphSwitches;
 use super::tree::Drive;
@@ -68,6 +68,7 @@ pub(crate) fn delta(
     inline: Option<&str>,
 ) -> Result<Reply, Trouble> {
     let switches = shared.switches.get();
+    check_scope(world.drive_mut(drive)?, scope)?;
     let token = match inline {
         Some(token) => Some(token.to_owned()),
         None => raw_value(&call.query, "token").map(str::to_owned),
@@ -117,6 +118,19 @@ pub(crate) fn delta(
             Err(Trouble::invalid("The token is of something else."))
         }
     }
+}
+
+/// Organizations tell of changes below the root and below the app's folder, not below any other.
+fn check_scope(drive: &Drive, scope: &str) -> Result<(), Trouble> {
+    let is_special = scope == drive.root || drive.get(scope).is_some_and(|item| item.special.is_some());
+    if drive.kind == DriveType::Business && !is_special {
+        return Err(Trouble::new(
+            501,
+            "notSupported",
+            "view.delta can only be called on the root.",
+        ));
+    }
+    Ok(())
 }
 
 /// A token's meaning. Tokens are compared as they were given out; who decodes and encodes them anew is told so.
@@ -312,6 +326,9 @@ fn rows(drive: &Drive, switches: &GraphSwitches, upto: u64, asked: &Asked<'_>) -
         told.retain(|id| states.is_alive(id));
     }
     told.retain(|id| states.is_within(id, asked.scope));
+    if switches.delta_loses_deletes {
+        told.retain(|id| states.is_alive(id));
+    }
     if !asked.without_parents {
         let above: Vec<&str> = told.iter().flat_map(|id| states.above(id)).collect();
         told.extend(above.into_iter().filter(|id| states.is_within(id, asked.scope)));

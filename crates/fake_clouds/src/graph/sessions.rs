@@ -65,10 +65,11 @@ pub(crate) fn create(
     let body = call.json()?;
     let about = &body["item"];
     let asked = conflict(call, about)?;
-    let standard = if matches!(spot, Spot::Item(_)) || switches.sessions_replace_by_default {
-        Conflict::Replace
-    } else {
+    let is_careful = switches.sessions_fail_by_default && matches!(spot, Spot::Named { .. });
+    let standard = if is_careful {
         Conflict::Fail
+    } else {
+        Conflict::Replace
     };
     let conflict = asked.unwrap_or(standard);
     let drive = world.drive_mut(id)?;

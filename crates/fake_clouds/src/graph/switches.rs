@@ -42,6 +42,8 @@ pub struct GraphSwitches {
     pub delta_repeats: bool,
     /// `delta` holds a row without a name and a parent, of an item that is not there.
     pub delta_odd_rows: bool,
+    /// `delta` does not tell what was deleted, which people have met and only a new enumeration heals.
+    pub delta_loses_deletes: bool,
     /// The next request with a token is answered with 410 and this code, such as `resyncRequired`.
     pub delta_gone: Option<String>,
     /// The link that comes with a 410 does not work.
@@ -51,8 +53,9 @@ pub struct GraphSwitches {
 
     /// Making an upload session for a file changes its eTag.
     pub session_bumps_etag: bool,
-    /// An upload session without a conflict behaviour replaces.
-    pub sessions_replace_by_default: bool,
+    /// An upload session without a conflict behaviour fails on a taken name, as it is documented; people have met
+    /// that it replaces.
+    pub sessions_fail_by_default: bool,
     /// A taken name is told with the last fragment and not when the session is made.
     pub late_conflict: bool,
     /// Missing room is told with the last fragment and not when the session is made.
@@ -111,11 +114,12 @@ impl Default for GraphSwitches {
             delta_children_first: false,
             delta_repeats: false,
             delta_odd_rows: false,
+            delta_loses_deletes: false,
             delta_gone: None,
             delta_gone_link_broken: false,
             delta_page_404s: 0,
             session_bumps_etag: false,
-            sessions_replace_by_default: false,
+            sessions_fail_by_default: false,
             late_conflict: false,
             late_no_room: false,
             split_ranges: false,

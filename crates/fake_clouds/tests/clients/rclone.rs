@@ -92,6 +92,11 @@ fn there_and_back(folder: &Path, proxy: &TlsProxy, config: &str) {
     // By hashes and times only: what is equal is not sent again.
     let again = rclone(&["copy", "-v", source, "cloud:tree"]);
     assert!(again.contains("There was nothing to transfer"), "{again}");
+    for path in ["long.bin", "odd/日本語 😀.txt"] {
+        fs::write(Path::new(source).join(path), format!("{path}, anew")).unwrap();
+    }
+    rclone(&["copy", source, "cloud:tree"]);
+    rclone(&["check", "--download", source, "cloud:tree"]);
     rclone(&["moveto", "cloud:tree/long.bin", "cloud:tree/a/moved.bin"]);
     rclone(&["copyto", "cloud:tree/a/moved.bin", "cloud:tree/copied.bin"]);
     rclone(&["purge", "cloud:tree/many"]);
@@ -145,7 +150,10 @@ async fn check_graph(kind: DriveType) {
     )
     .await;
 
-    assert_eq!(account.read("tree/odd/日本語 😀.txt").unwrap(), "日本語 😀.txt");
+    assert_eq!(
+        account.read("tree/odd/日本語 😀.txt").unwrap(),
+        "odd/日本語 😀.txt, anew"
+    );
     assert_eq!(fake.violations(), [""; 0]);
 }
 

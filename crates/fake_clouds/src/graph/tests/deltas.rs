@@ -198,3 +198,32 @@ async fn what_was_deleted_and_came_back_in_one_round_is_alive() {
     assert_eq!(names(&rows), ["root", "a"]);
     assert!(rows[1]["deleted"].is_null());
 }
+
+#[tokio::test]
+async fn a_folder_has_changes_of_its_own_in_personal_drives_only() {
+    for (t, status) in [(World::personal().await, 200), (World::business().await, 501)] {
+        t.ada.create_file("f/a", "a");
+        t.ada.create_file("b", "b");
+        let path = format!("/me/drive/items/{}/delta", t.ada.id("f"));
+        let answer = t.get(&path).await;
+
+        assert_eq!(answer.status, status);
+        if status == 200 {
+            assert_eq!(names(answer.json()["value"].as_array().unwrap()), ["f", "a"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn deletions_can_be_lost() {
+    let t = World::business().await;
+    t.ada.create_file("f/a", "a");
+    let (_, link) = t.delta(ROOT).await;
+    t.fake
+        .switches()
+        .set(|switches| switches.delta_loses_deletes = true);
+    t.ada.delete("f");
+
+    assert!(t.delta(&link).await.0.iter().all(|row| row["deleted"].is_null()));
+    assert_eq!(t.delta(ROOT).await.0.len(), 1);
+}

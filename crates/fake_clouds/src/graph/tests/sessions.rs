@@ -183,7 +183,7 @@ async fn a_taken_name_is_told_when_the_session_is_made_or_at_its_end() {
     let url = t.session("a", &when_taken("fail")).await;
     t.ada.create_file("a", "theirs");
     let path = "/me/drive/root:/a:/createUploadSession";
-    t.post(path, &json!({}))
+    t.post(path, &when_taken("fail"))
         .await
         .is_refused(409, "nameAlreadyExists");
     t.fragment(&url, 0, b"ours", 4)
@@ -200,7 +200,7 @@ async fn a_taken_name_is_told_when_the_session_is_made_or_at_its_end() {
         ("theirs".into(), "ours".into())
     );
     t.fake.switches().set(|switches| switches.late_conflict = true);
-    assert_eq!(t.post(path, &json!({})).await.status, 200);
+    assert_eq!(t.post(path, &when_taken("fail")).await.status, 200);
 }
 
 #[tokio::test]
@@ -300,4 +300,19 @@ async fn long_uploads_need_no_memory_when_only_their_hashes_are_kept() {
         "aCgDG9jwBhDc4Q1yawMZAAAAAAA="
     );
     assert_eq!(t.ada.read("a"), None);
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_say_what_to_do_with_a_taken_name_replaces() {
+    let t = World::personal().await;
+    let id = t.ada.create_file("a", "theirs");
+    let url = t.session("a", &json!({})).await;
+    assert_eq!(t.fragment(&url, 0, b"ours", 4).await.text("id"), id);
+    t.fake
+        .switches()
+        .set(|switches| switches.sessions_fail_by_default = true);
+
+    t.post("/me/drive/root:/a:/createUploadSession", &json!({}))
+        .await
+        .is_refused(409, "nameAlreadyExists");
 }
