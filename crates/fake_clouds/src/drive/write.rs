@@ -336,8 +336,8 @@ impl Drive {
             None | Some([]) => Ok(()),
             Some([id]) => self.check_folder(&world, caller, id, all_drives),
             Some(_) => {
-                let message = "A file cannot be in more than one folder.";
-                Err(Fail::new(403, "multipleParentsNotSupported", message))
+                let message = "Increasing the number of parents is not allowed";
+                Err(Fail::new(403, "cannotAddParent", message))
             }
         }
     }
