@@ -27,10 +27,11 @@ impl Tx {
         new: &Connection,
         sealed: &[u8],
     ) -> Result<Connection, CatalogError> {
-        // Counted by itself: the number of one that was removed stays used.
+        // Numbers are shared with identities, since both are people at providers; that of one that was removed stays
+        // used.
         let row = self
             .first(
-                "INSERT INTO meta (name, value) VALUES ('connections', '1')
+                "INSERT INTO meta (name, value) VALUES ('identities', '1')
                  ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)
                  RETURNING CAST(value AS BIGINT)",
                 &[],

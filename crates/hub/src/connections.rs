@@ -1,8 +1,10 @@
 //! Connections: linked accounts, buckets and folders at providers, and all that is around them.
 
 mod check;
+mod copies;
 mod endpoint;
 mod health;
+mod import;
 mod items;
 mod linking;
 mod observe;
@@ -22,18 +24,22 @@ use crate::{Hub, HubError, access};
 pub use check::{CheckReport, CheckStep, Checked};
 pub use endpoint::{Bucket, Credentials, Endpoint, OwnClient, StoredTokens};
 pub use health::{Concern, Health};
+pub use import::{ImportOutcome, ImportedRemote, RcloneImport};
 pub use items::{RemoteDownload, RemotePage};
 pub(crate) use linking::Wish;
 pub use linking::{LinkTicket, Linked};
 pub use open::Connectors;
-pub use vault::Rotated;
+pub(crate) use vault::Vault;
+pub use vault::{KeySource, Rotated};
 
 /// Connections that one person may have.
 const MOST: u32 = 100;
 /// Items that one step of forgetting a connection takes in.
 const FORGET_STEP: u32 = 1000;
-/// Name of the row that counts connections.
-const COUNT: &str = "connections";
+/// What is said of a drive that is connected a second time.
+const ALREADY: HubError = HubError::Conflict("this drive is connected already");
+/// Name of the row that counts connections, together with identities.
+const COUNT: &str = "identities";
 
 /// A connection, and how it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,12 +145,18 @@ impl Hub {
         tx.hold_meta(COUNT).await?;
         let others = tx.connections(connection.owner, 0, MOST).await?;
         if others.len() >= MOST as usize {
-            return Err(HubError::Conflict("there are too many connections; remove one first"));
+            return Err(HubError::Conflict(
+                "there are too many connections; remove one first",
+            ));
         }
-        let is_same =
-            |other: &Connection| other.kind == connection.kind && other.drive == connection.drive;
+        let is_same = |other: &Connection| {
+            // Of what was not tried out the drive is not known.
+            let is_known = !other.drive.is_empty() && !connection.drive.is_empty();
+            let is_drive = is_known && other.drive == connection.drive;
+            other.kind == connection.kind && (is_drive || (!is_known && other.settings == connection.settings))
+        };
         if others.iter().any(is_same) {
-            return Err(HubError::Conflict("this drive is connected already"));
+            return Err(ALREADY);
         }
         let connection = tx.add_connection(&connection, &sealed).await?;
         self.queue_observation(&mut tx, connection.id).await?;
@@ -280,5 +292,7 @@ pub(crate) async fn found(tx: &mut Tx, actor: &Actor, id: ConnectionId) -> Resul
         Some(owner) => actor.user() == Some(owner) || *actor == Actor::Worker,
         None => access::admin(actor).is_ok(),
     };
-    is_own.then_some(connection).ok_or(HubError::NotFound("connection"))
+    is_own
+        .then_some(connection)
+        .ok_or(HubError::NotFound("connection"))
 }

@@ -71,8 +71,9 @@ pub use backup::{
 pub use changes::{Feed, JournalPage};
 pub use config::{Config, PasswordCost, SignupMode};
 pub use connections::{
-    Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint, Health,
-    LinkTicket, Linked, NewConnection, OwnClient, RemoteDownload, RemotePage, Rotated, StoredTokens,
+    Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint,
+    Health, ImportOutcome, ImportedRemote, KeySource, LinkTicket, Linked, NewConnection, OwnClient,
+    RcloneImport, RemoteDownload, RemotePage, Rotated, StoredTokens,
 };
 pub use connectors::{Abilities, DirectLink, Feed as ChangeFeed, HashKind, Relocation, TrashKind};
 pub use content::Promise;
@@ -89,6 +90,7 @@ pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
 pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;
+pub use outbound::Reach;
 pub use people::Contact;
 pub use photos::{PHOTO_BYTES, Photo, PhotoSize};
 pub use providers::{ConnectionStatus, LinkProvider, Provider};
@@ -125,7 +127,7 @@ struct Parts {
     rendering: Arc<Semaphore>,
     jobs: Notify,
     /// Seals credentials.
-    vault: Keyring,
+    vault: connections::Vault,
     connectors: Connectors,
     holds: transfers::Holds,
     tasks: TaskTracker,
@@ -190,7 +192,7 @@ impl Hub {
             hashing,
             rendering,
             jobs,
-            vault,
+            vault: connections::Vault::new(vault),
             connectors: Connectors::default(),
             holds: transfers::Holds::default(),
             tasks,

@@ -223,8 +223,14 @@ impl Hub {
     ) -> Result<Recognised<PageSignIn>, HubError> {
         let code = self.code_of(provider.name, answer)?;
         let grant = self.redeem_grant(asked, code).await?;
-        let token = grant.id_token.as_deref().ok_or(HubError::IdToken("did not come"))?;
-        let person = provider.client.check_granted(token, &asked.nonce, self.now()).await;
+        let token = grant
+            .id_token
+            .as_deref()
+            .ok_or(HubError::IdToken("did not come"))?;
+        let person = provider
+            .client
+            .check_granted(token, &asked.nonce, self.now())
+            .await;
         let person = person.map_err(|error| refusal(provider, error))?;
         let known = self
             .recognise(provider, person, SessionKind::Cookie, peer)
@@ -330,7 +336,10 @@ impl Hub {
                 "sign-in with an OpenID Connect provider",
                 "CUMULI_OIDC_ISSUER, CUMULI_OIDC_CLIENT_ID",
             ),
-            "onedrive" => missing("sign-in with Microsoft", "ONEDRIVE_CLIENT_ID, ONEDRIVE_CLIENT_SECRET"),
+            "onedrive" => missing(
+                "sign-in with Microsoft",
+                "ONEDRIVE_CLIENT_ID, ONEDRIVE_CLIENT_SECRET",
+            ),
             _ => HubError::NotFound("provider"),
         })
     }

@@ -16,8 +16,8 @@ use crate::{Download, Hub, HubError, Photo, PhotoSize};
 /// How long an address may hold at the most, unless the settings give more, seconds.
 const MOST_SECS: u32 = 15 * 60;
 /// Longest text that is looked at.
-const MOST_LETTERS: usize = 1024;
-const WRONG: HubError = HubError::Forbidden("this address is not valid, or no longer");
+const MOST_LETTERS: usize = 8 * 1024;
+pub(crate) const WRONG: HubError = HubError::Forbidden("this address is not valid, or no longer");
 
 /// An address of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ struct PhotoClaims {
 }
 
 #[derive(Serialize, Deserialize)]
-enum Signer {
+pub(crate) enum Signer {
     #[serde(rename = "u")]
     Session(UserId, SessionId),
     #[serde(rename = "p")]
@@ -193,7 +193,7 @@ impl Hub {
     }
 
     /// When an address that is signed now ends.
-    fn end_of(&self, secs: Option<u32>) -> Result<Millis, HubError> {
+    pub(crate) fn end_of(&self, secs: Option<u32>) -> Result<Millis, HubError> {
         let secs = secs.unwrap_or(self.config().signed_secs);
         let most = MOST_SECS.max(self.config().signed_secs);
         if !(1..=most).contains(&secs) {
@@ -203,7 +203,7 @@ impl Hub {
         Ok(self.now().plus_secs(i64::from(secs)))
     }
 
-    fn sign(&self, claims: &impl Serialize) -> Result<String, HubError> {
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, HubError> {
         let body = serde_json::to_vec(claims).map_err(|error| HubError::Internal(error.into()))?;
         let tag = hmac::sign(self.keys().blob(), &body);
         let (body, tag) = (
@@ -214,7 +214,7 @@ impl Hub {
     }
 
     /// What was signed. The claims of one kind of address lack what another kind needs.
-    fn signed<T: DeserializeOwned>(&self, secret: &str) -> Option<T> {
+    pub(crate) fn signed<T: DeserializeOwned>(&self, secret: &str) -> Option<T> {
         if secret.len() > MOST_LETTERS {
             return None;
         }
@@ -226,7 +226,11 @@ impl Hub {
     }
 
     /// Who signed, as far as they are still somebody here, before the address ends.
-    async fn signer_now(&self, signer: &Signer, expires_ms: i64) -> Result<(Actor, Option<Link>), HubError> {
+    pub(crate) async fn signer_now(
+        &self,
+        signer: &Signer,
+        expires_ms: i64,
+    ) -> Result<(Actor, Option<Link>), HubError> {
         let now = self.now();
         if expires_ms <= now.0 {
             return Err(WRONG);
@@ -268,7 +272,7 @@ impl Hub {
     }
 }
 
-fn signer(actor: &Actor) -> Result<Signer, HubError> {
+pub(crate) fn signer(actor: &Actor) -> Result<Signer, HubError> {
     match *actor {
         Actor::User { id, session, .. } => Ok(Signer::Session(id, session)),
         Actor::App { id, password } => Ok(Signer::App(id, password)),

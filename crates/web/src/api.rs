@@ -6,6 +6,9 @@ mod app_passwords;
 mod auth;
 mod changes;
 mod conflicts;
+mod connection_bodies;
+mod connection_views;
+mod connections;
 pub(crate) mod contents;
 pub(crate) mod direct;
 mod files;
@@ -13,11 +16,13 @@ pub(crate) mod folders;
 mod health;
 mod identities;
 mod jobs;
+mod linking;
 mod links;
 pub(crate) mod listings;
 pub(crate) mod nodes;
 pub(crate) mod profiles;
 mod providers;
+mod remote_contents;
 mod shares;
 mod sign_in;
 mod stores;
@@ -43,15 +48,32 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(auth::logout_everywhere))
         .routes(routes!(auth::change_password))
         .routes(routes!(auth::begin_page_session, auth::end_page_session))
-        .routes(routes!(providers::start_link))
+        .routes(routes!(linking::start_link))
+        .routes(routes!(linking::link_ticket))
+        .routes(routes!(linking::link_status))
         .routes(routes!(sign_in::begin_sign_in))
         .routes(routes!(sign_in::finish_sign_in))
         .routes(routes!(identities::sign_in_with_token))
         .routes(routes!(identities::join_account))
         .routes(routes!(identities::list_identities))
         .routes(routes!(identities::remove_identity))
-        .routes(routes!(providers::link_status))
         .routes(routes!(providers::list_providers))
+        .routes(routes!(
+            connections::list_connections,
+            connections::create_connection
+        ))
+        .routes(routes!(
+            connections::get_connection,
+            connections::change_connection,
+            connections::remove_connection
+        ))
+        .routes(routes!(connections::check_connection))
+        .routes(routes!(connections::refresh_connection))
+        .routes(routes!(connections::list_items))
+        .routes(routes!(connections::get_item))
+        .routes(routes!(remote_contents::item_content))
+        .routes(routes!(remote_contents::sign_item))
+        .routes(routes!(remote_contents::signed_item))
         .routes(routes!(account::me, account::change_me))
         .routes(routes!(
             profiles::own_photo,

@@ -40,7 +40,7 @@ const TAGS: [(&str, &str); 16] = [
     ("changes", "What changed, in pages and as it happens"),
     ("jobs", "Background work"),
     ("conflicts", "Both sides of a mirror changed"),
-    ("providers", "Other people's drives"),
+    ("connections", "Linked accounts, buckets and folders"),
     ("admin", "Accounts of others, for administrators"),
     ("health", "How the server is"),
     ("docs", "The API's own description"),

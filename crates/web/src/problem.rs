@@ -228,9 +228,7 @@ impl From<HubError> for ApiError {
             HubError::SignInAgain(_) => (SIGN_IN_AGAIN, Extra::None),
             HubError::RemoteRefuses(_) => (REMOTE_REFUSES, Extra::None),
             HubError::RemoteDown(_) => (REMOTE_DOWN, Extra::RetryAfter(5)),
-            HubError::RemoteBusy { retry_after_secs } => {
-                (REMOTE_BUSY, Extra::RetryAfter(*retry_after_secs))
-            }
+            HubError::RemoteBusy { retry_after_secs } => (REMOTE_BUSY, Extra::RetryAfter(*retry_after_secs)),
             HubError::Damaged => (DAMAGED, Extra::None),
             HubError::Full => (FULL, Extra::None),
             HubError::StoreRefuses(cause) => {

@@ -190,7 +190,7 @@ fn beyond(size_bytes: u64) -> Response {
     response
 }
 
-fn content_range(part: &Range<u64>, size_bytes: u64) -> HeaderValue {
+pub(crate) fn content_range(part: &Range<u64>, size_bytes: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("bytes {}-{}/{size_bytes}", part.start, part.end - 1)).expect("digits")
 }
 

@@ -127,7 +127,11 @@ impl Hub {
         };
         let about = match connector.about().await {
             Ok(about) => {
-                steps.add("access", Checked::Ok, format!("the drive of {} answers", about.owner));
+                steps.add(
+                    "access",
+                    Checked::Ok,
+                    format!("the drive of {} answers", about.owner),
+                );
                 about
             }
             Err(error) => {
@@ -168,7 +172,11 @@ impl Hub {
             return Ok(());
         }
         let error = RemoteError::SignInAgain(connectors::SignInReason::Scope);
-        steps.add("scopes", Checked::Failed, format!("{error}: {}", missing.join(", ")));
+        steps.add(
+            "scopes",
+            Checked::Failed,
+            format!("{error}: {}", missing.join(", ")),
+        );
         Err(error)
     }
 
@@ -209,7 +217,11 @@ fn check_clock(skew_ms: Option<i64>, steps: &mut Steps) {
 fn check_quota(used: Option<u64>, limit: Option<u64>, steps: &mut Steps) {
     match (used, limit) {
         (Some(used), Some(limit)) if used >= limit => {
-            steps.add("quota", Checked::Warning, "the drive is full: nothing more can be written there");
+            steps.add(
+                "quota",
+                Checked::Warning,
+                "the drive is full: nothing more can be written there",
+            );
         }
         (Some(used), Some(limit)) if used >= limit.saturating_mul(FULL_PERCENT) / 100 => {
             steps.add("quota", Checked::Warning, "the drive is nearly full");

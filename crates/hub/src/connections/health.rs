@@ -104,7 +104,10 @@ fn idles(connection: &Connection, now: Millis) -> Option<Concern> {
         "google" => GOOGLE_IDLE_SECS,
         _ => return None,
     };
-    let at = connection.worked_ms.unwrap_or(connection.linked_ms).plus_secs(idle_secs);
+    let at = connection
+        .worked_ms
+        .unwrap_or(connection.linked_ms)
+        .plus_secs(idle_secs);
     let is_near = at <= now.plus_secs(WARN_SECS) && connection.state == ConnectionState::Active;
     is_near.then(|| Concern {
         code: "idle",

@@ -1,5 +1,6 @@
 //! Browsing a connection by what is known of it, and reading from it.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use catalog::ItemMark;
@@ -98,7 +99,10 @@ impl Hub {
         });
         let known = tx.item(id, folder).await?;
         let is_root = folder == root;
-        if known.as_ref().is_some_and(|known| known.kind != RemoteKind::Folder && !is_root) {
+        if known
+            .as_ref()
+            .is_some_and(|known| known.kind != RemoteKind::Folder && !is_root)
+        {
             return Err(HubError::invalid("folder", "this item is no folder"));
         }
         if known.is_none() && marked.is_empty() && !is_root {
@@ -107,7 +111,9 @@ impl Hub {
         let mut way = Vec::new();
         let mut above = known.as_ref().and_then(|known| known.parent.clone());
         while let Some(parent) = above.filter(|_| way.len() < DEEPEST) {
-            let Some(item) = tx.item(id, &parent).await? else { break };
+            let Some(item) = tx.item(id, &parent).await? else {
+                break;
+            };
             above = item.parent.clone();
             way.push(item);
         }
@@ -136,6 +142,46 @@ impl Hub {
         tx.commit().await?;
         self.wake_workers();
         Ok(())
+    }
+
+    /// Looks once more at all connections of these kinds that the actor watches, as soon as workers are free. Answers the
+    /// kinds that there are.
+    ///
+    /// # Errors
+    /// `Forbidden` for visitors.
+    pub async fn look_at_connections(
+        &self,
+        actor: &Actor,
+        kinds: &[&str],
+        limit: u32,
+    ) -> Result<HashSet<String>, HubError> {
+        let mut all = self.watched_connections(actor, limit).await?;
+        all.retain(|connection| kinds.contains(&connection.kind.as_str()));
+        let mut tx = self.write().await?;
+        for connection in &all {
+            self.queue_observation(&mut tx, connection.id).await?;
+        }
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(all.into_iter().map(|connection| connection.kind).collect())
+    }
+
+    /// An item as it is at the provider now.
+    ///
+    /// # Errors
+    /// `NotFound`, and what the provider says.
+    pub async fn remote_item(
+        &self,
+        actor: &Actor,
+        (id, item): (ConnectionId, &str),
+    ) -> Result<RemoteItem, HubError> {
+        let connection = found(&mut self.read().await?, actor, id).await?;
+        let connector = self.connector(&connection).await?;
+        let item = connector.item(&ItemId(item.to_owned())).await;
+        let item = self.heard(&connection, item).await?;
+        Ok(remote_item(
+            item.ok_or(HubError::NotFound("item at the provider"))?,
+        ))
     }
 
     /// Opens a content in a connection: a file's, or the export of a document in `export`, the first that it has when

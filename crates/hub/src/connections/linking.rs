@@ -54,7 +54,7 @@ struct Ticket {
 }
 
 /// A token that was just granted.
-struct Granted(AccessToken);
+pub(super) struct Granted(pub(super) AccessToken);
 
 #[async_trait]
 impl Tokens for Granted {
@@ -144,21 +144,31 @@ impl Hub {
                 return Err(HubError::invalid("connection", "it is one of another provider"));
             }
         }
-        let is_own_page = self
-            .config()
-            .frontend_url
-            .as_deref()
-            .is_some_and(|page| redirect_to.strip_prefix(page).is_some_and(|rest| rest.starts_with('/')));
+        let is_own_page = self.config().frontend_url.as_deref().is_some_and(|page| {
+            redirect_to
+                .strip_prefix(page)
+                .is_some_and(|rest| rest.starts_with('/'))
+        });
         Ok(Wish {
             provider: provider.to_owned(),
             connection,
-            redirect_to: if is_own_page { redirect_to } else { own_path(redirect_to) }.to_owned(),
+            redirect_to: if is_own_page {
+                redirect_to
+            } else {
+                own_path(redirect_to)
+            }
+            .to_owned(),
         })
     }
 
     async fn begin_link_of(&self, user: UserId, wish: Wish) -> Result<Begun, HubError> {
         let login_hint = match wish.connection {
-            Some(id) => self.read().await?.connection(id).await?.map(|known| known.account),
+            Some(id) => self
+                .read()
+                .await?
+                .connection(id)
+                .await?
+                .map(|known| known.account),
             None => None,
         };
         let provider = wish.provider.clone();
@@ -281,7 +291,8 @@ impl Hub {
         let mut tx = self.read().await?;
         if let Some(id) = wish.connection {
             let known = tx.connection(id).await?;
-            let is_own = |known: &Connection| known.owner == Some(user) || (known.owner.is_none() && is_admin);
+            let is_own =
+                |known: &Connection| known.owner == Some(user) || (known.owner.is_none() && is_admin);
             let known = known.filter(is_own).ok_or(HubError::NotFound("connection"))?;
             if known.drive != about.drive && !known.drive.is_empty() {
                 return Err(HubError::SignInFailed(format!(
@@ -311,7 +322,9 @@ impl Hub {
         let present = tx.credentials(id).await?;
         let generation = present.map_or(0, |present| present.generation);
         if !tx.put_credentials((id, generation), &sealed).await? {
-            return Err(HubError::Conflict("its tokens are being refreshed; link it again"));
+            return Err(HubError::Conflict(
+                "its tokens are being refreshed; link it again",
+            ));
         }
         self.note_about(&mut connection, about);
         connection.scopes = grant.scopes.join(" ");

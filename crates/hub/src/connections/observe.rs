@@ -52,7 +52,8 @@ impl Hub {
         let job = NewJob {
             id: JobId::new(now, keys::random()),
             kind: JobKind::Observe,
-            payload: serde_json::to_string(&Payload { connection: id }).expect("an id can be written as JSON"),
+            payload: serde_json::to_string(&Payload { connection: id })
+                .expect("an id can be written as JSON"),
             dedupe_key: Some(format!("observe {id}")),
             owner: None,
             node: None,
@@ -160,7 +161,9 @@ impl Hub {
         feed.is_snapshot = page.is_snapshot;
         let mut tx = self.write().await?;
         let present = tx.lock_feed(id).await?;
-        if present.is_none_or(|present| present.cursor != read.cursor || present.started_ms != read.started_ms) {
+        if present
+            .is_none_or(|present| present.cursor != read.cursor || present.started_ms != read.started_ms)
+        {
             // Somebody else looked, or it was begun anew, or unlinked.
             return Ok(Step::GoOn);
         }

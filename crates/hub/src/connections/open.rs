@@ -4,19 +4,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::{
-    Connector, DriveKind, OneDrive, OneDriveOptions, PIECE_BYTES, RemoteError, SignInReason, Tokens,
+    Connector, DriveKind, Google, GoogleOptions, OneDrive, OneDriveOptions, PIECE_BYTES, RemoteError,
+    SignInReason, Tokens,
 };
 use model::{Connection, ConnectionId, Millis};
-use outbound::{Gate, Patience};
+use outbound::{Gate, Patience, Reach, Wire};
 
 use super::pace::ConnectionGate;
 use super::tokens::{ConnectionTokens, unavailable};
 use super::{Credentials, Endpoint};
 use crate::{Hub, HubError};
 
+/// How much of a large content is held in memory while it is sent to Google.
+const GOOGLE_PIECE_BYTES: usize = 8 << 20;
+
 /// Connectors that are open.
 #[derive(Default)]
-pub struct Connectors(Mutex<HashMap<ConnectionId, Known>>);
+pub struct Connectors {
+    known: Mutex<HashMap<ConnectionId, Known>>,
+    /// Pools of connections, by what they may reach.
+    wires: Mutex<Vec<(Reach, Wire)>>,
+}
 
 struct Known {
     connector: Arc<dyn Connector>,
@@ -26,13 +34,13 @@ struct Known {
 
 impl Connectors {
     fn known(&self, connection: &Connection) -> Option<Arc<dyn Connector>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = all.get(&connection.id)?;
         (known.of == mark(connection)).then(|| known.connector.clone())
     }
 
     fn keep(&self, connection: &Connection, connector: &Arc<dyn Connector>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = Known {
             connector: connector.clone(),
             of: mark(connection),
@@ -40,9 +48,24 @@ impl Connectors {
         all.insert(connection.id, known);
     }
 
+    /// The pool of connections that reaches what it may.
+    fn wire(&self, reach: &Reach) -> Result<Wire, RemoteError> {
+        let mut all = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, wire)) = all.iter().find(|(known, _)| known == reach) {
+            return Ok(wire.clone());
+        }
+        let wire = Wire::open(reach, Patience::default())
+            .map_err(|error| RemoteError::Misconfigured(error.to_string()))?;
+        all.push((reach.clone(), wire.clone()));
+        Ok(wire)
+    }
+
     /// Lets go of one.
     pub(crate) fn forget(&self, id: ConnectionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 }
 
@@ -93,8 +116,9 @@ impl Hub {
         connection: &Connection,
         credentials: &Credentials,
     ) -> Result<Arc<dyn Connector>, RemoteError> {
-        let endpoint: Endpoint = serde_json::from_str(&connection.settings)
-            .map_err(|_| RemoteError::Misconfigured("its settings cannot be read; connect it anew".to_owned()))?;
+        let endpoint: Endpoint = serde_json::from_str(&connection.settings).map_err(|_| {
+            RemoteError::Misconfigured("its settings cannot be read; connect it anew".to_owned())
+        })?;
         match (&endpoint, credentials) {
             (Endpoint::Google | Endpoint::OneDrive, Credentials::Tokens(_)) => {
                 let tokens = Arc::new(ConnectionTokens::new(self, connection.id));
@@ -120,21 +144,34 @@ impl Hub {
             .map_err(|error| RemoteError::Misconfigured(error.to_string()))?;
         let (gate, connection) = known.unzip();
         let clock = self.0.clock.clone();
+        let patience = Patience::default();
+        // The operator chose the provider's address.
+        let wire = self.0.connectors.wire(&Reach::Any)?;
+        let api_url = provider.api_url.clone();
         match endpoint {
             Endpoint::OneDrive => {
                 let flavour = connection.and_then(|connection| connection.flavour.as_deref());
                 Ok(Arc::new(OneDrive::new(OneDriveOptions {
-                    url: provider.api_url.clone(),
+                    api_url,
                     drive: None,
                     kind: DriveKind::parse(flavour.unwrap_or_default()),
                     tokens,
+                    wire,
                     gate,
                     clock,
-                    patience: Patience::default(),
+                    patience,
                     piece_bytes: PIECE_BYTES,
                 })?))
             }
-            _ => Err(RemoteError::Unsupported("be used")),
+            _ => Ok(Arc::new(Google::new(GoogleOptions {
+                api_url,
+                tokens,
+                wire,
+                gate,
+                clock,
+                patience,
+                piece_bytes: GOOGLE_PIECE_BYTES,
+            })?)),
         }
     }
 

@@ -131,7 +131,9 @@ impl ConnectionGate {
         let mut state = self.state.lock().await;
         state.refusals = (state.refusals + 1).min(16);
         let own_ms = (FIRST_PAUSE_MS << (state.refusals - 1).min(6)).min(LONGEST_PAUSE_MS);
-        let told_ms = told.retry_after.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let told_ms = told
+            .retry_after
+            .map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         // What was told is the least; a day is the longest that is believed.
         let wait_ms = told_ms.unwrap_or_else(|| jittered(own_ms)).clamp(1, 86_400_000);
         let until = Millis(hub.now().0 + wait_ms);
@@ -141,7 +143,9 @@ impl ConnectionGate {
         state.paused_until = until;
         let mut tx = hub.write().await?;
         let pace = tx.lock_pace(self.id, EVERYTHING).await?;
-        let longer = pace.and_then(|pace| pace.paused_until_ms).is_some_and(|other| other > until);
+        let longer = pace
+            .and_then(|pace| pace.paused_until_ms)
+            .is_some_and(|other| other > until);
         if !longer {
             let pace = Pace {
                 milli_tokens: 0,

@@ -131,7 +131,9 @@ async fn refresh(
         return Ok(Tried::Elsewhere);
     }
     let Some(connection) = connection else {
-        return Err(RemoteError::Misconfigured("the connection was removed".to_owned()));
+        return Err(RemoteError::Misconfigured(
+            "the connection was removed".to_owned(),
+        ));
     };
     let granted = grant(hub, &connection.kind, &tokens).await;
     match granted {
@@ -148,7 +150,9 @@ async fn refresh(
 /// Asks the provider, with the refresh token before the present one when that is not taken: the answer that held the
 /// present one may have been lost.
 async fn grant(hub: &Hub, kind: &str, tokens: &StoredTokens) -> Result<Grant, OAuthError> {
-    let provider = hub.link_provider(kind).map_err(|error| OAuthError::Misfit(error.to_string()))?;
+    let provider = hub
+        .link_provider(kind)
+        .map_err(|error| OAuthError::Misfit(error.to_string()))?;
     let oauth = provider.oauth_for(tokens.client.as_ref())?;
     if tokens.refresh.is_empty() {
         return Err(OAuthError::Ended {
@@ -172,9 +176,16 @@ async fn keep(
     mut generation: u64,
     (old, grant): (StoredTokens, Grant),
 ) -> Result<Kept, RemoteError> {
-    let has_next = grant.refresh_token.as_ref().is_some_and(|next| *next != old.refresh);
+    let has_next = grant
+        .refresh_token
+        .as_ref()
+        .is_some_and(|next| *next != old.refresh);
     let tokens = StoredTokens {
-        before: if has_next { Some(old.refresh.clone()) } else { old.before.clone() },
+        before: if has_next {
+            Some(old.refresh.clone())
+        } else {
+            old.before.clone()
+        },
         refresh: grant.refresh_token.clone().unwrap_or_else(|| old.refresh.clone()),
         access: grant.access_token.clone(),
         expires_ms: grant.expires,

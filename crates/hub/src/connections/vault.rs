@@ -1,8 +1,11 @@
 //! The vault: credentials at rest, sealed with a key that names itself, so that keys can change.
 
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
 use catalog::SealedCredentials;
 use connectors::{RemoteError, SignInReason};
-use model::{ConnectionId, Connection};
+use content::Keyring;
+use model::{Connection, ConnectionId};
 
 use super::Credentials;
 use crate::{Hub, HubError};
@@ -11,6 +14,32 @@ use crate::{Hub, HubError};
 const PURPOSE: &str = "credentials of a connection";
 /// Connections that one step of a rotation takes in.
 const STEP: u32 = 100;
+
+/// Reads the keys as they are now; `None` when they cannot be read.
+pub type KeySource = Arc<dyn Fn() -> Option<Keyring> + Send + Sync>;
+
+/// The keys, which may change while a server runs.
+pub(crate) struct Vault {
+    last: Mutex<Keyring>,
+    source: OnceLock<KeySource>,
+}
+
+impl Vault {
+    pub(crate) fn new(ring: Keyring) -> Self {
+        Self {
+            last: Mutex::new(ring),
+            source: OnceLock::new(),
+        }
+    }
+
+    fn ring(&self) -> Keyring {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ring) = self.source.get().and_then(|source| source()) {
+            *last = ring;
+        }
+        last.clone()
+    }
+}
 
 /// Credentials that were opened, and which generation of them.
 pub(crate) struct Opened {
@@ -32,7 +61,7 @@ pub struct Rotated {
 impl Hub {
     pub(crate) fn seal_credentials(&self, id: ConnectionId, credentials: &Credentials) -> Vec<u8> {
         let plain = serde_json::to_vec(credentials).expect("credentials can be written as JSON");
-        self.0.vault.seal(PURPOSE, &id.to_string(), &plain)
+        self.0.vault.ring().seal(PURPOSE, &id.to_string(), &plain)
     }
 
     pub(crate) fn open_credentials(
@@ -41,12 +70,19 @@ impl Hub {
         sealed: &SealedCredentials,
     ) -> Result<Opened, RemoteError> {
         let lost = || RemoteError::SignInAgain(SignInReason::Sealed);
-        let plain = self.0.vault.open(PURPOSE, &id.to_string(), &sealed.sealed);
+        let plain = self.0.vault.ring().open(PURPOSE, &id.to_string(), &sealed.sealed);
         let plain = plain.map_err(|_| lost())?;
         Ok(Opened {
             credentials: serde_json::from_slice(&plain).map_err(|_| lost())?,
             generation: sealed.generation,
         })
+    }
+
+    /// Has the keys read anew each time that something is sealed or opened, so that a command may change them while
+    /// this server runs. The first source stays.
+    pub fn follow_token_keys(&self, source: KeySource) {
+        // A second one would be the same.
+        let _ = self.0.vault.source.set(source);
     }
 
     /// Seals all credentials with the first key of the ring. It may be cut and begun again, while servers run.
@@ -73,7 +109,7 @@ impl Hub {
             let sealed = self.read().await?.credentials(connection.id).await?;
             // Removed meanwhile.
             let Some(sealed) = sealed else { return Ok(()) };
-            if self.0.vault.is_current(&sealed.sealed) {
+            if self.0.vault.ring().is_current(&sealed.sealed) {
                 done.current += 1;
                 return Ok(());
             }

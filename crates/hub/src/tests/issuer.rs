@@ -108,8 +108,20 @@ pub(crate) async fn browse(
 ) -> Result<Recognised<PageSignIn>, HubError> {
     let begun = t.begin_sign_in("oidc", "/#/folder/root").await?;
     let answer = issuer.answer(t, &begun, subject, said);
-    t.finish_sign_in("oidc", &answer, Some(&begun.question), peer)
-        .await
+    back(t, "oidc", (&answer, Some(&begun.question)), peer).await
+}
+
+/// Comes back from a provider with an answer to a sign-in.
+pub(crate) async fn back(
+    t: &TestHub,
+    provider: &str,
+    (answer, question): (&crate::ProviderAnswer, Option<&str>),
+    peer: &Peer,
+) -> Result<Recognised<PageSignIn>, HubError> {
+    match t.come_back(provider, answer, question, peer).await? {
+        crate::CameBack::SignedIn(signed_in) => Ok(signed_in),
+        crate::CameBack::Linked(_) => panic!("a drive was linked by a sign-in"),
+    }
 }
 
 /// Signs an app in.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::harness::{from, here, on_each_engine, on_each_engine_with, refused};
-use super::issuer::{Issuer, known, offering, provider, query, verified};
+use super::issuer::{Issuer, back, known, offering, provider, query, verified};
 use crate::{Config, HubError, ProviderAnswer};
 
 #[tokio::test]
@@ -39,14 +39,14 @@ async fn an_answer_fits_one_question_of_one_browser_once() {
             google,
         ] {
             refused!(
-                t.finish_sign_in(provider, &answer, question, &here()).await,
+                back(&t, provider, (&answer, question), &here()).await,
                 HubError::SignInFailed(_)
             );
         }
         assert_eq!(issuer.times_redeemed(), before, "the provider was not asked");
 
         let peer = here();
-        let finish = || t.finish_sign_in("oidc", &answer, Some(&begun.question), &peer);
+        let finish = || back(&t, "oidc", (&answer, Some(&begun.question)), &peer);
         known(finish().await);
         refused!(finish().await, HubError::SignInFailed(_));
         assert_eq!(issuer.times_redeemed(), before + 1, "used once");
@@ -55,8 +55,7 @@ async fn an_answer_fits_one_question_of_one_browser_once() {
         let answer = issuer.answer(&t, &late, "person-1", &said);
         t.pass_secs(600);
         refused!(
-            t.finish_sign_in("oidc", &answer, Some(&late.question), &here())
-                .await,
+            back(&t, "oidc", (&answer, Some(&late.question)), &here()).await,
             HubError::SignInFailed(_)
         );
     })
@@ -71,7 +70,7 @@ async fn two_tabs_with_one_answer_are_one_sign_in() {
         let begun = t.begin_sign_in("oidc", "/").await.unwrap();
         let answer = issuer.answer(&t, &begun, "person-1", &verified("ada@example.org"));
         let peer = here();
-        let finish = || t.finish_sign_in("oidc", &answer, Some(&begun.question), &peer);
+        let finish = || back(&t, "oidc", (&answer, Some(&begun.question)), &peer);
 
         let (one, two) = tokio::join!(finish(), finish());
 
@@ -107,9 +106,7 @@ async fn what_the_provider_says_no_with_is_said_on_without_its_letters() {
                 error: error.map(str::to_owned),
             };
 
-            let outcome = t
-                .finish_sign_in("oidc", &answer, Some(&begun.question), &here())
-                .await;
+            let outcome = back(&t, "oidc", (&answer, Some(&begun.question)), &here()).await;
 
             let Err(HubError::SignInFailed(text)) = outcome else {
                 panic!("{error:?} {code:?} {iss:?}")
@@ -135,8 +132,7 @@ async fn what_a_provider_answers_wrongly_is_told_apart() {
             if let Some(reply) = reply {
                 issuer.provider.answers(provider::TOKEN, reply);
             }
-            t.finish_sign_in("oidc", &answer, Some(&begun.question), &here())
-                .await
+            back(&t, "oidc", (&answer, Some(&begun.question)), &here()).await
         };
         let good = verified("ada@example.org");
 
@@ -193,7 +189,7 @@ async fn providers_that_are_not_there_say_what_is_missing() {
             let outcomes = [
                 t.begin_sign_in(name, "/").await.err(),
                 t.sign_in_with_id_token(name, "x", &here()).await.err(),
-                t.finish_sign_in(name, &ProviderAnswer::default(), None, &here())
+                back(&t, name, (&ProviderAnswer::default(), None), &here())
                     .await
                     .err(),
             ];

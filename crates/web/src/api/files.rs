@@ -2,16 +2,18 @@
 
 use axum::Json as Reply;
 use axum::extract::State;
-use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use hub::{Hub, Part};
-use model::{NodeId, limits};
+use model::{Actor, NodeId, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::contents::{ShowQuery, Through};
 use super::nodes::shown;
 use super::views::NodeView;
+use crate::base::Base;
 use crate::conditions;
 use crate::extract::{Path, Query, limit};
 use crate::problem::{self, ApiError, Problem};
@@ -103,13 +105,14 @@ pub(crate) async fn list_files(
 
 /// `GET /api/v1/files/{id}`
 ///
-/// What is known about a file; with `download=true` its content.
+/// What is known about a file; with `download=true` its content, or with `from_storage` an address of the copy of it
+/// that a linked drive holds.
 #[utoipa::path(get, path = "/api/v1/files/{id}", tag = "files",
     params(("id" = String, Path, format = Uuid), FileQuery,
            ("Range" = Option<String>, Header, description = "Parts of the content, such as `bytes=0-99`"),
            ("If-None-Match" = Option<String>, Header, description = "Only if the content is another")),
     responses((status = 200, description = "The file", content(
-                  (NodeView = "application/json"), (Vec<u8> = "*/*"))),
+                  (NodeView = "application/json"), (CopyView = "application/json"), (Vec<u8> = "*/*"))),
               (status = 206, description = "Parts of the content", body = Vec<u8>, content_type = "*/*"),
               (status = 304, description = "The content is the one you have"),
               (status = 409, description = "The provider is not configured", body = Problem,
@@ -123,8 +126,8 @@ pub(crate) async fn get_file(
     Signed(actor): Signed,
     Path(id): Path<NodeId>,
     Query(query): Query<FileQuery>,
-    method: Method,
-    headers: HeaderMap,
+    base: Base,
+    parts: Parts,
 ) -> Result<Response, ApiError> {
     let download = hub.open_file(&actor, id, None).await?;
     if !query.download.unwrap_or(false) {
@@ -133,15 +136,47 @@ pub(crate) async fn get_file(
     }
     match query.from_storage.unwrap_or(Storage::Local) {
         Storage::Local => {}
-        Storage::Google | Storage::Azure | Storage::Onedrive => {
-            return Err(hub::HubError::NotFound("copy of this file there").into());
-        }
+        Storage::Google => return elsewhere(&hub, &actor, &base, (id, "google")).await,
+        Storage::Azure => return elsewhere(&hub, &actor, &base, (id, "azure")).await,
+        Storage::Onedrive => return elsewhere(&hub, &actor, &base, (id, "onedrive")).await,
     }
     let show = ShowQuery {
         inline: query.inline,
         through: query.through,
     };
-    show.send(&hub, (&method, &headers), &download).await
+    show.send(&hub, (&parts.method, &parts.headers), &download).await
+}
+
+/// Where a copy of a file's content can be had from.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CopyView {
+    /// The file.
+    #[schema(format = Uuid)]
+    file_id: String,
+    /// Where the copy is.
+    #[schema(example = "google")]
+    storage: &'static str,
+    /// Where to download it. Who has the address needs no other proof.
+    download_url: String,
+    /// When the address ends, as far as is known.
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+async fn elsewhere(
+    hub: &Hub,
+    actor: &Actor,
+    base: &Base,
+    (file, storage): (NodeId, &'static str),
+) -> Result<Response, ApiError> {
+    let address = hub.copy_elsewhere(actor, file, storage).await?;
+    let view = CopyView {
+        file_id: file.to_string(),
+        storage,
+        download_url: super::remote_contents::url(base, &address),
+        expires_at: super::views::time(address.expires_ms),
+    };
+    Ok(Reply(view).into_response())
 }
 
 /// `DELETE /api/v1/files/{id}`

@@ -29,6 +29,8 @@ const COOKIE_SECS: u32 = 10 * 60;
 pub(crate) struct BeginQuery {
     /// A path of this server to go on at; anything else stands for `/`.
     redirect_to: Option<String>,
+    /// `false` signs in and no more; otherwise the drive of who signs in is linked too, where the server can.
+    link: Option<bool>,
 }
 
 /// What the provider sends back with the browser.
@@ -47,8 +49,8 @@ pub(crate) struct AnswerQuery {
 
 /// `GET /auth/{provider}/login`
 ///
-/// Sends the browser to Google (`google`) or the server's OpenID Connect provider (`oidc`) to sign in.
-/// It comes back to the callback.
+/// Sends the browser to Google (`google`), Microsoft (`onedrive`) or the server's OpenID Connect provider (`oidc`) to
+/// sign in, and, where the provider has drives, to link the drive. It comes back to the callback.
 #[utoipa::path(get, path = "/auth/{provider}/login", tag = "auth", security(()),
     params(("provider" = String, Path, example = "google"), BeginQuery),
     responses((status = 303, description = "To the provider; a cookie binds the answer to this browser"),
@@ -64,12 +66,16 @@ pub(crate) async fn begin_sign_in(
     Query(query): Query<BeginQuery>,
 ) -> Response {
     let redirect_to = query.redirect_to.unwrap_or_default();
-    let begun = match hub.begin_sign_in(&provider, &redirect_to).await {
+    let links = query.link.unwrap_or(true) && hub.link_provider(&provider).is_ok();
+    let begun = match links {
+        true => hub.begin_sign_in_and_link(&provider, &redirect_to),
+        false => hub.begin_sign_in(&provider, &redirect_to).await,
+    };
+    let begun = match begun {
         Ok(begun) => begun,
         Err(error) => return shown(&headers, error.into()),
     };
-    let cookie = host_cookie(&config, (cookie_name(&config), &begun.question), COOKIE_SECS);
-    go_to(&begun.url, &[cookie])
+    go_to(&begun.url, &[question_cookie(&config, &begun.question)])
 }
 
 /// `GET /auth/{provider}/callback`
@@ -121,12 +127,17 @@ pub(crate) async fn finish_sign_in(
     }
 }
 
+/// What the browser keeps of a question while somebody is at the provider.
+pub(crate) fn question_cookie(config: &WebConfig, question: &str) -> HeaderValue {
+    host_cookie(config, (cookie_name(config), question), COOKIE_SECS)
+}
+
 fn cookie_name(config: &WebConfig) -> &'static str {
     if config.is_https() { SECURE_COOKIE } else { COOKIE }
 }
 
 /// Sends a browser on, with cookies.
-fn go_to(place: &str, cookies: &[HeaderValue]) -> Response {
+pub(crate) fn go_to(place: &str, cookies: &[HeaderValue]) -> Response {
     // A place comes from us, or from a provider's document through a parser of addresses.
     let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("/"));
     let cookies = cookies.iter().map(|cookie| (header::SET_COOKIE, cookie.clone()));
@@ -138,13 +149,14 @@ fn go_to(place: &str, cookies: &[HeaderValue]) -> Response {
         .into_response()
 }
 
-fn is_browser(headers: &HeaderMap) -> bool {
+/// Whether it is a person's browser that asks for a page.
+pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// A problem as a person reads it, where a person looks.
-fn shown(headers: &HeaderMap, ApiError(problem): ApiError) -> Response {
+pub(crate) fn shown(headers: &HeaderMap, ApiError(problem): ApiError) -> Response {
     if !is_browser(headers) {
         return problem.into_response();
     }

@@ -3,7 +3,8 @@
 
 use axum::Json as Reply;
 use axum::extract::State;
-use hub::{Hub, HubError};
+use hub::Hub;
+use model::ConnectionState;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,34 +79,61 @@ struct SyncStarted {
 
 /// `GET /config`
 ///
-/// The providers that people can sign in with here, by the server's settings.
+/// The providers whose drives can be linked here, and those that people can sign in with, by the server's settings.
 #[utoipa::path(get, path = "/config", operation_id = "connector_config", tag = TAG, security(()),
     responses((status = 200, description = "The providers", body = HubConfig)))]
 async fn get_config(State(hub): State<Hub>) -> Reply<HubConfig> {
-    let available_providers = hub.identity_providers().map(|provider| provider.name);
+    let mut available_providers: Vec<&'static str> = PROVIDERS.to_vec();
+    available_providers.retain(|name| hub.link_provider(name).is_ok());
+    let others = hub.identity_providers().map(|provider| provider.name);
+    for name in others {
+        if !available_providers.contains(&name) {
+            available_providers.push(name);
+        }
+    }
     Reply(HubConfig {
-        available_providers: available_providers.collect(),
+        available_providers,
         mode: "multi-provider",
     })
 }
 
 /// `GET /users`
 ///
-/// The accounts at providers that open yours here; for an administrator those of everybody.
+/// Your accounts at providers: linked drives, and those that open your account here and whose drives are not linked.
+/// For an administrator those of everybody.
 #[utoipa::path(get, path = "/users", operation_id = "connector_users", tag = TAG,
     responses((status = 200, description = "The accounts, the oldest first", body = Vec<ConnectedUser>)))]
 async fn list_users(
     State(hub): State<Hub>,
     Signed(actor): Signed,
 ) -> Result<Reply<Vec<ConnectedUser>>, Refusal> {
-    let identities = hub.watched_identities(&actor, MOST_ITEMS).await?;
-    let users = identities.into_iter().map(|identity| ConnectedUser {
-        id: identity.number,
-        email: identity.email,
-        provider: identity.provider,
-        has_refresh_token: false,
-    });
-    Ok(Reply(users.collect()))
+    let drives = hub.watched_connections(&actor, MOST_ITEMS).await?;
+    let drives = drives
+        .into_iter()
+        .filter(|drive| PROVIDERS.contains(&drive.kind.as_str()));
+    let mut users: Vec<ConnectedUser> = drives
+        .map(|drive| ConnectedUser {
+            id: drive.number,
+            email: drive.account,
+            provider: drive.kind,
+            // One that ended is none.
+            has_refresh_token: drive.state != ConnectionState::SignInAgain,
+        })
+        .collect();
+    for identity in hub.watched_identities(&actor, MOST_ITEMS).await? {
+        let is_linked =
+            |user: &ConnectedUser| user.provider == identity.provider && user.email == identity.email;
+        if !users.iter().any(is_linked) {
+            users.push(ConnectedUser {
+                id: identity.number,
+                email: identity.email,
+                provider: identity.provider,
+                has_refresh_token: false,
+            });
+        }
+    }
+    users.sort_by_key(|user| user.id);
+    Ok(Reply(users))
 }
 
 /// `POST /sync`
@@ -126,13 +154,12 @@ async fn sync(
     ];
     let sources = body.word(&["source_type"], &words).unwrap_or(&PROVIDERS);
     body.check()?;
-    let mut target_providers = Vec::new();
-    for provider in sources {
-        let user = actor.user().ok_or(HubError::NotFound("user"))?;
-        if hub.connection_status(&actor, user, provider).await?.is_connected {
-            target_providers.push(*provider);
-        }
-    }
+    let looked_at = hub.look_at_connections(&actor, sources, MOST_ITEMS).await?;
+    let target_providers: Vec<&'static str> = sources
+        .iter()
+        .copied()
+        .filter(|provider| looked_at.contains(*provider))
+        .collect();
     let message = match target_providers.is_empty() {
         true => "No drive is linked, so there is nothing to synchronise",
         false => "Sync process started...",
