@@ -7,13 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fake_clouds::graph::{DriveType, GraphAccount, GraphFake, GraphOptions};
 use fake_clouds::{Act, Fault, Seen};
-use model::Millis;
-use outbound::{Patience, Reach, Wire};
+use futures_util::TryStreamExt;
+use model::{BodyError, Millis};
+use outbound::{Gate, Patience, Reach, Wire};
 use tokio::sync::Mutex;
 
-use crate::contract::{Call, Tree, Trouble, World};
+use crate::contract::scene::THEN;
+use crate::contract::{Bytes, Call, Scene, Tree, Trouble, World};
 use crate::onedrive::{DriveKind, OneDrive, OneDriveOptions};
-use crate::{AccessToken, Connector, RemoteError, SignInReason, Tokens};
+use crate::{
+    AccessToken, Connector, Item, ItemId, NoJournal, RemoteError, SignInReason, Source, Target, Tokens,
+    Upload, UploadJournal, Written, fetch,
+};
 
 /// Gives out what the fake issues, as the keeper of tokens does: one renewal for all who wait.
 pub struct Keeper {
@@ -45,8 +50,9 @@ impl Tokens for Keeper {
 }
 
 /// Everything that a test needs.
+#[derive(Clone)]
 pub struct Stand {
-    pub fake: GraphFake,
+    pub fake: Arc<GraphFake>,
     pub account: GraphAccount,
     pub tokens: Arc<Keeper>,
     pub drive: Arc<OneDrive>,
@@ -68,11 +74,11 @@ pub const FAST: Patience = Patience {
 
 impl Stand {
     pub async fn start(kind: DriveType) -> Self {
-        let fake = GraphFake::start(GraphOptions {
+        let options = GraphOptions {
             kind,
             ..GraphOptions::default()
-        })
-        .await;
+        };
+        let fake = Arc::new(GraphFake::start(options).await);
         let account = fake.account("somebody@example.org");
         let tokens = Arc::new(Keeper {
             token: Mutex::new(account.issue_token()),
@@ -80,7 +86,7 @@ impl Stand {
             renewals: AtomicU32::new(0),
             is_expelled: AtomicBool::new(false),
         });
-        let drive = Arc::new(connect(&fake, kind, tokens.clone()));
+        let drive = Arc::new(connect(&fake, kind, tokens.clone(), None));
         Self {
             fake,
             account,
@@ -94,16 +100,125 @@ impl Stand {
         self.fake.faults().push(Fault::on(method, path, act));
     }
 
-    /// What was asked since, apart from what is at the other origin.
-    pub fn calls(&self, since: usize) -> Vec<Seen> {
-        self.fake.requests().split_off(since)
+    /// The same, with what cases of the suite have at hand.
+    pub async fn scene(&self) -> Scene {
+        Scene::new(self.clone()).await
+    }
+
+    /// What is asked meanwhile, such as `PUT /upload/`.
+    pub async fn asked<T>(&self, doing: impl Future<Output = T>) -> (T, Vec<Seen>) {
+        let before = self.fake.requests().len();
+        let done = doing.await;
+        (done, self.fake.requests().split_off(before))
+    }
+
+    /// Sends a new file, without a journal and without a time.
+    pub async fn create(&self, name: &str, bytes: &[u8]) -> Result<Written, RemoteError> {
+        self.create_at(name, bytes, None).await
+    }
+
+    /// Sends a new file with a time.
+    pub async fn create_at(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        modified: Option<Millis>,
+    ) -> Result<Written, RemoteError> {
+        let root = ItemId(self.account.root_id());
+        let target = Target::Create {
+            parent: &root,
+            name,
+            id: None,
+        };
+        self.send(target, &Bytes(bytes.to_vec()), modified, &NoJournal)
+            .await
+    }
+
+    /// Sends a content that takes the place of what an item has.
+    pub async fn replace(&self, item: &Item, bytes: &[u8]) -> Result<Written, RemoteError> {
+        let target = Target::Replace {
+            id: &item.id,
+            expected: item.revision.as_ref().expect("a file"),
+        };
+        self.send(target, &Bytes(bytes.to_vec()), Some(THEN), &NoJournal)
+            .await
+    }
+
+    /// Sends a content.
+    pub async fn send(
+        &self,
+        target: Target<'_>,
+        source: &dyn Source,
+        modified: Option<Millis>,
+        journal: &dyn UploadJournal,
+    ) -> Result<Written, RemoteError> {
+        let upload = Upload {
+            target,
+            source,
+            media_type: "application/octet-stream",
+            modified,
+            journal,
+        };
+        self.drive.upload(upload).await
+    }
+
+    /// The item at a path.
+    pub async fn item(&self, path: &str) -> Item {
+        let id = ItemId(self.account.id(path));
+        self.drive.item(&id).await.expect("an answer").expect("an item")
+    }
+
+    /// What is read of an item by who verifies it.
+    pub async fn fetch(&self, item: &Item) -> Result<Vec<u8>, BodyError> {
+        let fetched = fetch(self.drive.clone(), item, 0, None).await;
+        let fetched = fetched.map_err(|error| BodyError::Unreadable(Box::new(error)))?;
+        let pieces: Vec<bytes::Bytes> = fetched.stream.try_collect().await?;
+        Ok(pieces.concat())
+    }
+
+    /// Nothing was done that no client may do.
+    #[track_caller]
+    pub fn expect_honest(&self) {
+        assert_eq!(self.fake.violations(), Vec::<String>::new());
     }
 }
 
+/// Both services.
+pub const BOTH: [DriveType; 2] = [DriveType::Personal, DriveType::Business];
+
+/// How many of the requests were these.
+pub fn count(seen: &[Seen], method: &str, path: &str) -> usize {
+    seen.iter()
+        .filter(|seen| seen.method == method && seen.path.contains(path))
+        .count()
+}
+
 /// A connector for the account of these tokens.
-pub fn connect(fake: &GraphFake, kind: DriveType, tokens: Arc<dyn Tokens>) -> OneDrive {
+pub fn connect(
+    fake: &GraphFake,
+    kind: DriveType,
+    tokens: Arc<dyn Tokens>,
+    gate: Option<Arc<dyn Gate>>,
+) -> OneDrive {
+    let options = OneDriveOptions {
+        gate,
+        ..options(fake, kind, tokens)
+    };
+    OneDrive::new(options).expect("an address")
+}
+
+/// A connector to a person's drive that sends larger pieces.
+pub fn connect_with(fake: &GraphFake, tokens: Arc<dyn Tokens>, piece_bytes: usize) -> OneDrive {
+    let options = OneDriveOptions {
+        piece_bytes,
+        ..options(fake, DriveType::Personal, tokens)
+    };
+    OneDrive::new(options).expect("an address")
+}
+
+fn options(fake: &GraphFake, kind: DriveType, tokens: Arc<dyn Tokens>) -> OneDriveOptions {
     let clock = fake.clock();
-    OneDrive::new(OneDriveOptions {
+    OneDriveOptions {
         api_url: fake.graph_url(),
         drive: None,
         kind: match kind {
@@ -116,8 +231,7 @@ pub fn connect(fake: &GraphFake, kind: DriveType, tokens: Arc<dyn Tokens>) -> On
         clock: Arc::new(move || Millis(clock.now())),
         patience: FAST,
         piece_bytes: PIECE_BYTES,
-    })
-    .expect("an address")
+    }
 }
 
 fn split(path: &str) -> (&str, &str) {
