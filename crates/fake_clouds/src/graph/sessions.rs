@@ -180,15 +180,12 @@ pub(crate) fn serve(shared: &Arc<Shared>, fragment: &Fragment<'_>) -> Result<Rep
             return Err(Trouble::new(401, "unauthenticated", "The address is not sealed."));
         }
         if fragment.headers.contains_key(header::AUTHORIZATION) {
-            shared
-                .core
-                .record
-                .violation("an access token was sent to the address of an upload");
-            return Err(Trouble::new(
-                401,
-                "unauthenticated",
-                "The address takes no access token.",
-            ));
+            let text = "an access token was sent to the address of an upload";
+            shared.core.record.violation(text);
+            // Bytes are refused then. Questions are answered, which rclone relies on.
+            if fragment.method == Method::PUT {
+                return Err(Trouble::new(401, "unauthenticated", text));
+            }
         }
         if now_ms >= session.until_ms {
             world.sessions.remove(&name);

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use fake_clouds::drive::{DriveFake, DriveOptions};
-use fake_clouds::graph::{DriveType, GraphFake, GraphOptions};
+use fake_clouds::graph::{DriveType, GraphAccount, GraphFake, GraphOptions};
+use fake_clouds::{Act, Fault};
 use serde_json::json;
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 
 use crate::tools::{TlsProxy, program, run};
 
@@ -32,6 +35,13 @@ const ODD: &[&str] = &[
     "(round)[square]{curly}.txt",
 ];
 
+/// So many bytes that do not repeat soon.
+fn long(length: u32) -> Vec<u8> {
+    (0..length)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect()
+}
+
 /// More than two hundred files: empty, long, with odd names, deep.
 fn plant(folder: &Path) -> usize {
     let mut count = 0;
@@ -50,57 +60,68 @@ fn plant(folder: &Path) -> usize {
         write(&format!("odd folders/{name}/in.txt"), name.as_bytes());
     }
     write("empty", b"");
-    let long: Vec<u8> = (0..12 << 20_u32)
-        .map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
+    let long = long(12 << 20);
     write("long.bin", &long);
     write("exactly a fragment.bin", &long[..10 << 20]);
     write("a/b/c/d/e/f/g/h/i/j/deep.txt", b"deep");
     count
 }
 
-/// Copies a tree to `remote` and back, and compares it there and here byte by byte.
-fn there_and_back(folder: &Path, proxy: &TlsProxy, config: &str) {
-    let (source, back, file) = (
-        folder.join("source"),
-        folder.join("back"),
-        folder.join("rclone.conf"),
-    );
-    assert!(plant(&source) >= 200);
-    fs::write(&file, config).unwrap();
-    let rclone = |args: &[&str]| {
+/// rclone with one remote, `cloud`, led to this machine.
+struct Rclone {
+    folder: TempDir,
+    proxy: TlsProxy,
+}
+
+impl Rclone {
+    /// `config` describes the remote; `hosts` are led to servers of this machine.
+    fn new(config: &str, hosts: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("rclone.conf"), format!("[cloud]\n{config}")).unwrap();
+        let proxy = TlsProxy::start(folder.path(), hosts);
+        Self { folder, proxy }
+    }
+
+    /// A folder to copy from or to.
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    fn run(&self, args: &[&str]) -> String {
         let mut command = Command::new(program("rclone"));
-        command
-            .args(args)
-            .arg("--config")
-            .arg(&file)
-            .arg("--ca-cert")
-            .arg(&proxy.authority);
-        command.args(["--retries", "1", "--low-level-retries", "3", "--transfers", "8"]);
+        command.args(args).arg("--config").arg(self.path("rclone.conf"));
+        command.arg("--ca-cert").arg(&self.proxy.authority);
+        command.args(["--retries", "1", "--transfers", "8"]);
         command.args(["--drive-pacer-min-sleep", "1ms", "--drive-pacer-burst", "1000"]);
         command
-            .env("HTTPS_PROXY", &proxy.url)
+            .env("HTTPS_PROXY", &self.proxy.url)
             .env("NO_PROXY", "127.0.0.1");
         run(&mut command)
-    };
-    let (source, back) = (source.to_str().unwrap(), back.to_str().unwrap());
+    }
+}
 
-    rclone(&["copy", source, "cloud:tree"]);
-    rclone(&["check", "--download", source, "cloud:tree"]);
-    rclone(&["copy", "cloud:tree", back]);
-    rclone(&["check", "--download", source, back]);
+/// Copies a tree to the remote and back, and compares it there and here byte by byte.
+fn there_and_back(rclone: &Rclone) {
+    let (source, back) = (&*rclone.path("source"), &*rclone.path("back"));
+    assert!(plant(Path::new(source)) >= 200);
+
+    rclone.run(&["copy", source, "cloud:tree"]);
+    rclone.run(&["check", "--download", source, "cloud:tree"]);
+    rclone.run(&["copy", "cloud:tree", back]);
+    rclone.run(&["check", "--download", source, back]);
     // By hashes and times only: what is equal is not sent again.
-    let again = rclone(&["copy", "-v", source, "cloud:tree"]);
+    let again = rclone.run(&["copy", "-v", source, "cloud:tree"]);
     assert!(again.contains("There was nothing to transfer"), "{again}");
     for path in ["long.bin", "odd/日本語 😀.txt"] {
         fs::write(Path::new(source).join(path), format!("{path}, anew")).unwrap();
     }
-    rclone(&["copy", source, "cloud:tree"]);
-    rclone(&["check", "--download", source, "cloud:tree"]);
-    rclone(&["moveto", "cloud:tree/long.bin", "cloud:tree/a/moved.bin"]);
-    rclone(&["copyto", "cloud:tree/a/moved.bin", "cloud:tree/copied.bin"]);
-    rclone(&["purge", "cloud:tree/many"]);
-    let left = rclone(&["lsf", "-R", "--files-only", "cloud:tree"]);
+    rclone.run(&["copy", source, "cloud:tree"]);
+    rclone.run(&["check", "--download", source, "cloud:tree"]);
+    rclone.run(&["moveto", "cloud:tree/long.bin", "cloud:tree/a/moved.bin"]);
+    rclone.run(&["copyto", "cloud:tree/a/moved.bin", "cloud:tree/copied.bin"]);
+    rclone.run(&["purge", "cloud:tree/many"]);
+    let left = rclone.run(&["lsf", "-R", "--files-only", "cloud:tree"]);
     assert!(
         left.contains("a/moved.bin") && left.contains("copied.bin") && !left.contains("many/"),
         "{left}"
@@ -115,15 +136,7 @@ fn token(refresh: &str) -> String {
     token.to_string()
 }
 
-async fn check(hosts: &[(&str, &str)], config: String) {
-    let folder = tempfile::tempdir().unwrap();
-    let proxy = TlsProxy::start(folder.path(), hosts);
-    // The folder lives until the copying is over.
-    let copying = move || there_and_back(folder.path(), &proxy, &config);
-    tokio::task::spawn_blocking(copying).await.unwrap();
-}
-
-async fn check_graph(kind: DriveType) {
+async fn start_graph(kind: DriveType) -> (GraphFake, GraphAccount, Rclone) {
     let options = GraphOptions {
         kind,
         ..GraphOptions::default()
@@ -131,24 +144,27 @@ async fn check_graph(kind: DriveType) {
     let (id, secret) = (options.client_id.clone(), options.client_secret.clone());
     let fake = GraphFake::start(options).await;
     let account = fake.account(ME);
-    let kind = if kind == DriveType::Personal {
-        "personal"
-    } else {
-        "business"
+    let kind = match kind {
+        DriveType::Personal => "personal",
+        DriveType::Business => "business",
     };
+    let (token, drive) = (token(&account.issue_refresh_token()), account.drive_id());
     let config = format!(
-        "[cloud]\ntype = onedrive\nclient_id = {id}\nclient_secret = {secret}\ntoken = {}\ndrive_id = {}\n\
-         drive_type = {kind}\n",
-        token(&account.issue_refresh_token()),
-        account.drive_id()
+        "type = onedrive\nclient_id = {id}\nclient_secret = {secret}\ntoken = {token}\ndrive_id = {drive}\n\
+         drive_type = {kind}\n"
     );
     let url = fake.url();
+    let hosts = [
+        ("graph.microsoft.com", url.as_str()),
+        ("login.microsoftonline.com", &url),
+    ];
+    (fake, account, Rclone::new(&config, &hosts))
+}
 
-    check(
-        &[("graph.microsoft.com", &url), ("login.microsoftonline.com", &url)],
-        config,
-    )
-    .await;
+async fn check_graph(kind: DriveType) {
+    let (fake, account, rclone) = start_graph(kind).await;
+
+    spawn_blocking(move || there_and_back(&rclone)).await.unwrap();
 
     assert_eq!(
         account.read("tree/odd/日本語 😀.txt").unwrap(),
@@ -168,21 +184,61 @@ async fn rclone_copies_a_tree_to_the_onedrive_of_an_organization_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rclone_gets_a_file_across_when_answers_are_lost_and_downloads_cut_off() {
+    let (fake, account, rclone) = start_graph(DriveType::Personal).await;
+    let faults = fake.faults();
+    // It is told that the first piece is there already, and goes on from where the service is.
+    faults.push(Fault::on("PUT", "/upload/", Act::DropAfter));
+    faults.push(Fault::on("POST", "createUploadSession", Act::status(503, None)));
+    faults.push(Fault::on("GET", "/download/", Act::Truncate));
+    faults.push(Fault::on("GET", "/content", Act::DropBefore));
+    let content = long(12 << 20);
+    let (source, back) = (rclone.path("source"), rclone.path("back"));
+    fs::create_dir(&source).unwrap();
+    fs::write(Path::new(&source).join("long.bin"), &content).unwrap();
+
+    let copying = move || {
+        rclone.run(&["copy", &source, "cloud:"]);
+        rclone.run(&["copy", "cloud:", &back]);
+        fs::read(Path::new(&back).join("long.bin")).unwrap()
+    };
+    let copied = spawn_blocking(copying).await.unwrap();
+
+    assert!(copied == content && account.read("long.bin").unwrap() == content);
+    assert_eq!(faults.left(), 0);
+    assert!(fake.requests().iter().any(|seen| seen.status == 416));
+    assert_eq!(account.earlier("long.bin"), [""; 0]);
+    // It sends its token where it asks how far an upload is, and begins again in the middle by asking the API.
+    let known = [
+        "an access token was sent to the address of an upload",
+        "a range was asked of /content",
+    ];
+    let violations = fake.violations();
+    assert_eq!(violations.len(), known.len(), "{violations:?}");
+    assert!(
+        violations
+            .iter()
+            .zip(known)
+            .all(|(is, known)| is.starts_with(known)),
+        "{violations:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rclone_copies_a_tree_to_google_drive_and_back() {
     let options = DriveOptions::default();
     let (id, secret) = (options.client_id.clone(), options.client_secret.clone());
     let fake = DriveFake::start(options).await;
-    let config = format!(
-        "[cloud]\ntype = drive\nscope = drive\nclient_id = {id}\nclient_secret = {secret}\ntoken = {}\n",
-        token(&fake.account(ME).issue_refresh_token())
-    );
+    let token = token(&fake.account(ME).issue_refresh_token());
+    let config =
+        format!("type = drive\nscope = drive\nclient_id = {id}\nclient_secret = {secret}\ntoken = {token}\n");
     let url = fake.url();
-
-    check(
+    let rclone = Rclone::new(
+        &config,
         &[("www.googleapis.com", &url), ("oauth2.googleapis.com", &url)],
-        config,
-    )
-    .await;
+    );
+
+    spawn_blocking(move || there_and_back(&rclone)).await.unwrap();
 
     let mut violations = fake.violations();
     // It leaves this out where it downloads, and so cannot do that on shared drives of our fake.
