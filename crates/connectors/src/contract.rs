@@ -48,7 +48,7 @@ pub async fn run(world: impl World + 'static, gate: Gate, case: impl AsyncFn(&Sc
 }
 
 /// Makes a test of every case. Takes the path of an async function that opens a new, empty world:
-/// `mod contract { crate::contract::check!(super::World::open); }`.
+/// `mod contract { crate::contract::check!(super::Folder::open); }`.
 macro_rules! check {
     ($open:path) => {
         $crate::contract::check! { @tests $open;
@@ -244,11 +244,15 @@ macro_rules! check {
         }
     };
     (@tests $open:path; $($group:ident { $($case:ident: $gate:ident,)* })*) => {
+        async fn open() -> impl $crate::contract::World {
+            $open().await
+        }
+
         $(mod $group {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 use $crate::contract;
-                contract::run($open().await, contract::gates::$gate, contract::$group::$case).await;
+                contract::run(super::open().await, contract::gates::$gate, contract::$group::$case).await;
             })*
         })*
     };

@@ -6,8 +6,8 @@
 
 mod connector;
 #[cfg(test)]
-#[allow(unused)]
 mod contract;
+mod directory;
 mod google;
 mod kinds;
 mod oauth;
@@ -23,6 +23,7 @@ pub use connector::{
     Read, Reading, Relocate, Relocation, RemoteError, Revision, SignInReason, Source, Tag, Target, TrashKind,
     Upload, UploadJournal, Written, fetch,
 };
+pub use directory::{Directory, DirectoryOptions, Symlinks};
 pub use google::{Google, GoogleOptions};
 pub use kinds::{KINDS, ProviderKind, kind, redirect_problem};
 pub use oauth::{Grant, LinkQuestion, OAuth, OAuthError, OAuthOptions, OAuthProvider};
