@@ -38,9 +38,7 @@ impl Google {
         let url = self.api.url(&path, &[("alt", "media")]);
         match self.open(url, offset).await {
             Ok(answer) => reading(answer, offset, Some(revision.clone())),
-            Err(fault) if matches!(fault.status(), 400 | 403 | 404 | 416) => {
-                self.otherwise(id, revision, offset).await
-            }
+            Err(fault) if may_be_of_revisions(&fault) => self.otherwise(id, revision, offset).await,
             Err(fault) => Err(fault),
         }
     }
@@ -91,6 +89,18 @@ impl Google {
             call.set_header("range", &format!("bytes={offset}-"));
         }
         self.api.begin(call).await
+    }
+}
+
+/// Whether it was the revision that was refused, and the file itself may be had.
+fn may_be_of_revisions(fault: &Fault) -> bool {
+    match fault.status() {
+        400 | 404 | 416 => true,
+        403 => matches!(
+            fault.code(),
+            "" | "insufficientFilePermissions" | "forbidden" | "cannotDownloadFile" | "fileNotDownloadable"
+        ),
+        _ => false,
     }
 }
 

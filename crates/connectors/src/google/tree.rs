@@ -73,11 +73,28 @@ impl Google {
             let mut call = self.patch(id, &item, parent, name)?;
             call.is_repeatable = false;
             match self.api.json::<File>(call).await {
-                Ok(file) => return self.not_in_trash(file.into_item()),
+                Ok(file) => return self.brought(file.into_item(), &item).await,
                 Err(fault) if fault.may_be_done() && tried < TRIES => self.rest(tried).await,
                 Err(fault) => return Err(fault),
             }
         }
+    }
+
+    /// What was moved, if it is not in the trash now. Google moves things into folders that are: then it goes
+    /// back to where it was, so that nobody takes it for thrown away.
+    async fn brought(&self, moved: Item, before: &Item) -> Result<Item, Fault> {
+        if !moved.is_trashed {
+            return Ok(moved);
+        }
+        if let Some(from) = before
+            .parent
+            .as_ref()
+            .filter(|from| moved.parent.as_ref() != Some(from))
+        {
+            let back = self.patch(&moved.id, &moved, Some(from), Some(&before.name))?;
+            self.api.json::<File>(back).await?;
+        }
+        Err(RemoteError::NotFound.into())
     }
 
     fn patch(

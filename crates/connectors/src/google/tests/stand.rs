@@ -7,13 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fake_clouds::drive::{DriveAccount, DriveFake, DriveOptions};
 use fake_clouds::{Act, Fault, Seen};
-use model::Millis;
+use futures_util::{StreamExt, stream};
+use model::{BodyError, ByteStream, Millis};
 use outbound::{Patience, Reach, Wire};
 use tokio::sync::Mutex;
 
-use crate::contract::{Call, Tree, Trouble, World};
+use crate::contract::scene::THEN;
+use crate::contract::{Call, Kept, Scene, Tree, Trouble, World};
 use crate::google::{Google, GoogleOptions};
-use crate::{AccessToken, Connector, ItemId, RemoteError, SignInReason, Tokens};
+use crate::{
+    AccessToken, Connector, Item, ItemId, RemoteError, SignInReason, Source, Target, Tokens, Upload, Written,
+};
 
 /// Gives out what the fake issues, as the keeper of tokens does: one renewal for all who wait.
 pub struct Keeper {
@@ -43,9 +47,10 @@ impl Tokens for Keeper {
     }
 }
 
-/// Everything that a test needs.
+/// Everything that a test needs. Clones share it.
+#[derive(Clone)]
 pub struct Stand {
-    pub fake: DriveFake,
+    pub fake: Arc<DriveFake>,
     pub account: DriveAccount,
     pub tokens: Arc<Keeper>,
     pub drive: Arc<Google>,
@@ -79,7 +84,7 @@ impl Stand {
         let drive = Arc::new(connect(&fake, tokens.clone()));
         Self {
             root: ItemId(account.root()),
-            fake,
+            fake: Arc::new(fake),
             account,
             tokens,
             drive,
@@ -91,9 +96,89 @@ impl Stand {
         self.fake.faults().push(Fault::on(method, path, act));
     }
 
-    /// What was asked so far: methods and paths.
-    pub fn asked(&self) -> Vec<Seen> {
-        self.fake.requests()
+    /// A Drive that gives little at a time, and not all of what is asked for.
+    pub async fn start_rough() -> Self {
+        let stand = Self::start().await;
+        stand.fake.switches().set(|switches| {
+            switches.page_size_limit = 7;
+            switches.omit_sha = true;
+            switches.ignore_range = true;
+            switches.gzip = true;
+            switches.keep_of_pieces = [0, 256 * 1024, 0, 512 * 1024].repeat(8);
+        });
+        stand
+    }
+
+    /// The cases' view of it.
+    pub async fn scene(&self) -> Scene {
+        Scene::new(self.clone()).await
+    }
+
+    /// Runs something and tells what was asked meanwhile: methods, paths and queries.
+    pub async fn asked<T>(&self, work: impl Future<Output = T>) -> (T, Vec<Seen>) {
+        let before = self.fake.requests().len();
+        let outcome = work.await;
+        (outcome, self.fake.requests().split_off(before))
+    }
+
+    /// Sends a content.
+    pub async fn send(
+        &self,
+        target: Target<'_>,
+        source: &dyn Source,
+        journal: &Kept,
+    ) -> Result<Written, RemoteError> {
+        let upload = Upload {
+            target,
+            source,
+            media_type: "application/octet-stream",
+            modified: Some(THEN),
+            journal,
+        };
+        self.drive.upload(upload).await
+    }
+
+    /// Creates a file in the root.
+    pub async fn create(&self, name: &str, source: &dyn Source) -> Result<Written, RemoteError> {
+        self.create_kept(name, source, &Kept::default()).await
+    }
+
+    /// The same with a journal.
+    pub async fn create_kept(
+        &self,
+        name: &str,
+        source: &dyn Source,
+        journal: &Kept,
+    ) -> Result<Written, RemoteError> {
+        let target = Target::Create {
+            parent: &self.root,
+            name,
+            id: None,
+        };
+        self.send(target, source, journal).await
+    }
+
+    /// Somebody else makes a file, which is then looked at.
+    pub async fn given(&self, name: &str, bytes: &[u8]) -> Item {
+        let id = ItemId(self.account.create_file(&self.root.0, name, bytes.to_vec()));
+        self.item(&id).await
+    }
+
+    /// An item that is there.
+    pub async fn item(&self, id: &ItemId) -> Item {
+        self.drive.item(id).await.expect("an answer").expect("an item")
+    }
+
+    /// The content of a file as it is now, past the API.
+    pub fn bytes(&self, id: &ItemId) -> Vec<u8> {
+        let entry = self.account.entry(&id.0).expect("a file");
+        entry.bytes.expect("bytes").into()
+    }
+
+    /// Nothing was done that no client may do.
+    #[track_caller]
+    pub fn expect_honest(&self) {
+        assert_eq!(self.fake.violations(), Vec::<String>::new());
     }
 
     /// The folder of a path, made with those above it where they are missing, and the name in it.
@@ -119,6 +204,12 @@ impl Stand {
             .id(path)
             .unwrap_or_else(|| panic!("nothing at {path}"))
     }
+}
+
+/// How many of these requests there were.
+pub fn count(seen: &[Seen], method: &str, path: &str) -> usize {
+    let is_one = |seen: &&Seen| seen.method == method && seen.path.contains(path);
+    seen.iter().filter(is_one).count()
 }
 
 /// A connector with these tokens.
@@ -221,7 +312,56 @@ impl World for Stand {
         true
     }
 
+    async fn settle(&self) {
+        self.fake.clock().advance(1000);
+    }
+
     async fn violations(&self) -> Vec<String> {
         self.fake.violations()
+    }
+}
+
+/// Bytes, and something that happens once when so many of them were read.
+pub struct Hooked {
+    pub bytes: Vec<u8>,
+    pub at: usize,
+    pub hook: Arc<dyn Fn() + Send + Sync>,
+    pub is_done: Arc<AtomicBool>,
+}
+
+impl Hooked {
+    pub fn new(bytes: Vec<u8>, at: usize, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            bytes,
+            at,
+            hook: Arc::new(hook),
+            is_done: Arc::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Source for Hooked {
+    fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    async fn open(&self, offset: u64) -> Result<ByteStream, BodyError> {
+        const STEP: usize = 64 * 1024;
+        let from = usize::try_from(offset).expect("small");
+        let pieces: Vec<(usize, bytes::Bytes)> = (from..self.bytes.len())
+            .step_by(STEP)
+            .map(|start| {
+                let end = self.bytes.len().min(start + STEP);
+                (end, bytes::Bytes::copy_from_slice(&self.bytes[start..end]))
+            })
+            .collect();
+        let (at, hook, is_done) = (self.at, self.hook.clone(), self.is_done.clone());
+        Ok(Box::pin(stream::iter(pieces).map(move |(end, piece)| {
+            if end >= at && !is_done.swap(true, Ordering::SeqCst) {
+                hook();
+            }
+            Ok(piece)
+        })))
     }
 }
