@@ -9,6 +9,7 @@ mod answer;
 mod batch;
 mod call;
 mod changes;
+mod channels;
 mod download;
 mod drives;
 mod edits;
@@ -29,6 +30,7 @@ mod world;
 mod write;
 
 pub use account::{DriveAccount, DriveEntry};
+pub use channels::Push;
 pub use switches::{DriveSwitches, IfMatch};
 
 use std::collections::{HashMap, HashSet};
@@ -42,6 +44,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Request};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinHandle;
 use tower::{ServiceExt as _, service_fn};
 use tower_http::compression::Compression;
 
@@ -51,6 +55,7 @@ use crate::server::{AccountOf, Server, bind};
 use crate::{Core, Dice, FakeClock, Faults, Seen};
 use answer::{Fail, json_response};
 use call::{Call, Caller};
+use channels::{Channels, deliver};
 use file::File;
 use list::Listing;
 use render::View;
@@ -101,6 +106,7 @@ impl Default for DriveOptions {
 pub struct DriveFake {
     drive: Drive,
     server: Server,
+    sender: JoinHandle<()>,
 }
 
 /// What all requests share. Cheap to clone.
@@ -132,6 +138,12 @@ impl Deref for Drive {
     }
 }
 
+impl Drop for DriveFake {
+    fn drop(&mut self) {
+        self.sender.abort();
+    }
+}
+
 impl DriveFake {
     /// Starts it.
     ///
@@ -143,9 +155,10 @@ impl DriveFake {
             ..Core::default()
         };
         let dice = Dice::new(options.seed);
+        let (out, pushes) = unbounded_channel();
         let drive = Drive(Arc::new(Inner {
             tokens: Tokens::new(core.clock.clone(), dice.clone(), core.record.clone()),
-            world: Mutex::new(World::new(dice.clone())),
+            world: Mutex::new(World::new(dice.clone(), Channels::new(out))),
             core: core.clone(),
             switches: Switches::default(),
             keys: Keys::default(),
@@ -172,7 +185,12 @@ impl DriveFake {
             .merge(crate::control::router(core.clone(), drive.switches.clone()));
         let listener = bind(options.listen).await.expect("the address is free");
         let server = Server::start(listener, app, core, account_of).expect("a listener has an address");
-        Self { drive, server }
+        let sender = tokio::spawn(deliver(pushes, drive.switches.clone()));
+        Self {
+            drive,
+            server,
+            sender,
+        }
     }
 
     /// Its address, such as `http://127.0.0.1:8090`. `/drive/v3`, `/upload/drive/v3`, `/o/oauth2/v2/auth`, `/token`,
@@ -218,6 +236,12 @@ impl DriveFake {
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.drive.core.record.violations()
+    }
+
+    /// Every message on every channel so far, also those that were lost.
+    #[must_use]
+    pub fn pushes(&self) -> Vec<Push> {
+        self.drive.world().channels.pushes.clone()
     }
 
     /// Forgets requests and violations, so that a test sees its own only.
@@ -314,6 +338,8 @@ impl Drive {
             ("GET", ["about"]) => self.about(&call, caller),
             ("GET", ["changes", "startPageToken"]) => self.start_page_token(&call, caller),
             ("GET", ["changes"]) => self.list_changes(&call, caller),
+            ("POST", ["changes", "watch"]) => self.watch_changes(call, caller).await,
+            ("POST", ["channels", "stop"]) => self.stop_channel(call).await,
             ("GET", ["drives"]) => self.list_drives(&call, caller),
             ("GET", ["drives", id]) => self.get_drive(id, &call, caller),
             ("GET", ["files"]) => self.list_files(&call, caller),
@@ -324,6 +350,7 @@ impl Drive {
             ("PATCH", ["files", id]) => self.update_file(id, call, caller).await,
             ("DELETE", ["files", id]) => self.delete_file(id, &call, caller),
             ("POST", ["files", id, "copy"]) => self.copy_file(id, call, caller).await,
+            ("POST", ["files", id, "watch"]) => self.watch_file(id, call, caller).await,
             ("GET", ["files", id, "export"]) => self.export(id, &call, caller),
             ("GET", ["files", id, "revisions"]) => self.list_revisions(id, &call, caller),
             ("GET", ["files", id, "revisions", one]) => self.get_revision(id, one, &call, caller),

@@ -14,6 +14,7 @@ pub mod drive;
 pub mod faults;
 pub mod graph;
 pub mod oauth;
+pub mod post;
 pub mod record;
 pub mod server;
 

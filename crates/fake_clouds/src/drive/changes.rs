@@ -130,7 +130,7 @@ impl Drive {
     }
 
     /// Whose log is asked for.
-    fn corpus(&self, call: &Call, caller: &Caller) -> Result<String, Fail> {
+    pub(super) fn corpus(&self, call: &Call, caller: &Caller) -> Result<String, Fail> {
         let Some(id) = call.parameter("driveId") else {
             return Ok(caller.email.clone());
         };

@@ -51,6 +51,13 @@ pub struct DriveSwitches {
     pub is_testing: bool,
     /// Refreshing is refused with `invalid_grant` and this `error_subtype`; empty is off.
     pub refuse_refresh: String,
+    /// Messages on channels are lost.
+    pub drop_pushes: bool,
+    /// Messages on channels come twice.
+    pub double_pushes: bool,
+    /// Where messages on channels go instead of the origin that was named, such as `http://127.0.0.1:8080`; empty is
+    /// off. For addresses of TLS, which the fake does not speak.
+    pub push_origin: String,
     /// Writes are refused with 403 and this reason; empty is off.
     pub refuse_writes: String,
 }

@@ -1,5 +1,6 @@
 //! Claims about Drive that Google's own client cannot make, for it never does wrong.
 
+mod channels;
 mod conditions;
 mod feeds;
 mod room;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::channels::Channels;
 use super::file::{FOLDER, File, Revision};
 use crate::dice::LETTERS;
 use crate::{Blob, Dice};
@@ -99,11 +100,13 @@ pub struct World {
     born: u64,
     /// The number of the next entry in any log.
     pub next_entry: u64,
+    /// Who hears of changes.
+    pub channels: Channels,
 }
 
 impl World {
     /// Nothing yet.
-    pub fn new(dice: Dice) -> Self {
+    pub fn new(dice: Dice, channels: Channels) -> Self {
         Self {
             dice,
             files: HashMap::new(),
@@ -115,6 +118,7 @@ impl World {
             spare_ids: HashSet::new(),
             born: 0,
             next_entry: 1,
+            channels,
         }
     }
 
@@ -393,6 +397,12 @@ impl World {
             is_removed,
         };
         log.entries.insert(number, entry);
+        let state = match self.files.get(id) {
+            _ if is_removed => "remove",
+            Some(file) if file.is_trashed => "trash",
+            _ => "update",
+        };
+        self.channels.tell(corpus, id, state, moment.now_ms);
     }
 
     fn unlog(&mut self, id: &str) {

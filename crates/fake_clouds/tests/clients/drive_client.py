@@ -481,9 +481,22 @@ def try_drives():
     equal([change["fileId"] for change in changes.execute()["changes"]], [made["id"]])
 
 
+def try_channels():
+    token = DRIVE.changes().getStartPageToken(**ALL).execute()["startPageToken"]
+    body = {"id": "one", "type": "web_hook", "address": "http://127.0.0.1:9/hook", "token": "secret"}
+    channel = DRIVE.changes().watch(pageToken=token, body=body, **ALL).execute()
+    fails(400, "channelIdNotUnique", DRIVE.changes().watch(pageToken=token, body=body, **ALL))
+    stop = {"id": "one", "resourceId": channel["resourceId"]}
+    DRIVE.channels().stop(body=stop).execute()
+    fails(404, "notFound", DRIVE.channels().stop(body=stop))
+    made = create("watched", b"")
+    body = {**body, "id": "two", "address": "http://192.0.2.1/"}
+    fails(400, "push.webhookUrlNotHttps", FILES.watch(fileId=made["id"], body=body, **ALL))
+
+
 for attempt in [
     try_about, try_writing, try_ids, try_lists, try_pieces, try_downloads, try_changes, try_revisions, try_batches,
-    try_drives, try_tokens,
+    try_drives, try_channels, try_tokens,
 ]:
     try:
         attempt()
