@@ -219,21 +219,31 @@ pub(crate) fn serve(shared: &Arc<Shared>, fragment: &Fragment<'_>) -> Result<Rep
 /// Makes the item of a session that has all its bytes.
 pub(crate) fn finish(shared: &Shared, world: &mut World, name: &str) -> Result<Reply, Trouble> {
     // Taken out while it is finished; it stays alive when that fails.
-    let session = world.sessions.remove(name).ok_or_else(Trouble::not_found)?;
-    let finished = finished(shared, world, &session);
+    let mut session = world.sessions.remove(name).ok_or_else(Trouble::not_found)?;
+    let bytes = session.kept.take().map(BytesMut::freeze);
+    let finished = finished(shared, world, &session, bytes.clone());
     if finished.is_err() {
+        // Nobody else holds the bytes then, so that they are not copied.
+        session.kept = bytes.map(BytesMut::from);
         world.sessions.insert(name.to_owned(), session);
     }
     finished
 }
 
-fn finished(shared: &Shared, world: &mut World, session: &Session) -> Result<Reply, Trouble> {
+fn finished(
+    shared: &Shared,
+    world: &mut World,
+    session: &Session,
+    bytes: Option<Bytes>,
+) -> Result<Reply, Trouble> {
     if session.total_bytes != Some(session.got_bytes) {
         return Err(Trouble::invalid("The upload is not complete."));
     }
     let switches = shared.switches.get();
     let drive = world.drive_mut(&session.drive)?;
-    let (id, created) = session.commit(drive, &switches, shared.core.clock.now())?;
+    let now_ms = shared.core.clock.now();
+    let content = drive.content_of(session.hash.finish(), session.got_bytes, bytes, now_ms);
+    let (id, created) = session.commit(drive, content, &switches, now_ms)?;
     let item = drive.get(&id).ok_or_else(Trouble::not_found)?;
     let status = if created == Created::New { 201 } else { 200 };
     Ok(Reply::json(
@@ -350,14 +360,13 @@ impl Session {
     fn commit(
         &self,
         drive: &mut Drive,
+        content: Content,
         switches: &GraphSwitches,
         now_ms: i64,
     ) -> Result<(String, Created), Trouble> {
         if let (Some(wanted), Some(item)) = (&self.if_match, taken(drive, &self.target)) {
             check_tag(wanted, drive.kind, item, switches.old_precondition_words)?;
         }
-        let bytes = self.kept.clone().map(BytesMut::freeze);
-        let content: Content = drive.content_of(self.hash.finish(), self.got_bytes, bytes, now_ms);
         match &self.target {
             Target::Item(id) => {
                 drive.replace(id, content, self.times, now_ms)?;
