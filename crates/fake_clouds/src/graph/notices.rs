@@ -1,15 +1,15 @@
 //! Subscriptions to changes of a drive, and the notices that they bring.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::answer::{Reply, Trouble};
 use super::render::time;
 use super::switches::GraphSwitches;
 use super::world::{Call, Shared, World};
 use crate::clock::parse_rfc3339;
-use std::sync::Arc;
+use crate::post::post;
 
 /// The longest life of a subscription.
 const MOST_MS: i64 = 42_300 * 60 * 1000;
@@ -90,9 +90,8 @@ impl Notice {
             runtime.spawn(async move {
                 for notice in notices {
                     // One that does not arrive is lost, as the service's own may be.
-                    post(&notice.url, "application/json", &notice.body.to_string())
-                        .await
-                        .ok();
+                    let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+                    post(&notice.url, &headers, &notice.body.to_string()).await.ok();
                 }
             });
         }
@@ -173,7 +172,7 @@ pub(crate) async fn subscribe(shared: &Arc<Shared>, call: &Call) -> Result<Reply
         if url.contains('?') { '&' } else { '?' },
         crate::oauth::encode(&token)
     );
-    let answer = post(&asked, "text/plain", "").await;
+    let answer = post(&asked, &[], "").await;
     if !answer.is_ok_and(|(status, body)| status == 200 && body == token) {
         return Err(Trouble::invalid("Subscription validation request failed."));
     }
@@ -243,28 +242,4 @@ fn expiration(body: &Value, now_ms: i64) -> Result<i64, Trouble> {
         ));
     }
     Ok(until_ms)
-}
-
-/// Posts to an address on this machine, and returns status and body.
-async fn post(url: &str, kind: &str, body: &str) -> std::io::Result<(u16, String)> {
-    let bad = || std::io::Error::other("not an address that can be posted to");
-    let rest = url.strip_prefix("http://").ok_or_else(bad)?;
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut stream = TcpStream::connect(host).await?;
-    let head = format!(
-        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    let mut answer = String::new();
-    // Enough for a token; what somebody else sends is not taken in without bound.
-    stream.take(64 * 1024).read_to_string(&mut answer).await?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(bad)?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .ok_or_else(bad)?;
-    Ok((status, body.to_owned()))
 }
