@@ -1,13 +1,14 @@
 //! Requests that can be sent again, and answers.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use model::{BodyError, ByteStream};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
 use tokio::time::timeout;
@@ -133,14 +134,44 @@ impl Call {
     }
 }
 
-/// Bytes in memory that can be sent again. A clone shares them.
+/// Bytes that can be sent again: in memory, where a clone shares them, or from where they are read anew.
 #[derive(Clone, Default)]
 pub struct Body {
     pieces: VecDeque<Bytes>,
     size_bytes: u64,
+    opened: Option<Opened>,
+}
+
+/// Reads the bytes of a body from their beginning.
+pub type Open = Arc<dyn Fn() -> ByteStream + Send + Sync>;
+
+/// A stream that was begun or not. A clone begins anew.
+struct Opened {
+    open: Open,
+    /// Only ever reached by who has it alone.
+    stream: Mutex<Option<ByteStream>>,
+}
+
+impl Clone for Opened {
+    fn clone(&self) -> Self {
+        Self {
+            open: Arc::clone(&self.open),
+            stream: Mutex::default(),
+        }
+    }
 }
 
 impl Body {
+    /// Bytes that are read when they are sent, and again when they are sent again; `size_bytes` of them.
+    pub fn streamed(size_bytes: u64, open: Open) -> Self {
+        let stream = Mutex::default();
+        Self {
+            pieces: VecDeque::new(),
+            size_bytes,
+            opened: (size_bytes > 0).then_some(Opened { open, stream }),
+        }
+    }
+
     /// How many bytes there are.
     pub const fn len(&self) -> u64 {
         self.size_bytes
@@ -151,9 +182,17 @@ impl Body {
         self.size_bytes == 0
     }
 
-    /// The pieces in order.
+    /// The pieces in order, of bytes in memory.
     pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         self.pieces.iter()
+    }
+
+    /// Takes from what is left to come; more than there is to be breaks the request.
+    fn count(&mut self, piece: Bytes) -> Result<Frame<Bytes>, BodyError> {
+        let left = self.size_bytes.checked_sub(piece.len() as u64);
+        self.size_bytes =
+            left.ok_or_else(|| BodyError::Malformed("more bytes came than were told".to_owned()))?;
+        Ok(Frame::data(piece))
     }
 }
 
@@ -162,6 +201,7 @@ impl From<Vec<Bytes>> for Body {
         Self {
             size_bytes: pieces.iter().map(|piece| piece.len() as u64).sum(),
             pieces: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(),
+            opened: None,
         }
     }
 }
@@ -174,19 +214,29 @@ impl From<Bytes> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.pieces.pop_front();
-        self.size_bytes -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+        ctx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(opened) = &mut self.opened else {
+            let piece = self.pieces.pop_front();
+            return Poll::Ready(piece.map(|piece| self.count(piece)));
+        };
+        let stream = opened.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let stream = stream.get_or_insert_with(|| (opened.open)());
+        let piece = ready!(stream.as_mut().poll_next(ctx));
+        Poll::Ready(match piece {
+            Some(Ok(piece)) => Some(self.count(piece)),
+            Some(Err(error)) => Some(Err(error)),
+            None if self.size_bytes > 0 => Some(Err(BodyError::Incomplete)),
+            None => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        self.pieces.is_empty() && self.opened.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -22,7 +22,7 @@ mod text;
 mod wire;
 mod xml;
 
-pub use call::{Answer, Body, Call, Kind, Whole};
+pub use call::{Answer, Body, Call, Kind, Open, Whole};
 pub use client::{Client, Dialect};
 pub use failure::{Failure, Reason, Refusal};
 pub use gate::{Gate, Told};

@@ -1,3 +1,4 @@
+mod body;
 mod client;
 
 use std::time::Duration;
