@@ -19,10 +19,12 @@ impl Drive {
     /// `GET files/{id}`: the file, or its bytes with `alt=media`.
     pub(super) fn get_file(&self, id: &str, call: &Call, caller: &Caller) -> Result<Response, Fail> {
         call.expect("acknowledgeAbuse includeLabels includePermissionsForView");
-        let all_drives = call.all_drives()?;
+        // Bytes come from shared drives without being asked to: rclone downloads like that.
+        let is_download = call.parameter("alt") == Some("media");
+        let all_drives = is_download || call.all_drives()?;
         let world = self.world();
         let file = self.find(&world, caller, id, all_drives)?;
-        if call.parameter("alt") == Some("media") {
+        if is_download {
             self.check_download(file, call)?;
             let head = file.head().ok_or_else(|| Fail::not_found(id))?;
             return self.send(&head.blob, &head.mime, call);

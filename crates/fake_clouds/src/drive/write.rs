@@ -374,6 +374,11 @@ impl Drive {
             return Err(Fail::new(403, "fieldNotWritable", message));
         }
         let world = self.world();
+        let is_hidden = |file: &File| !file.is_of_app && world.right(&caller.email, file).is_some();
+        if caller.is_narrow && world.file(id).is_some_and(is_hidden) {
+            let message = "The user has not granted the app write access to the file.";
+            return Err(Fail::new(403, "appNotAuthorizedToFile", message));
+        }
         let file = self.find(&world, caller, id, all_drives)?;
         let is_top = file.parent.is_none()
             && file.is_folder()

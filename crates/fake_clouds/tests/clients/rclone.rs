@@ -240,8 +240,5 @@ async fn rclone_copies_a_tree_to_google_drive_and_back() {
 
     spawn_blocking(move || there_and_back(&rclone)).await.unwrap();
 
-    let mut violations = fake.violations();
-    // It leaves this out where it downloads, and so cannot do that on shared drives of our fake.
-    violations.retain(|each| !each.ends_with("without supportsAllDrives=true"));
-    assert_eq!(violations, [""; 0]);
+    assert_eq!(fake.violations(), [""; 0]);
 }

@@ -179,6 +179,10 @@ async fn an_app_with_the_narrow_scope_sees_what_it_made() {
     assert_eq!(listed, json!({"files": [{"name": "of the app"}]}));
     let path = format!("/drive/v3/files/{of_another}?supportsAllDrives=true");
     assert_eq!(desk.get(&path).await.reason(), "notFound");
+    let renamed = desk
+        .send(desk.request("PATCH", &path).json(&json!({"name": "b"})))
+        .await;
+    assert_eq!(renamed.reason(), "appNotAuthorizedToFile");
 }
 
 #[tokio::test]
