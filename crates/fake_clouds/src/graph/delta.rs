@@ -1,6 +1,8 @@
 //! `delta`: what changed in a drive since a token was given out.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -330,11 +332,14 @@ fn rows(drive: &Drive, switches: &GraphSwitches, upto: u64, asked: &Asked<'_>) -
         told.retain(|id| states.is_alive(id));
     }
     if !asked.without_parents {
-        let above: Vec<&str> = told.iter().flat_map(|id| states.above(id)).collect();
+        let above: HashSet<&str> = told.iter().flat_map(|id| states.above(id).to_vec()).collect();
         told.extend(above.into_iter().filter(|id| states.is_within(id, asked.scope)));
     }
-    let mut items: Vec<&Change> = told.iter().filter_map(|id| states.0.get(id).copied()).collect();
-    items.sort_by_key(|change| (states.above(&change.item.id).len(), change.seq));
+    let mut items: Vec<&Change> = told
+        .iter()
+        .filter_map(|id| states.changes.get(id).copied())
+        .collect();
+    items.sort_by_cached_key(|change| (states.above(&change.item.id).len(), change.seq));
     if switches.delta_children_first {
         items.reverse();
     }
@@ -366,34 +371,51 @@ fn older<'a>(log: &'a [Change], id: &str) -> Option<&'a Item> {
 }
 
 /// The latest state of every item at some point of the log.
-struct Latest<'a>(HashMap<&'a str, &'a Change>);
+struct Latest<'a> {
+    changes: HashMap<&'a str, &'a Change>,
+    /// For each folder that was asked about: itself, then those above it.
+    lines: RefCell<HashMap<&'a str, Rc<[&'a str]>>>,
+}
 
 impl<'a> Latest<'a> {
     fn of(log: &'a [Change]) -> Self {
-        Self(
-            log.iter()
-                .map(|change| (change.item.id.as_str(), change))
-                .collect(),
-        )
+        let changes = log
+            .iter()
+            .map(|change| (change.item.id.as_str(), change))
+            .collect();
+        Self {
+            changes,
+            lines: RefCell::default(),
+        }
     }
 
     fn is_alive(&self, id: &str) -> bool {
-        self.0.get(id).is_some_and(|change| !change.item.is_deleted)
-            && self
-                .above(id)
-                .iter()
-                .all(|above| self.0.get(above).is_some_and(|change| !change.item.is_deleted))
+        let is_there = |id: &str| self.changes.get(id).is_some_and(|change| !change.item.is_deleted);
+        is_there(id) && self.above(id).iter().all(|above| is_there(above))
     }
 
     /// The folders above an item, the nearest first.
-    fn above(&self, id: &str) -> Vec<&'a str> {
-        let mut found = Vec::new();
-        let mut next = self.0.get(id).and_then(|change| change.item.parent.as_deref());
-        while let Some(change) = next.and_then(|id| self.0.get(id)) {
-            found.push(change.item.id.as_str());
+    fn above(&self, id: &str) -> Rc<[&'a str]> {
+        let parent = self
+            .changes
+            .get(id)
+            .and_then(|change| change.item.parent.as_deref());
+        parent.map_or_else(|| Rc::from([]), |parent| self.line(parent))
+    }
+
+    fn line(&self, folder: &'a str) -> Rc<[&'a str]> {
+        if let Some(line) = self.lines.borrow().get(folder) {
+            return line.clone();
+        }
+        let mut line = Vec::new();
+        let mut next = Some(folder);
+        while let Some(change) = next.and_then(|id| self.changes.get(id)) {
+            line.push(change.item.id.as_str());
             next = change.item.parent.as_deref();
         }
-        found
+        let line: Rc<[&str]> = line.into();
+        self.lines.borrow_mut().insert(folder, line.clone());
+        line
     }
 
     fn is_within(&self, id: &str, scope: &str) -> bool {

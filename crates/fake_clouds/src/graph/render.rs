@@ -203,14 +203,7 @@ impl View<'_> {
         match &item.kind {
             Kind::File(content) => content.size_bytes,
             Kind::Folder if item.parent.is_none() => self.drive.used_bytes,
-            Kind::Folder => {
-                let below = self.drive.below(&item.id);
-                below
-                    .iter()
-                    .filter_map(Item::content)
-                    .map(|content| content.size_bytes)
-                    .sum()
-            }
+            Kind::Folder => self.drive.bytes_below(&item.id),
             Kind::Package | Kind::Shortcut { .. } => 0,
         }
     }

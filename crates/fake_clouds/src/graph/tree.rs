@@ -352,6 +352,21 @@ impl Drive {
         found
     }
 
+    /// The length of all files below a folder.
+    pub(crate) fn bytes_below(&self, folder: &str) -> u64 {
+        let mut folders = vec![folder];
+        let mut bytes = 0;
+        while let Some(folder) = folders.pop() {
+            for item in self.list(folder) {
+                match item.content() {
+                    Some(content) => bytes += content.size_bytes,
+                    None => folders.push(&item.id),
+                }
+            }
+        }
+        bytes
+    }
+
     /// Whether so many more bytes fit.
     pub(crate) fn check_room(&self, more_bytes: u64) -> Result<(), Trouble> {
         if self.used_bytes + more_bytes > self.quota_bytes {
