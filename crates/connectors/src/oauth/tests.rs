@@ -11,6 +11,7 @@ use super::*;
 use crate::oidc::tests::provider::{Provider, Reply, TOKEN, s256};
 use crate::{RemoteError, SignInReason};
 
+mod clouds;
 mod refusals;
 
 const SECRET: &str = "GOCSPX-canary-secret";
@@ -29,7 +30,7 @@ fn options(provider: OAuthProvider, address: &str) -> OAuthOptions {
         token_url: format!("{address}{TOKEN}"),
         revoke_url: Some(format!("{address}{REVOKE}")),
         scopes: Vec::new(),
-        patience: Some(Duration::from_secs(5)),
+        patience: Some(Duration::from_secs(60)),
         pause: Some(Duration::from_millis(1)),
     }
 }
