@@ -86,7 +86,8 @@ pub struct Written {
     /// The file as it is now.
     pub item: Item,
     /// Contents that somebody wrote between our look and our write, and that ours replaced: the provider
-    /// still has them as revisions. Empty where [`super::Conditions::replace`] holds.
+    /// still has them as revisions. Empty where [`super::Conditions::replace`] holds, unless the provider broke
+    /// its word about a condition again and again.
     pub overwrote: Vec<Revision>,
     /// The provider stored other bytes than it was sent, as SharePoint does with office files: what it tells of the
     /// file is what counts from now on.

@@ -1,5 +1,7 @@
 //! Contents on their way from the service, which keeps them at another origin.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use futures_util::stream;
 use model::{BodyError, ByteStream, Millis};
@@ -188,14 +190,7 @@ impl OneDrive {
         let Some(now) = item.revision(self.kind) else {
             return Err(RemoteError::NoContent);
         };
-        let mut all = Vec::new();
-        let mut next = Some(self.addresses.item(&id.0, "/versions"));
-        for _ in 0..VERSION_PAGES {
-            let Some(url) = next.take() else { break };
-            let page: Versions = self.get(url, Kind::List).await?;
-            all.extend(page.value);
-            next = page.next.filter(|link| self.addresses.is_ours(link));
-        }
+        let all = self.list_versions(id).await?;
         let mut author = None;
         let mut older = all.into_iter();
         // The newest is the content itself, which has its own name.
@@ -212,6 +207,36 @@ impl OneDrive {
         Ok(std::iter::once(current)
             .chain(older.map(Version::into_past))
             .collect())
+    }
+
+    /// What the service calls the contents that it keeps of a file.
+    pub(super) async fn version_names(&self, id: &ItemId) -> Result<HashSet<String>, RemoteError> {
+        let all = self.list_versions(id).await?;
+        Ok(all.into_iter().map(|version| version.id).collect())
+    }
+
+    /// The contents that came since, but for the newest.
+    pub(super) async fn newer_versions(
+        &self,
+        id: &ItemId,
+        before: &HashSet<String>,
+    ) -> Result<Vec<Revision>, RemoteError> {
+        let all = self.list_versions(id).await?.into_iter();
+        let new = all.filter(|version| !before.contains(&version.id)).skip(1);
+        Ok(new.map(|version| version.into_past().revision).collect())
+    }
+
+    /// The newest first.
+    async fn list_versions(&self, id: &ItemId) -> Result<Vec<Version>, RemoteError> {
+        let mut all = Vec::new();
+        let mut next = Some(self.addresses.item(&id.0, "/versions"));
+        for _ in 0..VERSION_PAGES {
+            let Some(url) = next.take() else { break };
+            let page: Versions = self.get(url, Kind::List).await?;
+            all.extend(page.value);
+            next = page.next.filter(|link| self.addresses.is_ours(link));
+        }
+        Ok(all)
     }
 }
 

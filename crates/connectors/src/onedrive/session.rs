@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 use super::ask::{read_json, with_json};
 use super::item::{DriveItem, write_time};
 use super::refusal::Trouble;
-use super::upload::{Base, Outcome};
+use super::upload::{Base, Outcome, conditional};
 use super::window::Windows;
 use super::{DriveKind, OneDrive};
 use crate::{RemoteError, Target, Upload};
@@ -166,7 +166,7 @@ impl OneDrive {
                     Base::Done(item) => return Ok(Begun::Other(Outcome::Done(item))),
                 };
                 let url = self.addresses.item(&id.0, "/createUploadSession");
-                Call::new(Method::POST, url).with_header("if-match", &tag)
+                conditional(Call::new(Method::POST, url), &tag)
             }
         };
         if let Some(modified) = upload.modified {

@@ -21,12 +21,22 @@ const REWRITTEN: &[&str] = &[
 /// How often a file is looked at that the service may be rewriting, or tells no hash of yet.
 const LOOKS: u32 = 5;
 
+/// How often a content is sent: with the tag that was seen, with that of now, and whatever the tag.
+const TRIES: u32 = 3;
+/// Stands for no condition.
+const NO_TAG: &str = "";
+
 /// How a conditional replacement ended.
 pub(super) enum Outcome {
     /// The file as the service tells it.
     Done(Box<DriveItem>),
     /// A condition failed although it seems to hold: it is worth another try with this tag.
-    Again(String),
+    Again {
+        /// The file.
+        id: ItemId,
+        /// How it is now.
+        tag: String,
+    },
 }
 
 impl OneDrive {
@@ -46,17 +56,29 @@ impl OneDrive {
         // by a session, which takes it along. Empty ones cannot.
         let is_small = size_bytes == 0 || (size_bytes <= SMALL_BYTES && upload.modified.is_none());
         let mut tag = None;
-        // The second time with the tag of now, the third with what that came to: some accounts count the making of
-        // a session as a change.
-        for _ in 0..3 {
+        let mut before = None;
+        for tried in 1..=TRIES {
+            let tagged = tag.take();
             let outcome = if is_small {
-                self.put_whole(upload, &mut windows, tag.take()).await?
+                self.put_whole(upload, &mut windows, tagged).await?
             } else {
-                self.by_session(upload, &mut windows, tag.take()).await?
+                self.by_session(upload, &mut windows, tagged).await?
             };
             match outcome {
-                Outcome::Done(item) => return self.checked(upload, &mut windows, *item).await,
-                Outcome::Again(now) => tag = Some(now),
+                Outcome::Done(item) => {
+                    let mut written = self.checked(upload, &mut windows, *item).await?;
+                    if let Some(before) = before {
+                        written.overwrote = self.newer_versions(&written.item.id, &before).await?;
+                    }
+                    return Ok(written);
+                }
+                // The service refuses the very tag that it tells, which people have met on all kinds of drives, and
+                // goes on doing so. What comes between is found out from its versions then.
+                Outcome::Again { id, .. } if tried + 1 == TRIES => {
+                    before = Some(self.version_names(&id).await?);
+                    tag = Some(NO_TAG.to_owned());
+                }
+                Outcome::Again { tag: now, .. } => tag = Some(now),
             }
         }
         Err(RemoteError::Unavailable(
@@ -80,7 +102,10 @@ impl OneDrive {
                     Base::Tag(tag) => tag,
                     Base::Done(item) => return Ok(Outcome::Done(item)),
                 };
-                Call::new(Method::PUT, self.addresses.item(&id.0, "/content")).with_header("if-match", &tag)
+                conditional(
+                    Call::new(Method::PUT, self.addresses.item(&id.0, "/content")),
+                    &tag,
+                )
             }
         };
         call.kind = Kind::Content;
@@ -118,7 +143,7 @@ impl OneDrive {
             && now.has(expected, self.kind)
             && let Some(tag) = now.e_tag
         {
-            return Ok(Outcome::Again(tag));
+            return Ok(Outcome::Again { id: id.clone(), tag });
         }
         Err(trouble.into())
     }
@@ -306,6 +331,15 @@ impl OneDrive {
             Ok(answer) => read_json(&answer),
             Err(trouble) => Err(trouble.into()),
         }
+    }
+}
+
+/// Holds a request against a tag.
+pub(super) fn conditional(call: Call, tag: &str) -> Call {
+    if tag == NO_TAG {
+        call
+    } else {
+        call.with_header("if-match", tag)
     }
 }
 

@@ -5,7 +5,13 @@ use fake_clouds::graph::DriveType;
 use super::stand::Stand;
 
 async fn open() -> Stand {
-    Stand::start(DriveType::Personal).await
+    let stand = Stand::start(DriveType::Personal).await;
+    // Pages are more than one as soon as there is something.
+    stand.fake.switches().set(|switches| {
+        switches.delta_page = 3;
+        switches.children_page = 3;
+    });
+    stand
 }
 
 mod contract {

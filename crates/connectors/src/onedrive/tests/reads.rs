@@ -79,7 +79,7 @@ fn damage(read: &Result<Vec<u8>, BodyError>) -> bool {
 async fn two_contents_are_never_spliced() {
     for kind in BOTH {
         let stand = Stand::start(kind).await;
-        stand.account.create_file("a.bin", sample(4 << 20));
+        stand.account.create_file("a.bin", sample(1 << 20));
         let item = stand.item("a.bin").await;
         stand.fault("GET", "/download/", Act::Truncate);
         let mut fetched = fetch(stand.drive.clone(), &item, 0, None)
@@ -87,7 +87,7 @@ async fn two_contents_are_never_spliced() {
             .expect("a reading");
         fetched.stream.next().await.expect("bytes").expect("bytes");
 
-        stand.account.write("a.bin", vec![7; 4 << 20]);
+        stand.account.write("a.bin", vec![7; 1 << 20]);
         let rest: Vec<_> = fetched.stream.collect().await;
 
         let Some(Err(BodyError::Unreadable(error))) = rest.last() else {

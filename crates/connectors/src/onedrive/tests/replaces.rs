@@ -5,7 +5,8 @@ use fake_clouds::{Act, Fault};
 
 use super::stand::{BOTH, PIECE_BYTES, Stand, count};
 use crate::contract::sample;
-use crate::{NoJournal, RemoteError, Target};
+use crate::contract::scene::collect;
+use crate::{Connector, NoJournal, RemoteError, Target};
 
 #[tokio::test]
 async fn what_somebody_writes_while_pieces_are_sent_is_not_lost() {
@@ -101,6 +102,54 @@ async fn a_condition_that_fails_for_nothing_is_tried_once_more() {
                     .filter(|seen| seen.method == "PUT")
                     .all(|put| put.headers.contains_key("if-match"))
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_condition_that_always_fails_for_nothing_loses_nothing() {
+    for kind in BOTH {
+        for pieces in [0, 2] {
+            let stand = Stand::start(kind).await;
+            stand.account.create_file("a.bin", "first");
+            let item = stand.item("a.bin").await;
+            let (method, path) = if pieces == 0 {
+                ("PUT", "/content")
+            } else {
+                ("POST", "createUploadSession")
+            };
+            stand
+                .fake
+                .faults()
+                .push(Fault::on(method, path, Act::status(412, None)).times(2));
+            stand
+                .fake
+                .faults()
+                .push(Fault::on(method, path, Act::Hold("third".into())));
+            let target = Target::Replace {
+                id: &item.id,
+                expected: item.revision.as_ref().expect("a file"),
+            };
+            let bytes = crate::contract::Bytes(sample(pieces * PIECE_BYTES + 10));
+            let modified = (pieces > 0).then_some(crate::contract::scene::THEN);
+
+            let (replaced, ()) = tokio::join!(stand.send(target, &bytes, modified, &NoJournal), async {
+                stand.fake.faults().reached("third").await;
+                stand.account.write("a.bin", "theirs");
+                stand.fake.faults().release("third");
+            });
+
+            let written = replaced.expect("a replacement");
+            assert_eq!(stand.account.read("a.bin").as_deref(), Some(bytes.0.as_slice()));
+            let read = crate::Read {
+                id: &item.id,
+                revision: written.overwrote.first(),
+                offset: 0,
+                export: None,
+            };
+            let reading = stand.drive.read(read).await.expect("a reading");
+            assert_eq!(collect(reading.stream).await.expect("bytes"), b"theirs");
+            assert_eq!(written.overwrote.len(), 1);
         }
     }
 }
