@@ -13,8 +13,7 @@ use crate::{HashKind, Hashes, Item, ItemId, ItemKind, Past, Revision, Tag};
 /// What is asked of a file.
 pub(super) const FILE: &str = "id,name,mimeType,parents,trashed,size,md5Checksum,sha256Checksum,headRevisionId,modifiedTime,webViewLink,shortcutDetails/targetId,capabilities(canEdit,canRename,canModifyContent)";
 /// The same of version 2, and the tag that writes can be bound to.
-pub(super) const FILE_V2: &str =
-    "etag,id,title,mimeType,parents(id),labels(trashed),fileSize,md5Checksum,headRevisionId,modifiedDate";
+pub(super) const FILE_V2: &str = "etag,id,title,mimeType,parents(id),labels(trashed),fileSize,md5Checksum,headRevisionId,modifiedDate,alternateLink";
 /// What is asked of a content.
 pub(super) const REVISION: &str =
     "id,modifiedTime,md5Checksum,size,lastModifyingUser(displayName,emailAddress)";

@@ -22,6 +22,7 @@ pub const UPLOAD_PARAMETERS: &str = "addParents convert enforceSingleParent modi
 /// Fields of a file of v2, apart from those that v3 has under the same name.
 const FIELDS: &[&str] = &[
     "kind",
+    "alternateLink",
     "id",
     "etag",
     "title",
@@ -140,6 +141,7 @@ fn show(world: &World, file: &File, caller: &Caller) -> Map<String, Value> {
     let mut shown = json!({
         "kind": "drive#file",
         "id": file.id,
+        "alternateLink": format!("https://drive.google.com/file/d/{}/view?usp=drivesdk", file.id),
         "etag": file.etag(),
         "title": file.name,
         "mimeType": file.mime,
