@@ -78,8 +78,8 @@ const v1 = (...parts) => `/api/v1/${parts.map(encodeURIComponent).join("/")}`;
 
 export const signUp = () => get("/auth/signup");
 export const signIn = (email, password) => post("/auth/session", { email, password });
-/** Where a browser goes to sign in with a provider; it comes back to the same place. */
-export const providerUrl = (name) => address(`/auth/${encodeURIComponent(name)}/login`, { redirect_to: `/${location.hash}` });
+/** Where a browser goes to sign in with a provider, and no more than that; it comes back to the same place. */
+export const providerUrl = (name) => address(`/auth/${encodeURIComponent(name)}/login`, { redirect_to: `/${location.hash}`, link: false });
 export const signOut = () => remove("/auth/session");
 export const signOutEverywhere = () => post("/auth/logout-everywhere");
 export const changePassword = (current_password, new_password) => post("/auth/password", { current_password, new_password });
@@ -163,6 +163,24 @@ async function headOf(path, { size }, limit) {
 
 /** One archive of a folder, or of several nodes. */
 export const zipUrl = (nodes) => (nodes.length === 1 && nodes[0].kind === "folder" ? v1("folders", nodes[0].id, "zip") : `/api/v1/zip?ids=${nodes.map((node) => node.id).join(",")}`);
+
+// Connections
+
+/** Where drives can be, and what is missing to link each. */
+export const providers = async () => (await get("/api/v1/providers")).providers;
+/** One's own, and for an administrator the server's. */
+export const connections = async () => (await get("/api/v1/connections")).connections;
+export const connect = (connection) => post("/api/v1/connections", connection);
+export const renameConnection = (id, label) => patch(v1("connections", id), { label });
+export const unlink = (id) => remove(v1("connections", id));
+export const checkConnection = (id) => post(v1("connections", id, "check"));
+/** Has it looked at as soon as can be. */
+export const refreshConnection = (id) => send("POST", v1("connections", id, "refresh"));
+/** Where a browser goes to link a drive, or to make a connection work again. */
+export const linkUrl = (provider, connection) => address(`/auth/${encodeURIComponent(provider)}/start`, { connection, redirect_to: "/#/connections" });
+export const remoteItems = (id, query) => get(v1("connections", id, "items"), query);
+/** An address that gives the content of a file, or an export of a document. */
+export const remoteUrl = async (id, item, exported) => (await data("POST", v1("connections", id, "items", "url"), { query: { item, export: exported } })).url;
 
 // Sharing
 

@@ -7,6 +7,8 @@ import { session } from "./session.js";
 import { buildShell } from "./shell.js";
 import { uploads } from "./uploads.js";
 import * as at from "./views/at.js";
+import * as connections from "./views/connections.js";
+import * as goOn from "./views/continue.js";
 import * as details from "./views/details.js";
 import * as folder from "./views/folder.js";
 import * as jobs from "./views/jobs.js";
@@ -25,12 +27,14 @@ const VIEWS = {
   shared: { render: shared.render, label: "Shared", glyph: "share" },
   recent: { render: recent.render, label: "Recent", glyph: "clock" },
   starred: { render: starred.render, label: "Starred", glyph: "star" },
+  connections: { render: connections.render, label: "Connections", glyph: "cloud" },
   trash: { render: trash.render, label: "Trash", glyph: "trash" },
   users: { render: users.render, label: "Users", glyph: "users", isAdmin: true },
   storage: { render: storage.render, label: "Storage", glyph: "storage", isAdmin: true },
   jobs: { render: jobs.render, label: "Jobs", glyph: "jobs", isAdmin: true },
   search: { render: search.render, label: "Search" },
   at: { render: at.render, label: "Files" },
+  continue: { render: goOn.render, label: "Go on" },
 };
 
 const root = document.getElementById("app");
@@ -107,7 +111,7 @@ async function start() {
     const address = here();
     root.className = "signed-out";
     const named = (name) => (address.view === name ? address.id : null);
-    signIn.render(root, { signUp, invite: named("invite"), ticket: named("join"), setTitle, onDone: start });
+    signIn.render(root, { signUp, invite: named("invite"), ticket: named("join"), isOnTheWay: address.view === "continue", setTitle, onDone: start });
   } catch (error) {
     root.className = "signed-out";
     root.replaceChildren(h("main.welcome", { id: "main" }, logo(72), notice("alert", "Cumuli does not answer", error.message,

@@ -78,6 +78,16 @@ const PATHS = {
   person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20c.5-3.6 3.6-5.5 7.5-5.5s7 1.9 7.5 5.5",
   share: "M17.5 8a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM6.5 14.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM17.5 21a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM8.8 10.8l6.4-3.9M8.8 13.2l6.4 4",
   link: "M10 14a4 4 0 0 0 6 .4l2.5-2.5a4 4 0 0 0-5.7-5.7l-1.4 1.4M14 10a4 4 0 0 0-6-.4l-2.5 2.5a4 4 0 0 0 5.7 5.7l1.4-1.4",
+  cloud: "M7 18.5a4.5 4.5 0 0 1-.6-8.96 6 6 0 0 1 11.5 1.02A4 4 0 0 1 17.5 18.5z",
+  drive: "M8.6 4h6.8L21.5 14.5 18 20H6l-3.5-5.5zM8.6 4l6.9 10.5M15.4 4L8.6 15.6 6 20M9.3 14.5h12.2",
+  bucket: "M4.5 6c0-1.4 3.4-2.5 7.5-2.5s7.5 1.1 7.5 2.5-3.4 2.5-7.5 2.5S4.5 7.4 4.5 6zM4.5 6l2.2 13c.2.9 2.5 1.5 5.3 1.5s5.1-.6 5.3-1.5l2.2-13",
+  flame: "M12 20.5c-3.6 0-6-2.4-6-5.6 0-4 3.6-5.6 4.4-11.4 3.2 1.5 4.3 4.2 4 6.6.7-.2 1.3-.8 1.5-1.6 1.4 1.6 2.1 3.8 2.1 6.2 0 3.4-2.4 5.8-6 5.8z",
+  box: "M12 3.5l7.5 4v9l-7.5 4-7.5-4v-9zM4.5 7.5l7.5 4 7.5-4M12 11.5v9",
+  globe: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17zM3.5 12h17M12 3.5c2.3 2.3 3.4 5.2 3.4 8.5s-1.1 6.2-3.4 8.5c-2.3-2.3-3.4-5.2-3.4-8.5S9.7 5.8 12 3.5z",
+  server: "M5 4.5h14A1.5 1.5 0 0 1 20.5 6v4a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 10V6A1.5 1.5 0 0 1 5 4.5zM5 11.5h14a1.5 1.5 0 0 1 1.5 1.5v5a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 18v-5A1.5 1.5 0 0 1 5 11.5zM7 8h.01M7 15.5h.01",
+  away: "M13.5 4.5h6v6M19.5 4.5l-9 9M17 13.5V18a1.5 1.5 0 0 1-1.5 1.5H6A1.5 1.5 0 0 1 4.5 18V8.5A1.5 1.5 0 0 1 6 7h4.5",
+  sheet: "M5.5 4.5h13A1.5 1.5 0 0 1 20 6v12a1.5 1.5 0 0 1-1.5 1.5h-13A1.5 1.5 0 0 1 4 18V6a1.5 1.5 0 0 1 1.5-1.5zM4 9.5h16M4 14.5h16M10 9.5v10",
+  slides: "M5 4.5h14A1.5 1.5 0 0 1 20.5 6v8a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 14V6A1.5 1.5 0 0 1 5 4.5zM12 15.5v4M8.5 19.5h7",
   book: "M5 5.5A1.5 1.5 0 0 1 6.5 4H19v13H6.5A1.5 1.5 0 0 0 5 18.5zM5 18.5A1.5 1.5 0 0 0 6.5 20H19v-3",
 };
 PATHS.pdf = PATHS.text;
@@ -97,6 +107,19 @@ export function icon(name, extra = "") {
 /** Cumuli's cloud as an image; the words beside it name it. */
 export function logo(size) {
   return h("img.logo", { src: "/assets/icons/logo.svg", alt: "", width: size, height: size });
+}
+
+/** Draws anew without taking the keyboard's place away. */
+export function keepingFocus(root, draw) {
+  const label = root.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  draw();
+  if (label) root.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+}
+
+/** An address that others chose, if a browser may be sent there; null otherwise. */
+export function safeUrl(text) {
+  const url = URL.canParse(text ?? "") ? new URL(text) : null;
+  return ["https:", "http:"].includes(url?.protocol) ? url.href : null;
 }
 
 /** A whole area with a picture, a headline, a sentence and maybe something to do. */

@@ -56,6 +56,34 @@ export function time(text) {
   return element;
 }
 
+const distance = new Intl.RelativeTimeFormat(undefined, { style: "short" });
+/** Seconds up to which an age is told in a unit, and the seconds of that unit. */
+const AGES = [[60, 1, "second"], [3600, 60, "minute"], [86_400, 3600, "hour"]];
+
+function age(date) {
+  // A browser's clock may be behind the server's.
+  const seconds = Math.max(0, Math.round((Date.now() - date) / 1000));
+  if (seconds < 2) return "just now";
+  const unit = AGES.find(([limit]) => seconds < limit);
+  return unit ? distance.format(-Math.floor(seconds / unit[1]), unit[2]) : short(date);
+}
+
+/** A `<time>` that shows how long ago it was, for as long as `tellAges` is called. */
+export function ago(text) {
+  const element = time(text);
+  element.className = "ago";
+  if (element.dateTime) element.textContent = age(new Date(element.dateTime));
+  return element;
+}
+
+/** Tells anew how long ago everything in `root` was. */
+export function tellAges(root) {
+  for (const element of root.querySelectorAll("time.ago")) {
+    const told = age(new Date(element.dateTime));
+    if (element.textContent !== told) element.textContent = told;
+  }
+}
+
 const ENDINGS = [
   ["archive", /\.(zip|gz|tgz|bz2|xz|zst|7z|rar|tar)$/i],
   ["code", /\.(js|mjs|ts|tsx|jsx|rs|py|go|c|h|cc|cpp|java|rb|sh|css|html?|json|toml|ya?ml|xml|sql)$/i],

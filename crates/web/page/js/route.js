@@ -28,6 +28,15 @@ export function to(view, id = "", query = {}) {
 /** The address of a folder by its path; the view finds its id. */
 export const toPath = (path) => to("at", path);
 
+/** The address of a folder of a connection. Its id there may be a path, and is kept to the letter. */
+export const toRemote = (connection, folder = "") => `${to("connections", connection)}${folder ? `/${encodeURIComponent(folder)}` : ""}`;
+
+/** What `toRemote` put together, from the `id` of an address. */
+export function remoteOf(id) {
+  const cut = id.indexOf("/");
+  return cut < 0 ? { connection: id, folder: "" } : { connection: id.slice(0, cut), folder: id.slice(cut + 1) };
+}
+
 /** The current address with another file, or none, open beside the list. */
 export function withFile(id) {
   const { view, id: current, query } = here();

@@ -40,6 +40,8 @@ function markPlace(nav) {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  // On a phone the places may be more than fit beside one another.
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function quota(until) {
@@ -94,6 +96,7 @@ function accountButton(onSignedOut, until) {
   const entries = () => [
     { heading: session.me.email },
     { label: "Account", icon: "person", run: () => openAccount(onSignedOut) },
+    { label: "Connections", icon: "cloud", run: () => go("#/connections") },
     ...(session.me.role === "admin" ? [{ label: "Users", icon: "users", run: () => go("#/users") }, { label: "Storage", icon: "storage", run: () => go("#/storage") }, { label: "Jobs", icon: "jobs", run: () => go("#/jobs") }] : []),
     { label: "API documents", icon: "book", run: () => window.open("/docs", "_blank", "noopener") },
     "-",

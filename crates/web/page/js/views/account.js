@@ -14,6 +14,8 @@ export function openAccount(onSignedOut) {
   const ending = new AbortController();
   const closed = openDialog("Account", (close) => [
     h("div.account", {}, profile({ signal: ending.signal }), password(),
+      h("section", {}, h("h3", {}, "Linked drives"), h("p.hint", {}, "Accounts, buckets and folders elsewhere, and how they are."),
+        h("a.button", { href: "#/connections", onclick: () => close() }, icon("cloud"), "Connections")),
       section("Sessions", "Where you are signed in.", sessionsOf, h("button.button", { type: "button", onclick: () => everywhere(close, onSignedOut) }, icon("out"), "Sign out everywhere")),
       section("Sign-in providers", "Who else opens this account. To add one, sign out and sign in with it.", identitiesOf),
       section("App passwords", "For programs such as WebDAV clients and scripts. Each can be taken back on its own.", appPasswordsOf)),
@@ -77,7 +79,7 @@ async function identitiesOf(load) {
     const text = "Whoever is signed in stays so. From now on it needs the password or another provider.";
     if (await confirm({ title: `Remove ${one.email}?`, text, action: "Remove", isDanger: true })) api.removeIdentity(one.number).then(load, toastError);
   };
-  const name = (one) => (one.provider === "google" ? "Google" : new URL(one.issuer).host);
+  const name = (one) => ({ google: "Google", onedrive: "Microsoft" })[one.provider] ?? new URL(one.issuer).host;
   const rows = identities.map((one) => line(bdi(one.email), [`${name(one)} · last used `, format.time(one.used_at)], iconButton(`Remove ${one.email}`, "trash", () => drop(one))));
   return rows.length > 0 ? rows : [h("p.hint", {}, "None.")];
 }

@@ -9,7 +9,8 @@ const NEW_PASSWORD = { name: "password", label: "Password", type: "password", au
 
 /**
  * Shows the forms. `params.signUp` is what the server says of new accounts, `params.invite` a code from the
- * address, `params.ticket` what a provider's callback left there to join an account by.
+ * address, `params.ticket` what a provider's callback left there to join an account by;
+ * `params.isOnTheWay`: the address leads on to somewhere else.
  */
 export function render(root, params) {
   const { signUp } = params;
@@ -20,7 +21,8 @@ export function render(root, params) {
   const switchTo = (build) => { card.replaceChildren(...build()); card.querySelector("input")?.focus(); };
 
   const signIn = () => {
-    const form = h("form", { novalidate: true }, h("h1", {}, "Sign in"), field(EMAIL),
+    const form = h("form", { novalidate: true }, h("h1", {}, "Sign in"),
+      params.isOnTheWay && h("p.lead", {}, "Then it goes on to where you were going."), field(EMAIL),
       field({ name: "password", label: "Password", type: "password", autocomplete: "current-password", required: true }),
       h("p.form-error", { role: "alert" }), h("button.button.primary.full", { type: "submit" }, "Sign in"));
     submitting(form, async ({ email, password }) => { await api.signIn(email, password); params.onDone(); });

@@ -1,7 +1,7 @@
 // Where contents are kept and in what state they are, for administrators.
 
 import * as api from "../api.js";
-import { bdi, button, h, icon, iconButton, notice } from "../dom.js";
+import { bdi, button, h, icon, iconButton, keepingFocus, notice } from "../dom.js";
 import * as format from "../format.js";
 import { title } from "../frame.js";
 import { openMenu } from "../menu.js";
@@ -88,13 +88,6 @@ export function render(root) {
 }
 
 const isMoving = (store) => store.moved_to && !store.retired_at;
-
-/** Draws anew without taking the keyboard's place away. */
-function keepingFocus(root, draw) {
-  const label = root.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  draw();
-  if (label) root.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
-}
 
 function card(store, { load, stores }) {
   const others = stores.filter((other) => other.configured && other.name !== store.name);
