@@ -194,7 +194,7 @@ fn start(
     let top = call
         .value("$top")
         .and_then(|top| top.parse().ok())
-        .unwrap_or(switches.delta_page);
+        .map_or(switches.delta_page, |top: usize| top.min(switches.delta_page));
     let round = Round {
         drive: id.to_owned(),
         scope: scope.to_owned(),

@@ -14,9 +14,6 @@ use super::tree::Drive;
 use super::world::{Call, CopyJob, Shared, World, check_if_match, matches};
 use crate::clock::parse_rfc3339;
 
-/// The most rows of a page, whatever a client asks for.
-const MOST_ROWS: usize = 1000;
-
 /// The conflict behaviour that a query or a body asks for.
 pub(crate) fn conflict(call: &Call, body: &Value) -> Result<Option<Conflict>, Trouble> {
     let in_query = call
@@ -103,7 +100,7 @@ pub(crate) fn children(
     }
     let top = match call.value("$top").map(str::parse::<usize>) {
         None => switches.children_page,
-        Some(Ok(top)) if top > 0 => top.min(MOST_ROWS),
+        Some(Ok(top)) if top > 0 => top.min(switches.children_page),
         Some(_) => return Err(Trouble::invalid("$top is no number above zero.")),
     };
     let drive = world.drive_mut(drive_id)?;

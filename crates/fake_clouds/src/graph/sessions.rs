@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Reply, Trouble};
 use super::hash::QuickXor;
-use super::item::{Conflict, Content, Created, Kind, New, Times};
+use super::item::{Conflict, Content, Created, DriveType, Kind, New, Times};
 use super::items::{conflict, times};
 use super::render::{Place, time};
 use super::switches::GraphSwitches;
@@ -89,6 +89,10 @@ pub(crate) fn create(
         return Err(Trouble::precondition());
     }
     let size_bytes = about["fileSize"].as_u64();
+    if size_bytes.is_some() && drive.kind == DriveType::Business {
+        // Documented for personal drives only, and people have met this refusal.
+        return Err(Trouble::invalid("The property fileSize is not supported."));
+    }
     if let Some(size_bytes) = size_bytes.filter(|_| !switches.late_no_room) {
         drive.check_room(size_bytes)?;
     }

@@ -160,6 +160,21 @@ async fn children_come_in_pages_whose_links_are_taken_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_page_is_no_longer_than_the_service_likes() {
+    let t = World::personal().await;
+    (0..5).for_each(|number| drop(t.ada.create_file(&number.to_string(), "x")));
+    t.fake.switches().set(|switches| {
+        switches.children_page = 2;
+        switches.delta_page = 2;
+    });
+
+    for list in ["children", "delta"] {
+        let page = t.item(&format!("/me/drive/root/{list}?$top=1000")).await;
+        assert_eq!(page["value"].as_array().unwrap().len(), 2, "{list}");
+    }
+}
+
+#[tokio::test]
 async fn a_new_item_may_be_missing_for_a_while() {
     let t = World::personal().await;
     t.fake.switches().set(|switches| {

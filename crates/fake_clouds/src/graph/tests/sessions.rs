@@ -275,6 +275,16 @@ async fn missing_room_is_told_up_front_when_the_length_is_or_else_at_the_end() {
 }
 
 #[tokio::test]
+async fn organizations_are_not_told_the_length_ahead() {
+    let t = World::business().await;
+    let path = "/me/drive/root:/a:/createUploadSession";
+
+    t.post(path, &json!({ "item": { "fileSize": 4 } }))
+        .await
+        .is_refused(400, "invalidRequest");
+}
+
+#[tokio::test]
 async fn a_deferred_upload_waits_for_its_commit() {
     let t = World::business().await;
     let url = t.session("a", &json!({ "deferCommit": true })).await;
