@@ -31,7 +31,7 @@ pub mod world;
 
 pub use feed::Mirror;
 pub use gates::Gate;
-pub use scene::{Scene, hashes_of, sample};
+pub use scene::{Scene, collect, hashes_of, sample};
 pub use sources::{Bytes, Failing, Kept};
 pub use world::{Call, Tree, Trouble, World};
 
@@ -49,9 +49,18 @@ pub async fn run(world: impl World + 'static, gate: Gate, case: impl AsyncFn(&Sc
 
 /// Makes a test of every case. Takes the path of an async function that opens a new, empty world:
 /// `mod contract { crate::contract::check!(super::Folder::open); }`.
+///
+/// Where a service takes long to start, `check!(start, open)` makes a test of every group, which starts it once
+/// and opens a world on it for each case.
 macro_rules! check {
     ($open:path) => {
-        $crate::contract::check! { @tests $open;
+        $crate::contract::check! { @list @tests ($open); }
+    };
+    ($start:path, $open:path) => {
+        $crate::contract::check! { @list @groups ($start, $open); }
+    };
+    (@list @$mode:tt $how:tt;) => {
+        $crate::contract::check! { @$mode $how;
             about {
                 tells_whose_drive_it_is: always,
                 tells_the_same_each_time: always,
@@ -243,7 +252,7 @@ macro_rules! check {
             }
         }
     };
-    (@tests $open:path; $($group:ident { $($case:ident: $gate:ident,)* })*) => {
+    (@tests ($open:path); $($group:ident { $($case:ident: $gate:ident,)* })*) => {
         async fn open() -> impl $crate::contract::World {
             $open().await
         }
@@ -254,6 +263,15 @@ macro_rules! check {
                 use $crate::contract;
                 contract::run(super::open().await, contract::gates::$gate, contract::$group::$case).await;
             })*
+        })*
+    };
+    (@groups ($start:path, $open:path); $($group:ident { $($case:ident: $gate:ident,)* })*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $group() {
+            use $crate::contract;
+            let service = $start().await;
+            $(println!("{}", stringify!($case));
+            contract::run($open(&service).await, contract::gates::$gate, contract::$group::$case).await;)*
         })*
     };
 }

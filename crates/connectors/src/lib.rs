@@ -4,6 +4,7 @@
 //! Adding a provider is a row in [`KINDS`]. It reads no setting itself: the names of those that
 //! have a value come in. Only this crate knows a provider's JSON; it knows nothing of accounts.
 
+mod bucket;
 mod connector;
 #[cfg(test)]
 mod contract;
@@ -17,6 +18,7 @@ mod quick_xor;
 mod reasons;
 mod tokens;
 
+pub use bucket::{Bucket, BucketOptions, BucketPlace, Probed};
 pub use connector::{
     Abilities, About, ChangePage, Conditions, Connector, Cursor, DirectLink, Entry, Feed, Fetched, HashKind,
     Hasher, Hashes, Item, ItemId, ItemKind, ItemPage, NameFault, NameRules, Next, NoJournal, Past, Quota,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use model::{ByteStream, Millis};
-use outbound::s3::CONTENT_SHA256;
+use outbound::s3::{CONTENT_SHA256, name_of, time_of};
 use outbound::{
-    Answer, Body, Call, Element, Failure, Reason, Reopen, Whole, base64, decoded, hex, parse_xml, ranged,
+    Answer, Body, Call, Element, Failure, Reason, Reopen, Whole, base64, hex, parse_xml, ranged,
 };
 use reqwest::Method;
 use tokio::task::spawn_blocking;
@@ -223,14 +223,8 @@ impl Inner {
 }
 
 fn page_of(top: &Element) -> Option<Page> {
-    let is_encoded = top.text_of("EncodingType") == Some("url");
     let objects = top.all("Contents").map(|object| {
-        let name = object.text_of("Key")?;
-        let name = if is_encoded {
-            name_of(name)?
-        } else {
-            name.to_owned()
-        };
+        let name = name_of(top, object.text_of("Key")?)?;
         let size_bytes = object.text_of("Size")?.trim().parse().ok()?;
         Some((name, size_bytes, time_of(object.text_of("LastModified")?)))
     });
@@ -238,17 +232,6 @@ fn page_of(top: &Element) -> Option<Page> {
         objects: objects.collect::<Option<Vec<_>>>()?,
         is_last: top.text_of("IsTruncated").map(str::trim) != Some("true"),
     })
-}
-
-/// A name as listings encode it: spaces may be written as `+`.
-pub(super) fn name_of(encoded: &str) -> Option<String> {
-    decoded(&encoded.replace('+', "%20"))
-}
-
-/// A moment as listings write it.
-pub(super) fn time_of(text: &str) -> Millis {
-    let at: Option<jiff::Timestamp> = text.trim().parse().ok();
-    Millis(at.map_or(0, jiff::Timestamp::as_millisecond))
 }
 
 /// The checksums that go with a body.

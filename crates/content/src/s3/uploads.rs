@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use model::Millis;
+use outbound::s3::{name_of, time_of};
 use outbound::{Element, Failure, escaped, parse_xml};
 use reqwest::Method;
 
 use super::Inner;
-use super::objects::{LIST_BYTES, WORD_BYTES, name_of, time_of};
+use super::objects::{LIST_BYTES, WORD_BYTES};
 use crate::error::Told as _;
 use crate::key::Key;
 use crate::{ContentError, Part, Parts};
@@ -166,7 +167,7 @@ impl Inner {
             for upload in page.all("Upload") {
                 let begun = upload.text_of("Initiated").map_or(Millis(0), time_of);
                 if begun < older_than {
-                    found.extend(upload_of(upload, &folder, is_encoded(&page)));
+                    found.extend(upload_of(&page, upload, &folder));
                 }
             }
             if found.len() >= limit {
@@ -209,17 +210,8 @@ fn is_gone(failure: &Failure) -> bool {
     failure.code() == "NoSuchUpload" || (failure.status() == Some(404) && failure.code() != "NoSuchBucket")
 }
 
-fn is_encoded(page: &Element) -> bool {
-    page.text_of("EncodingType") == Some("url")
-}
-
-fn upload_of(upload: &Element, folder: &str, is_encoded: bool) -> Option<Parts> {
-    let name = upload.text_of("Key")?;
-    let name = if is_encoded {
-        name_of(name)?
-    } else {
-        name.to_owned()
-    };
+fn upload_of(page: &Element, upload: &Element, folder: &str) -> Option<Parts> {
+    let name = name_of(page, upload.text_of("Key")?)?;
     let key = Key::parse(name.strip_prefix(folder)?)?;
     Some(Parts {
         key: key.to_string(),
@@ -233,13 +225,8 @@ fn next_mark(page: &Element) -> Option<(String, String)> {
         return None;
     }
     let key = page.text_of("NextKeyMarker").filter(|key| !key.is_empty())?;
-    let key = if is_encoded(page) {
-        name_of(key)?
-    } else {
-        key.to_owned()
-    };
     Some((
-        key,
+        name_of(page, key)?,
         page.text_of("NextUploadIdMarker").unwrap_or_default().to_owned(),
     ))
 }

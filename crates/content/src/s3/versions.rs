@@ -1,10 +1,11 @@
 //! Removing objects where every write makes a version.
 
+use outbound::s3::name_of;
 use outbound::{Failure, parse_xml};
 use reqwest::Method;
 
 use super::Inner;
-use super::objects::{LIST_BYTES, name_of};
+use super::objects::LIST_BYTES;
 
 /// How many versions are looked up at once.
 const PAGE: &str = "100";
@@ -39,12 +40,11 @@ impl Inner {
             .await?;
         let top = parse_xml(&answer.body).filter(|top| top.name == "ListVersionsResult");
         let top = top.ok_or_else(|| Failure::strange("its list of versions cannot be read"))?;
-        let is_encoded = top.text_of("EncodingType") == Some("url");
         let all = top.all("Version").chain(top.all("DeleteMarker"));
         Ok(all
             .filter(|version| {
                 let key = version.text_of("Key").unwrap_or_default();
-                key == name || (is_encoded && name_of(key).as_deref() == Some(name))
+                key == name || name_of(&top, key).as_deref() == Some(name)
             })
             .filter_map(|version| version.text_of("VersionId").map(str::to_owned))
             .collect())
