@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::multipart;
 use super::session::{Begin, Kept, Pieces, Sent};
 use super::shapes::{FILE_V2, File, rfc3339};
-use super::upload::{gathered, verified, written};
+use super::upload::{gathered, time_key, verified, written};
 use crate::{Hashes, Item, ItemId, RemoteError, Revision, Upload, Written};
 
 /// How often a write is tried whose tag was outrun by changes of other things than the content.
@@ -62,7 +62,7 @@ impl Google {
         expected: &Revision,
     ) -> Result<Written, Fault> {
         let mut pieces = Pieces::new(upload, self.piece_bytes);
-        let key = format!("replace {} {}", checked(id)?, expected.0);
+        let key = format!("replace {} {} {}", time_key(upload), checked(id)?, expected.0);
         let mut kept = self.kept_session(upload, &key).await;
         for _ in 0..TRIES {
             let base = self.base(id).await?;

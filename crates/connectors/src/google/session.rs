@@ -161,7 +161,7 @@ impl Google {
     }
 
     /// Waits before the next try, or gives up.
-    async fn pause_or(
+    pub(super) async fn pause_or(
         &self,
         failures: u32,
         asked: Option<std::time::Duration>,

@@ -10,9 +10,6 @@ use super::fault::Fault;
 use super::shapes::{FILE, FOLDER, File, REVISION, RevisionList};
 use crate::{Item, ItemId, Past, Relocate, RemoteError, Tag};
 
-/// How often something is looked at and tried again that may be done already.
-const TRIES: u32 = 4;
-
 impl Google {
     pub(super) async fn create_folder(
         &self,
@@ -74,7 +71,7 @@ impl Google {
             call.is_repeatable = false;
             match self.api.json::<File>(call).await {
                 Ok(file) => return self.brought(file.into_item(), &item).await,
-                Err(fault) if fault.may_be_done() && tried < TRIES => self.rest(tried).await,
+                Err(fault) if fault.may_pass() => self.pause_or(tried, fault.wait(), || fault).await?,
                 Err(fault) => return Err(fault),
             }
         }
@@ -119,13 +116,6 @@ impl Google {
             .into_iter()
             .collect();
         Ok(with_json(Method::PATCH, url, &Value::Object(body)))
-    }
-
-    /// Leaves Google alone for a moment before something is looked at again.
-    pub(super) async fn rest(&self, tried: u32) {
-        if let Some(pause) = self.api.client.patience().pause(tried, None) {
-            tokio::time::sleep(pause).await;
-        }
     }
 
     pub(super) async fn throw_away(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), Fault> {

@@ -69,10 +69,11 @@ impl Google {
         let query = [("uploadType", "resumable"), ALL_DRIVES, ("fields", FILE)];
         let url = self.api.url("/upload/drive/v3/files", &query);
         let mut pieces = Pieces::new(upload, self.piece_bytes);
-        let key = match place.id {
-            Some(id) => format!("create {}", id.0),
-            None => format!("create {} {}", place.parent.0, place.name),
+        let place_key = match place.id {
+            Some(id) => id.0.clone(),
+            None => format!("{} {}", place.parent.0, place.name),
         };
+        let key = format!("create {} {place_key}", time_key(upload));
         let kept = self.kept_session(upload, &key).await;
         let id = match kept.as_ref().and_then(|kept| kept.id.clone()) {
             Some(id) => ItemId(id),
@@ -123,6 +124,11 @@ impl Google {
             }
         }
     }
+}
+
+/// What tells one content from another of the same length, so that none goes on with the other's session.
+pub(super) fn time_key(upload: &Upload<'_>) -> i64 {
+    upload.modified.map_or(0, |at| at.0)
 }
 
 /// The description of a new file.

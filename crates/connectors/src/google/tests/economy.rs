@@ -1,8 +1,14 @@
 //! How many requests it takes.
 
-use super::stand::{Stand, count};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use model::Millis;
+use outbound::{Call, Failure, Gate, Kind, Told};
+
+use super::stand::{Stand, connect_gated, count};
 use crate::contract::{Bytes, Kept, Mirror, sample};
-use crate::{Connector, Read, Relocate, Target};
+use crate::{Connector, Read, Relocate, RemoteError, Target};
 
 #[tokio::test]
 async fn ten_thousand_items_are_listed_by_twelve_requests_and_one_change_by_one() {
@@ -90,4 +96,73 @@ async fn a_large_file_takes_a_request_for_each_piece_and_one_to_begin() {
     assert_eq!(count(&seen, "PUT", "/upload/"), 6);
     assert_eq!(seen.len(), 7);
     stand.expect_honest();
+}
+
+/// Writes down what passes, or lets nothing pass.
+#[derive(Default)]
+struct Watched {
+    kinds: Mutex<Vec<Kind>>,
+    told: Mutex<Vec<u16>>,
+    is_shut: bool,
+}
+
+#[async_trait]
+impl Gate for Watched {
+    async fn pass(&self, call: &Call) -> Result<(), Failure> {
+        if self.is_shut {
+            return Err(Failure::Paused { until: Millis(7) });
+        }
+        self.kinds.lock().unwrap().push(call.kind);
+        Ok(())
+    }
+
+    async fn told(&self, _: &Call, told: Told) {
+        self.told.lock().unwrap().push(told.status);
+    }
+}
+
+#[tokio::test]
+async fn every_request_passes_the_gate_as_what_it_costs() {
+    let stand = Stand::start().await;
+    let file = stand.given("file", b"x").await;
+    let gate = Arc::new(Watched::default());
+    let drive = connect_gated(&stand.fake, stand.tokens.clone(), Some(gate.clone()));
+    let read = Read {
+        id: &file.id,
+        revision: file.revision.as_ref(),
+        offset: 0,
+        export: None,
+    };
+
+    let (_, seen) = stand
+        .asked(async {
+            drive.item(&file.id).await.unwrap();
+            drive.children(&stand.root, None).await.unwrap();
+            drive.read(read).await.unwrap();
+            drive.trash(&file.id, None).await.unwrap();
+        })
+        .await;
+
+    let kinds = gate.kinds.lock().unwrap().clone();
+    assert_eq!(kinds, [Kind::Read, Kind::List, Kind::Content, Kind::Write]);
+    assert_eq!(*gate.told.lock().unwrap(), [200; 4]);
+    assert_eq!(seen.len(), 4);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_through_a_gate_that_is_shut() {
+    let stand = Stand::start().await;
+    let gate = Arc::new(Watched {
+        is_shut: true,
+        ..Watched::default()
+    });
+    let drive = connect_gated(&stand.fake, stand.tokens.clone(), Some(gate));
+
+    let (outcome, seen) = stand.asked(drive.about()).await;
+
+    assert!(
+        matches!(outcome, Err(RemoteError::Paused { until: Millis(7) })),
+        "{outcome:?}"
+    );
+    assert_eq!(seen.len(), 0);
 }

@@ -88,6 +88,36 @@ async fn haste_is_answered_with_patience() {
 }
 
 #[tokio::test]
+async fn a_move_is_tried_again_whatever_became_of_the_first() {
+    for fault in [
+        act(403, "rateLimitExceeded"),
+        Act::status(500, None),
+        Act::DropBefore,
+        Act::DropAfter,
+    ] {
+        let stand = Stand::start().await;
+        let file = stand.given("file", b"x").await;
+        let folder = crate::ItemId(stand.account.create_folder(&stand.root.0, "folder"));
+        let told = format!("{fault:?}");
+        stand.fault("PATCH", "/drive/v3/files/", fault);
+        let to = crate::Relocate {
+            parent: Some(&folder),
+            name: Some("other"),
+            expected: file.tag.as_ref(),
+        };
+
+        let moved = stand.drive.relocate(&file.id, to).await;
+
+        let moved = moved.unwrap_or_else(|error| panic!("{told}: {error:?}"));
+        assert_eq!(
+            (moved.parent.as_ref(), moved.name.as_str()),
+            (Some(&folder), "other")
+        );
+        stand.expect_honest();
+    }
+}
+
+#[tokio::test]
 async fn what_google_says_is_told_in_our_words() {
     let full = |error: &RemoteError| matches!(error, RemoteError::Full(_));
     let paused = |error: &RemoteError| matches!(error, RemoteError::Paused { .. });

@@ -9,7 +9,7 @@ use fake_clouds::drive::{DriveAccount, DriveFake, DriveOptions};
 use fake_clouds::{Act, Fault, Seen};
 use futures_util::{StreamExt, stream};
 use model::{BodyError, ByteStream, Millis};
-use outbound::{Patience, Reach, Wire};
+use outbound::{Gate, Patience, Reach, Wire};
 use tokio::sync::Mutex;
 
 use crate::contract::scene::THEN;
@@ -214,12 +214,17 @@ pub fn count(seen: &[Seen], method: &str, path: &str) -> usize {
 
 /// A connector with these tokens.
 pub fn connect(fake: &DriveFake, tokens: Arc<dyn Tokens>) -> Google {
+    connect_gated(fake, tokens, None)
+}
+
+/// A connector that keeps a pace.
+pub fn connect_gated(fake: &DriveFake, tokens: Arc<dyn Tokens>, gate: Option<Arc<dyn Gate>>) -> Google {
     let clock = fake.clock();
     Google::new(GoogleOptions {
         api_url: fake.url(),
         tokens,
         wire: Wire::open(&Reach::Any, FAST).expect("TLS"),
-        gate: None,
+        gate,
         clock: Arc::new(move || Millis(clock.now())),
         patience: FAST,
         piece_bytes: PIECE_BYTES,
