@@ -29,8 +29,8 @@ pub(crate) enum Link {
     },
     /// A further page of changes.
     Page { round: Arc<Round>, offset: usize },
-    /// A further page of children.
-    Children { offset: usize },
+    /// Children after a name; or after so many, where what happens meanwhile shifts pages.
+    Children { after: String, count: usize },
     /// A link that never works.
     Broken,
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::answer::{Reply, Trouble};
 use super::delta::{Link, find, keep, raw_value};
 use super::item::{Conflict, Created, DriveType, Item, Kind, New, Patch, Times};
+use super::names::folded;
 use super::render::{Place, etag, select, time};
 use super::sessions::Spot;
 use super::tree::Drive;
@@ -79,8 +80,7 @@ pub(crate) fn get(shared: &Shared, drive: &Drive, id: &str, call: &Call) -> Resu
     show(shared, drive, id, call, 200)
 }
 
-/// `GET …/children`, page by page. A page begins where the last one ended in the listing of now, so that what is
-/// made and deleted meanwhile shifts it, as it does at the service.
+/// `GET …/children`, page by page, each from the listing of now.
 pub(crate) fn children(
     shared: &Shared,
     world: &mut World,
@@ -90,13 +90,13 @@ pub(crate) fn children(
 ) -> Result<Reply, Trouble> {
     let switches = shared.switches.get();
     let now_ms = shared.core.clock.now();
-    let mut offset = 0;
+    let mut begin = (String::new(), 0);
     let token = raw_value(&call.query, "$skiptoken");
     if let Some(token) = token {
-        let Link::Children { offset: from } = find(shared, world, token)? else {
+        let Link::Children { after, count } = find(shared, world, token)? else {
             return Err(Trouble::invalid("The token is of something else."));
         };
-        offset = from;
+        begin = (after, count);
     }
     let top = match call.value("$top").map(str::parse::<usize>) {
         None => switches.children_page,
@@ -109,20 +109,21 @@ pub(crate) fn children(
     }
     let mut all = drive.list(id);
     all.retain(|item| item.created_ms <= now_ms - switches.list_lag_ms);
-    let is_pause = switches.empty_page && token.is_none() && all.len() > 1;
-    let end = if is_pause {
-        0
-    } else {
-        (offset + top).min(all.len())
+    let first = match switches.children_shift {
+        true => begin.1.min(all.len()),
+        false => all.partition_point(|item| folded(&item.name) <= begin.0),
     };
+    let is_pause = switches.empty_page && token.is_none() && all.len() > 1;
+    let end = if is_pause { 0 } else { (first + top).min(all.len()) };
     let view = shared.view(drive, &switches);
-    let rows = all.get(offset.min(end)..end).unwrap_or_default();
+    let rows = &all[first.min(end)..end];
     let shown = rows
         .iter()
         .map(|item| select(view.item(item, Place::Listing), call.value("$select")));
     let mut answer = json!({ "value": shown.collect::<Vec<Value>>() });
     if end < all.len() {
-        let next = keep(shared, world, Link::Children { offset: end });
+        let after = rows.last().map_or(begin.0, |item| folded(&item.name));
+        let next = keep(shared, world, Link::Children { after, count: end });
         let fields = raw_value(&call.query, "$select")
             .map(|fields| format!("&$select={fields}"))
             .unwrap_or_default();

@@ -34,6 +34,9 @@ pub struct GraphSwitches {
     pub children_page: usize,
     /// Rows of a page of `delta`, unless asked for fewer.
     pub delta_page: usize,
+    /// Pages of children are counted, so that what is made and deleted meanwhile shifts them; otherwise each goes on
+    /// after the last name.
+    pub children_shift: bool,
     /// The first page of several has no row but a next link, of `delta` and of children.
     pub empty_page: bool,
     /// `delta` tells of children before their parents.
@@ -110,6 +113,7 @@ impl Default for GraphSwitches {
             delta_lag_ms: 0,
             children_page: 200,
             delta_page: 200,
+            children_shift: false,
             empty_page: false,
             delta_children_first: false,
             delta_repeats: false,

@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     /// Office files that the service will rewrite: when, and which version of what.
     pub(crate) rewrites: Vec<Rewrite>,
+    /// Up to which change each drive was searched for such files.
+    looked_at: HashMap<String, u64>,
     /// Who signs in next, if anybody was named.
     pub(crate) next_person: Option<String>,
     /// With what error the next sign-in ends.
@@ -133,7 +135,7 @@ impl Shared {
         let now_ms = self.core.clock.now();
         world.rewrite_due(now_ms);
         let result = act(&mut world);
-        world.plan_rewrites(&switches, now_ms);
+        world.plan_rewrites(&switches);
         let notices = world.notices(&switches, now_ms);
         drop(world);
         Notice::send_all(notices);
@@ -176,30 +178,31 @@ impl World {
         self.drives.get_mut(id).ok_or_else(Trouble::not_found)
     }
 
-    /// Remembers which files the service will rewrite: those that came since the last look.
-    fn plan_rewrites(&mut self, switches: &GraphSwitches, now_ms: i64) {
+    /// Remembers which files the service will rewrite, of those that came since the last look.
+    fn plan_rewrites(&mut self, switches: &GraphSwitches) {
         const REWRITTEN: &[&str] = &[".docx", ".xlsx", ".pptx", ".html", ".htm", ".aspx"];
-        let Some(delay_ms) = switches.office_rewrite_ms else {
-            return;
-        };
-        for drive in self
-            .drives
-            .values()
-            .filter(|drive| drive.kind == DriveType::Business)
-        {
-            let recent = drive.log.iter().rev().take_while(|change| change.at_ms == now_ms);
-            for item in recent.filter_map(|change| drive.get(&change.item.id)) {
-                let Some(content) = item.content() else { continue };
+        for drive in self.drives.values() {
+            let seen = self.looked_at.insert(drive.id.clone(), drive.seq()).unwrap_or(0);
+            let Some(delay_ms) = switches.office_rewrite_ms else {
+                continue;
+            };
+            if drive.kind == DriveType::Personal {
+                continue;
+            }
+            let first_new = drive.log.partition_point(|change| change.seq <= seen);
+            for change in &drive.log[first_new..] {
+                let Some(content) = change.item.content() else {
+                    continue;
+                };
                 let is_office = REWRITTEN
                     .iter()
-                    .any(|end| item.name.to_lowercase().ends_with(end));
+                    .any(|end| change.item.name.to_lowercase().ends_with(end));
                 let is_rewritten = content.bytes.as_ref().is_none_or(|bytes| bytes.ends_with(MARK));
-                let is_known = self.rewrites.iter().any(|known| known.version == content.version);
-                if is_office && !is_rewritten && !is_known && content.at_ms == now_ms {
+                if is_office && !is_rewritten {
                     self.rewrites.push(Rewrite {
-                        at_ms: now_ms + delay_ms,
+                        at_ms: content.at_ms + delay_ms,
                         drive: drive.id.clone(),
-                        item: item.id.clone(),
+                        item: change.item.id.clone(),
                         version: content.version,
                     });
                 }

@@ -316,3 +316,35 @@ async fn the_apps_own_folder_is_all_that_an_app_of_that_scope_sees() {
         "approot"
     );
 }
+
+#[tokio::test]
+async fn pages_go_on_after_the_last_name_unless_they_are_counted() {
+    for (shifts, expected) in [(false, ["2", "3"]), (true, ["1", "2"])] {
+        let t = World::personal().await;
+        t.fake.switches().set(|switches| switches.children_shift = shifts);
+        (0..4).for_each(|number| drop(t.ada.create_file(&number.to_string(), "x")));
+        let page = t.item("/me/drive/root/children?$top=2").await;
+        t.ada.create_file("(new)", "x");
+        let page = t.item(page["@odata.nextLink"].as_str().unwrap()).await;
+
+        assert_eq!(names(page["value"].as_array().unwrap()), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_rewrite_does_not_depend_on_when_exactly_a_file_came() {
+    let options = GraphOptions {
+        kind: DriveType::Business,
+        ..GraphOptions::default()
+    };
+    let fake = GraphFake::start(options).await;
+    let ada = fake.account(ADA);
+    fake.switches()
+        .set(|switches| switches.office_rewrite_ms = Some(0));
+    // On the real clock, on which time goes by during a request.
+    for number in 0..50 {
+        let path = format!("{number}.docx");
+        ada.create_file(&path, "words");
+        assert_ne!(ada.read(&path).unwrap(), "words");
+    }
+}
