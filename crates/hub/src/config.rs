@@ -87,6 +87,8 @@ pub struct Config {
     pub reach: Reach,
     /// Folders of this server that administrators may connect, with all below them.
     pub directory_roots: Vec<PathBuf>,
+    /// Folders that hold this server's own data, which nobody connects.
+    pub own_folders: Vec<PathBuf>,
     /// The address that people know this server by.
     pub public_url: Option<String>,
     /// The operator's own page, which people go back to after linking when they came from there.
@@ -124,6 +126,7 @@ impl Default for Config {
             link_providers: Vec::new(),
             reach: Reach::Public { allowed: Vec::new() },
             directory_roots: Vec::new(),
+            own_folders: Vec::new(),
             public_url: None,
             frontend_url: None,
         }

@@ -130,6 +130,9 @@ impl Hub {
         connection.label = label;
         let connector = self.try_connector(&connection, &new.credentials)?;
         self.note_about(&mut connection, connector.about().await?);
+        if let Some(found) = self.probe(&connection, &new.endpoint, &new.credentials).await? {
+            connection.flavour = Some(found);
+        }
         self.add_connection(connection, &new.credentials).await
     }
 
@@ -153,7 +156,8 @@ impl Hub {
             // Of what was not tried out the drive is not known.
             let is_known = !other.drive.is_empty() && !connection.drive.is_empty();
             let is_drive = is_known && other.drive == connection.drive;
-            other.kind == connection.kind && (is_drive || (!is_known && other.settings == connection.settings))
+            other.kind == connection.kind
+                && (is_drive || (!is_known && other.settings == connection.settings))
         };
         if others.iter().any(is_same) {
             return Err(ALREADY);
@@ -250,7 +254,8 @@ impl Hub {
         }
         connection.account = about.owner;
         connection.drive = about.drive;
-        connection.flavour = about.flavour;
+        // What was found out by trying is not told by the provider.
+        connection.flavour = about.flavour.or_else(|| connection.flavour.take());
         connection.root = about.root.0;
         connection.used_bytes = about.quota.map(|quota| quota.used_bytes);
         connection.limit_bytes = about.quota.and_then(|quota| quota.limit_bytes);

@@ -153,6 +153,9 @@ impl Stage {
             }
             About::AppPassword => drop(names.insert("id", alice.app_password("one").await.0)),
             About::Identity => drop(names.insert("number", "1".to_owned())),
+            About::Connection => {
+                names.insert("id", "0190c2a4-5b6e-7c3d-8e9f-0a1b2c3d4e5f".to_owned());
+            }
             About::Share => {
                 let file = alice.file(&format!("file{n}"), b"one").await;
                 let body = json!({"node_id": file, "user_id": self.carol.id, "right": "view"});

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::{
-    Connector, DriveKind, Google, GoogleOptions, OneDrive, OneDriveOptions, PIECE_BYTES, RemoteError,
-    SignInReason, Tokens,
+    Bucket, BucketOptions, BucketPlace, Connector, Directory, DirectoryOptions, DriveKind, Google,
+    GoogleOptions, Login, OneDrive, OneDriveOptions, PIECE_BYTES, Probed, RemoteError, SignInReason,
+    Symlinks, Tokens, WebDav, WebDavOptions,
 };
 use model::{Connection, ConnectionId, Millis};
-use outbound::{Gate, Patience, Reach, Wire};
+use outbound::{Gate, Patience, Reach, Secret, Wire};
 
 use super::pace::ConnectionGate;
 use super::tokens::{ConnectionTokens, unavailable};
@@ -17,6 +18,8 @@ use crate::{Hub, HubError};
 
 /// How much of a large content is held in memory while it is sent to Google.
 const GOOGLE_PIECE_BYTES: usize = 8 << 20;
+/// The same for a bucket.
+const PART_BYTES: u64 = 8 << 20;
 
 /// Connectors that are open.
 #[derive(Default)]
@@ -177,10 +180,128 @@ impl Hub {
 
     fn keyed_connector(
         &self,
-        _connection: &Connection,
-        _endpoint: &Endpoint,
-        _credentials: &Credentials,
+        connection: &Connection,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
     ) -> Result<Arc<dyn Connector>, RemoteError> {
-        Err(RemoteError::Unsupported("be used"))
+        Ok(match endpoint {
+            Endpoint::Directory { path, is_read_only } => Arc::new(Directory::new(DirectoryOptions {
+                root: path.into(),
+                allowed: self.config().directory_roots.clone(),
+                ours: self.config().own_folders.clone(),
+                drive: Some(connection.drive.clone()).filter(|drive| !drive.is_empty()),
+                symlinks: Symlinks::default(),
+                is_read_only: *is_read_only,
+                clock: self.0.clock.clone(),
+            })?),
+            Endpoint::Webdav { url, user } => Arc::new(WebDav::new(WebDavOptions {
+                url: url.clone(),
+                login: match credentials {
+                    Credentials::Secret(password) => Login::Basic {
+                        user: user.clone(),
+                        password: Secret::new(password.clone()),
+                    },
+                    _ => Login::Nobody,
+                },
+                flavour: connection.flavour.clone(),
+                wire: self.0.connectors.wire(&self.config().reach)?,
+                gate: Some(self.gate(connection)),
+                clock: self.0.clock.clone(),
+                patience: Patience::default(),
+            })?),
+            _ => Arc::new(self.bucket(connection, endpoint, credentials)?),
+        })
+    }
+
+    fn gate(&self, connection: &Connection) -> Arc<dyn Gate> {
+        Arc::new(ConnectionGate::new(self, connection.id, &connection.kind))
+    }
+
+    /// What speaks for a bucket or a container, as far as was found out about it.
+    fn bucket(
+        &self,
+        connection: &Connection,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Result<Bucket, RemoteError> {
+        let Credentials::Secret(secret) = credentials else {
+            return Err(RemoteError::SignInAgain(SignInReason::Keys(
+                "none is kept".to_owned(),
+            )));
+        };
+        let secret = Secret::new(secret.clone());
+        let (place, prefix) = match endpoint {
+            Endpoint::S3(bucket) => (s3_place(bucket, bucket.endpoint.clone(), secret), &bucket.prefix),
+            Endpoint::B2(bucket) => (s3_place(bucket, b2_endpoint(bucket)?, secret), &bucket.prefix),
+            Endpoint::Azure { container, prefix } => (
+                BucketPlace::Azure {
+                    connection: secret,
+                    container: container.clone(),
+                },
+                prefix,
+            ),
+            _ => return Err(RemoteError::Misconfigured("it is no bucket".to_owned())),
+        };
+        Bucket::open(BucketOptions {
+            name: connection.kind.clone(),
+            place,
+            prefix: prefix.clone(),
+            probed: probed(connection),
+            reach: self.config().reach.clone(),
+            gate: Some(self.gate(connection)),
+            patience: Patience::default(),
+            part_bytes: PART_BYTES,
+            clock: self.0.clock.clone(),
+        })
+    }
+
+    /// What an endpoint keeps of its promises, found out by trying; `None` for kinds that tell it themselves.
+    pub(super) async fn probe(
+        &self,
+        connection: &Connection,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Result<Option<String>, RemoteError> {
+        match endpoint {
+            Endpoint::S3(_) | Endpoint::B2(_) | Endpoint::Azure { .. } => {
+                let bucket = self.bucket(connection, endpoint, credentials)?;
+                let probed = bucket.probe().await?;
+                Ok(Some(
+                    serde_json::to_string(&probed).expect("flags can be written as JSON"),
+                ))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What was found out about a bucket when it was connected; nothing is relied on without it.
+fn probed(connection: &Connection) -> Probed {
+    let found = connection.flavour.as_deref();
+    found
+        .and_then(|found| serde_json::from_str(found).ok())
+        .unwrap_or_default()
+}
+
+fn s3_place(bucket: &super::Bucket, endpoint: Option<String>, secret_key: Secret) -> BucketPlace {
+    BucketPlace::S3 {
+        endpoint,
+        region: bucket.region.clone(),
+        bucket: bucket.bucket.clone(),
+        access_key: bucket.access_key.clone(),
+        secret_key,
+        session_token: None,
+        path_style: bucket.path_style,
+    }
+}
+
+/// B2 has an address for each region.
+fn b2_endpoint(bucket: &super::Bucket) -> Result<Option<String>, RemoteError> {
+    match (&bucket.endpoint, &bucket.region) {
+        (Some(endpoint), _) => Ok(Some(endpoint.clone())),
+        (None, Some(region)) => Ok(Some(format!("https://s3.{region}.backblazeb2.com"))),
+        (None, None) => Err(RemoteError::Misconfigured(
+            "B2 needs the bucket's endpoint or region, such as us-west-004; its page shows them".to_owned(),
+        )),
     }
 }

@@ -218,10 +218,11 @@ impl From<ConnectionRow> for ConnectionView {
         Self {
             id: of.id.to_string(),
             number: of.number,
+            // Others keep there what was found out by trying.
+            flavour: of.flavour.filter(|_| of.kind == "onedrive"),
             kind: of.kind,
             label: of.label,
             account: of.account,
-            flavour: of.flavour,
             server: of.owner.is_none(),
             state: of.state.as_str(),
             reason: of.reason.map(crate::problem::sentence),

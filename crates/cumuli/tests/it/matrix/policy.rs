@@ -23,6 +23,8 @@ pub enum About {
     Job,
     Session,
     AppPassword,
+    /// A connection of which there is none, since nothing is connected.
+    Connection,
     /// An identity of which there is none, since no provider is configured.
     Identity,
     /// A right that the owner gave to a fourth person.
@@ -61,7 +63,7 @@ pub enum Body {
 }
 
 use About::{
-    Address, AppPassword, File, FileLink, Folder, FolderLink, Identity, Job, Link, LockedLink, Nothing,
+    Address, AppPassword, Connection, File, FileLink, Folder, FolderLink, Identity, Job, Link, LockedLink, Nothing,
     Owner, Session, Share, Trashed, Upload, User, Version,
 };
 use Body::{Begin, Bytes, Form, Json, Picture, PictureForm, Piece};
@@ -149,15 +151,31 @@ pub const POLICY: &[Row] = &[
     row("POST", "/auth/session", Nothing, all(200)).with(LOG_IN),
     row("DELETE", "/auth/session", Nothing, in_person(204)).ends_session(),
     // Providers, of which none is configured.
-    row("GET", "/auth/google/start", Nothing, signed(409)),
+    row("GET", "/auth/{provider}/start", Nothing, signed(409)),
+    row("POST", "/auth/{provider}/link", Nothing, signed(409)),
     row("GET", "/auth/{provider}/login", Nothing, all(409)),
     row("GET", "/auth/{provider}/callback", Nothing, all(409)),
     row("POST", "/auth/{provider}/token", Nothing, all(409)).with(Json(r#"{"id_token":"x"}"#)),
     row("POST", "/auth/join", Nothing, all(400)).with(Json(r#"{"join_ticket":"x","password":"y"}"#)),
     row("GET", "/api/v1/identities", Nothing, in_person(200)),
     row("DELETE", "/api/v1/identities/{number}", Identity, in_person(404)),
-    row("GET", "/auth/google/status/{user_id}", Owner, own(200)),
+    row("GET", "/auth/{provider}/status/{user_id}", Owner, own(200)),
     row("GET", "/api/v1/providers", Nothing, signed(200)),
+    // Connections, of which this server has none; whose they are is tried with linked drives.
+    row("GET", "/api/v1/connections", Nothing, signed(200)),
+    row("POST", "/api/v1/connections", Nothing, signed(422)).with(Json(
+        r#"{"kind":"webdav","url":"http://127.0.0.1:9/","user":"x","password":"y"}"#,
+    )),
+    row("GET", "/api/v1/connections/{id}", Connection, signed(404)),
+    row("PATCH", "/api/v1/connections/{id}", Connection, signed(404)).with(Json(r#"{"label":"x"}"#)),
+    row("DELETE", "/api/v1/connections/{id}", Connection, signed(404)),
+    row("POST", "/api/v1/connections/{id}/check", Connection, signed(404)),
+    row("POST", "/api/v1/connections/{id}/refresh", Connection, signed(404)),
+    row("GET", "/api/v1/connections/{id}/items", Connection, signed(404)),
+    row("GET", "/api/v1/connections/{id}/item", Connection, signed(404)).query("?item=x"),
+    row("GET", "/api/v1/connections/{id}/items/content", Connection, signed(404)).query("?item=x"),
+    row("POST", "/api/v1/connections/{id}/items/url", Connection, signed(404)).query("?item=x"),
+    row("GET", "/blob/connections/{secret}", Address, all(403)),
     // One's own account.
     row("GET", "/api/v1/me", Nothing, signed(200)),
     row("PATCH", "/api/v1/me", Nothing, in_person(200)).with(Json(r#"{"full_name":"{fresh}"}"#)),
