@@ -6,10 +6,11 @@ use super::stand::Stand;
 
 async fn open() -> Stand {
     let stand = Stand::start(DriveType::Personal).await;
-    // Pages are more than one as soon as there is something.
+    // A round is more than one page as soon as there is something. Those of folders shift under writes, as
+    // Microsoft says, so that they are not made as small.
     stand.fake.switches().set(|switches| {
         switches.delta_page = 3;
-        switches.children_page = 3;
+        switches.children_page = 60;
     });
     stand
 }
