@@ -205,6 +205,19 @@ def read(request):
     return stream.getvalue()
 
 
+def try_fields():
+    """The fake's list of fields is that of the document."""
+    with open(os.path.join(os.path.dirname(__file__), "../../src/drive/fields.txt")) as file:
+        kinds = dict(line.rstrip("\n").split(" = ") for line in file)
+    for kind, fields in kinds.items():
+        name, *inner = kind.split(".")
+        shape = DOCUMENT["schemas"][name]
+        for step in inner:
+            shape = shape["properties"][step]
+            shape = shape.get("items", shape)
+        equal({field.split(":")[0] for field in fields.split(" ")}, set(shape["properties"]))
+
+
 def try_about():
     about = DRIVE.about().get(fields="*").execute()
     equal(about["user"]["emailAddress"], "ada@gmail.com")
@@ -495,7 +508,7 @@ def try_channels():
 
 
 for attempt in [
-    try_about, try_writing, try_ids, try_lists, try_pieces, try_downloads, try_changes, try_revisions, try_batches,
+    try_fields, try_about, try_writing, try_ids, try_lists, try_pieces, try_downloads, try_changes, try_revisions, try_batches,
     try_drives, try_channels, try_tokens,
 ]:
     try:
