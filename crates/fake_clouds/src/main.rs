@@ -86,6 +86,14 @@ fn print_settings(drive: &DriveOptions, graph: &GraphOptions) {
         ("ONEDRIVE_CLIENT_SECRET", graph.client_secret.clone()),
         ("CUMULI_GRAPH_URL", format!("http://{microsoft}/v1.0")),
         (
+            "CUMULI_MICROSOFT_ISSUER",
+            format!("http://{microsoft}/{{tenantid}}/v2.0"),
+        ),
+        (
+            "CUMULI_MICROSOFT_JWKS_URL",
+            format!("http://{microsoft}/common/discovery/v2.0/keys"),
+        ),
+        (
             "CUMULI_MICROSOFT_AUTH_URL",
             format!("http://{microsoft}/common/oauth2/v2.0/authorize"),
         ),
