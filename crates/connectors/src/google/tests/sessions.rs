@@ -9,7 +9,7 @@ use crate::contract::sources::Failing;
 use crate::contract::{Bytes, Kept, sample};
 use crate::{Connector, RemoteError, Target};
 
-const PIECES: usize = 7;
+const PIECES: usize = 5;
 const LARGE: usize = PIECES * PIECE_BYTES + 1000;
 
 /// Where the pieces began that were sent, in order.
@@ -173,8 +173,8 @@ async fn pieces_whose_answers_are_lost_are_not_sent_blindly() {
         (Act::DropMid(400_000), 3),
         (Act::status(503, None), 3),
         // The last one.
-        (Act::DropAfter, 8),
-        (Act::DropBefore, 8),
+        (Act::DropAfter, 6),
+        (Act::DropBefore, 6),
     ] {
         let stand = Stand::start().await;
         let told = format!("{act:?} on {nth}");
