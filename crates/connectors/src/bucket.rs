@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::Clock;
-use outbound::{Gate, Patience, Reach, Secret, content_disposition};
+use outbound::{Gate, Patience, Secret, Wire, content_disposition};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::connector::{
@@ -83,8 +83,8 @@ pub struct BucketOptions {
     pub prefix: String,
     /// What [`Bucket::probe`] found; nothing is relied on without it.
     pub probed: Probed,
-    /// Where the endpoint may be.
-    pub reach: Reach,
+    /// The connections to it, which decide where it may be.
+    pub wire: Wire,
     /// Paces requests.
     pub gate: Option<Arc<dyn Gate>>,
     /// How long it is waited for.

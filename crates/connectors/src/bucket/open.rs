@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outbound::azure::{AzureDialect, Connection};
 use outbound::s3::{Address, Credentials, Signer, parse_prefix};
-use outbound::{Client, Dialect, Wire};
+use outbound::{Client, Dialect};
 use tokio::sync::Mutex;
 
 use super::azure::Azure;
@@ -48,14 +48,13 @@ impl Bucket {
     }
 }
 
-fn client(options: &BucketOptions, dialect: Arc<dyn Dialect>) -> Result<Client, RemoteError> {
-    let wire = Wire::open(&options.reach, options.patience)?;
-    let clock = Arc::clone(&options.clock);
+fn client(options: &BucketOptions, dialect: Arc<dyn Dialect>) -> Client {
+    let (wire, clock) = (options.wire.clone(), Arc::clone(&options.clock));
     let client = Client::over(wire, &options.name, dialect, clock, options.patience);
-    Ok(match &options.gate {
+    match &options.gate {
         Some(gate) => client.gated(Arc::clone(gate)),
         None => client,
-    })
+    }
 }
 
 fn open_s3(options: &BucketOptions) -> Result<Arc<dyn Store>, RemoteError> {
@@ -86,7 +85,7 @@ fn open_s3(options: &BucketOptions) -> Result<Arc<dyn Store>, RemoteError> {
     };
     let signer = Arc::new(Signer::new(credentials, Arc::clone(&options.clock), region));
     Ok(Arc::new(S3 {
-        client: client(options, Arc::clone(&signer) as Arc<dyn Dialect>)?,
+        client: client(options, Arc::clone(&signer) as Arc<dyn Dialect>),
         signer,
         address,
         bucket: bucket.clone(),
@@ -118,7 +117,7 @@ fn open_azure(options: &BucketOptions) -> Result<Arc<dyn Store>, RemoteError> {
         clock: Arc::clone(&options.clock),
     });
     Ok(Arc::new(Azure {
-        client: client(options, Arc::clone(&dialect) as Arc<dyn Dialect>)?,
+        client: client(options, Arc::clone(&dialect) as Arc<dyn Dialect>),
         dialect,
         endpoint: connection.endpoint,
         container: container.clone(),

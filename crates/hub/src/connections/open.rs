@@ -247,7 +247,7 @@ impl Hub {
             place,
             prefix: prefix.clone(),
             probed: probed(connection),
-            reach: self.config().reach.clone(),
+            wire: self.0.connectors.wire(&self.config().reach)?,
             gate: Some(self.gate(connection)),
             patience: Patience::default(),
             part_bytes: PART_BYTES,

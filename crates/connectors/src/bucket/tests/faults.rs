@@ -307,3 +307,34 @@ async fn a_listing_of_more_than_a_page_names_each_key_once() {
     told.dedup();
     assert_eq!(told.len(), 1203 + 7, "none twice");
 }
+
+/// No drive has that, and a bucket may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_beside_a_folder_of_its_name_is_another_item() {
+    for service in each().await {
+        let world = BucketWorld::on(&service).await;
+        world.write("a", b"a file").await;
+        world.write("a/b", b"in the folder").await;
+
+        let items = world
+            .bucket
+            .children(&root(), None)
+            .await
+            .expect("children")
+            .items;
+        let mut ids: Vec<&str> = items.iter().map(|item| item.id.0.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["/a", "/a/"]);
+        assert!(items.iter().all(|item| item.name == "a"));
+
+        world
+            .bucket
+            .trash(&ItemId("/a".to_owned()), None)
+            .await
+            .expect("trash");
+
+        let tree = world.tree().await;
+        assert_eq!(tree.get("a/b"), Some(&Some(b"in the folder".to_vec())));
+        assert!(!tree.contains_key("a"));
+    }
+}

@@ -1,6 +1,6 @@
-use outbound::{Reach, Secret};
+use outbound::Secret;
 
-use super::world::{options, s3_at};
+use super::world::{options, s3_at, wire};
 use crate::{Bucket, BucketOptions, BucketPlace, Connector as _, RemoteError};
 
 fn told(options: BucketOptions) -> String {
@@ -77,7 +77,7 @@ async fn an_endpoint_in_our_own_network_is_not_asked() {
         "http://[::1]:9",
     ] {
         let options = BucketOptions {
-            reach: Reach::public("").expect("a setting"),
+            wire: wire(""),
             ..options(s3_at(endpoint.to_owned()))
         };
         let refused = Bucket::open(options).expect("settings").about().await;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use model::Millis;
-use outbound::{Patience, Reach, Secret};
+use outbound::{Patience, Reach, Secret, Wire};
 
 use super::emulators::azurite::Azurite;
 use super::emulators::moto::Moto;
@@ -33,6 +33,11 @@ pub fn now() -> Millis {
     Millis(i64::try_from(since.expect("after 1970").as_millis()).expect("before the end of time"))
 }
 
+/// Connections to the public internet and what a setting allows.
+pub fn wire(setting: &str) -> Wire {
+    Wire::open(&Reach::public(setting).expect("a setting"), HASTE).expect("a wire")
+}
+
 /// Settings for a bucket, of which nothing is known yet.
 pub fn options(place: BucketPlace) -> BucketOptions {
     BucketOptions {
@@ -40,7 +45,7 @@ pub fn options(place: BucketPlace) -> BucketOptions {
         place,
         prefix: String::new(),
         probed: Probed::default(),
-        reach: Reach::public("127.0.0.0/8").expect("a setting"),
+        wire: wire("127.0.0.0/8"),
         gate: None,
         patience: HASTE,
         part_bytes: 5 * 1024 * 1024,
