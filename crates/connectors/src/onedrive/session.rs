@@ -14,7 +14,7 @@ use super::refusal::Trouble;
 use super::upload::{Base, Outcome, conditional};
 use super::window::Windows;
 use super::{DriveKind, OneDrive};
-use crate::{RemoteError, Target, Upload};
+use crate::{HashKind, Hasher, RemoteError, Target, Upload};
 
 /// Every piece but the last is a multiple of this.
 pub(super) const STEP_BYTES: u64 = 320 * 1024;
@@ -35,6 +35,8 @@ struct Session {
     target: String,
     size_bytes: u64,
     modified_ms: Option<i64>,
+    /// The hash of its first piece.
+    begins: String,
 }
 
 /// What the service tells of a session.
@@ -95,10 +97,7 @@ impl OneDrive {
         windows: &mut Windows<'_>,
         mut tag: Option<String>,
     ) -> Result<Outcome, RemoteError> {
-        let mut kept = self.kept(upload).await;
-        if kept.is_some() && tag.is_some() {
-            kept = None;
-        }
+        let mut kept = self.kept(upload, windows).await?;
         for _ in 0..RESTARTS {
             let (session, next) = match kept.take() {
                 Some(session) => match self.state(&session).await? {
@@ -134,13 +133,38 @@ impl OneDrive {
         ))
     }
 
-    /// The session of an earlier try of the same upload, if it may still be good.
-    async fn kept(&self, upload: &Upload<'_>) -> Option<Session> {
-        let session: Session = serde_json::from_str(&upload.journal.kept().await?).ok()?;
+    /// The session of an earlier try, if it is of the same upload. One that is not is ended.
+    async fn kept(
+        &self,
+        upload: &Upload<'_>,
+        windows: &mut Windows<'_>,
+    ) -> Result<Option<Session>, RemoteError> {
+        let kept = upload.journal.kept().await;
+        let Some(session) = kept.and_then(|text| serde_json::from_str::<Session>(&text).ok()) else {
+            return Ok(None);
+        };
+        if !self.addresses.is_safe(&session.url) {
+            return Ok(None);
+        }
         let is_same = session.target == target_of(upload)
-            && session.size_bytes == upload.source.size_bytes()
-            && session.modified_ms == upload.modified.map(|modified| modified.0);
-        (is_same && self.addresses.is_safe(&session.url)).then_some(session)
+            && session.size_bytes == windows.size_bytes()
+            && session.modified_ms == upload.modified.map(|modified| modified.0)
+            && session.begins == self.beginning(windows).await?;
+        if is_same {
+            return Ok(Some(session));
+        }
+        // Otherwise it ends by itself.
+        self.ask_bare(Call::new(Method::DELETE, session.url)).await.ok();
+        Ok(None)
+    }
+
+    /// What tells contents of one length apart without reading all of them.
+    async fn beginning(&self, windows: &mut Windows<'_>) -> Result<String, RemoteError> {
+        let mut hasher = Hasher::new(&[HashKind::QuickXor]);
+        for piece in windows.read(0, self.piece_bytes).await? {
+            hasher.update(&piece);
+        }
+        Ok(hasher.finish().text(HashKind::QuickXor).unwrap_or_default())
     }
 
     async fn begin(
@@ -177,6 +201,7 @@ impl OneDrive {
             // Lets the service say at once that there is no room. Others do not know it.
             about.insert("fileSize".to_owned(), windows.size_bytes().into());
         }
+        let begins = self.beginning(windows).await?;
         call = with_json(call, &json!({ "item": about }));
         // The folder may have been made this moment, and not be known everywhere.
         let answer = match self.patiently(|| self.ask(call.clone())).await {
@@ -188,7 +213,7 @@ impl OneDrive {
                     .map(Begun::Other);
             }
         };
-        let session = self.session_of(&answer, upload)?;
+        let session = self.session_of(&answer, upload, begins)?;
         let text = serde_json::to_string(&session).expect("it is text and numbers");
         // Before a byte is sent: what is sent and not known of is lost.
         upload
@@ -199,7 +224,12 @@ impl OneDrive {
         Ok(Begun::Session(session))
     }
 
-    fn session_of(&self, answer: &Whole, upload: &Upload<'_>) -> Result<Session, RemoteError> {
+    fn session_of(
+        &self,
+        answer: &Whole,
+        upload: &Upload<'_>,
+        begins: String,
+    ) -> Result<Session, RemoteError> {
         let state: State = read_json(answer)?;
         let url = state.upload_url.filter(|url| self.addresses.is_safe(url));
         Ok(Session {
@@ -209,6 +239,7 @@ impl OneDrive {
             target: target_of(upload),
             size_bytes: upload.source.size_bytes(),
             modified_ms: upload.modified.map(|Millis(ms)| ms),
+            begins,
         })
     }
 

@@ -104,16 +104,20 @@ async fn an_upload_that_was_done_when_we_stopped_is_found_done() {
 }
 
 #[tokio::test]
-async fn a_session_of_another_upload_is_not_used() {
-    let stand = Stand::start(DriveType::Personal).await;
-    let journal = broken(&stand, &sample(PIECES * PIECE_BYTES)).await;
-    let other = sample(PIECES * PIECE_BYTES + 1);
+async fn a_session_of_another_content_is_ended_and_not_used() {
+    for length in [PIECES * PIECE_BYTES, PIECES * PIECE_BYTES + 1] {
+        let stand = Stand::start(DriveType::Personal).await;
+        let journal = broken(&stand, &sample(PIECES * PIECE_BYTES)).await;
+        let mut other = sample(length);
+        other[10] ^= 1;
 
-    send(&stand, &Bytes(other.clone()), &journal)
-        .await
-        .expect("an upload");
+        send(&stand, &Bytes(other.clone()), &journal)
+            .await
+            .expect("an upload");
 
-    assert_eq!(stand.account.read("big.bin").as_deref(), Some(other.as_slice()));
+        assert_eq!(stand.account.read("big.bin").as_deref(), Some(other.as_slice()));
+        assert_eq!(stand.fake.open_sessions(), 0);
+    }
 }
 
 #[tokio::test]
