@@ -119,39 +119,31 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes items that were last seen before a round, of at most `limit` whose keys follow `after`. Answers
-    /// how many were removed and where to go on; `None` at the end.
-    pub async fn remove_unseen(
+    /// Items that were last seen before a round, among the `limit` whose keys follow `after`; and where to go on, `None`
+    /// at the end.
+    pub async fn unseen_items(
         &mut self,
         (connection, round): (ConnectionId, u64),
         after: &[u8],
         limit: u32,
-    ) -> Result<(u64, Option<Vec<u8>>), CatalogError> {
+    ) -> Result<(Vec<RemoteItem>, Option<Vec<u8>>), CatalogError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, item_key, round FROM connection_items WHERE connection_id = $1 AND item_key > $2
+             ORDER BY item_key LIMIT $3"
+        );
         let page = [connection.into(), after.to_vec().into(), i64::from(limit).into()];
-        let rows = self
-            .query(
-                "SELECT item_key FROM connection_items WHERE connection_id = $1 AND item_key > $2
-                 ORDER BY item_key LIMIT $3",
-                &page,
-            )
-            .await?;
+        let rows = self.query(&sql, &page).await?;
         let Some(last) = rows.last() else {
-            return Ok((0, None));
+            return Ok((Vec::new(), None));
         };
-        let last = last.bytes(0)?;
-        let removed = self
-            .execute(
-                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key > $2 AND item_key <= $3
-                     AND round < $4",
-                &[
-                    connection.into(),
-                    after.to_vec().into(),
-                    last.clone().into(),
-                    signed(round).into(),
-                ],
-            )
-            .await?;
-        Ok((removed, Some(last)))
+        let last = last.bytes(13)?;
+        let mut unseen = Vec::new();
+        for row in &rows {
+            if count(row.int(14)?) < round {
+                unseen.push(read(row)?);
+            }
+        }
+        Ok((unseen, Some(last)))
     }
 
     /// Removes what is known of a connection's items, at most `limit`. Answers how many that were.

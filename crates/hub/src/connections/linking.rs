@@ -69,7 +69,7 @@ impl Tokens for Granted {
 
 impl Hub {
     /// Gives out a ticket by which a browser links a drive to the actor's account, within ten minutes. `connection` is
-    /// one that is to work again.
+    /// one that is to work again. The place to go on at may be at another name of this server, which is `home`.
     ///
     /// # Errors
     /// `NotFound`, `NotConfigured`, `Forbidden` for visitors.
@@ -78,10 +78,12 @@ impl Hub {
         actor: &Actor,
         provider: &str,
         connection: Option<ConnectionId>,
-        redirect_to: &str,
+        (redirect_to, home): (&str, Option<&str>),
     ) -> Result<LinkTicket, HubError> {
         let user = access::user(actor)?;
-        let wish = self.wish(actor, provider, connection, redirect_to).await?;
+        let wish = self
+            .wish(actor, provider, connection, (redirect_to, home))
+            .await?;
         let expires_ms = self.now().plus_secs(ASIDE_SECS);
         let ticket = Ticket {
             number: keys::hex::<16>(),
@@ -126,7 +128,9 @@ impl Hub {
         redirect_to: &str,
     ) -> Result<Begun, HubError> {
         let user = access::user(actor)?;
-        let wish = self.wish(actor, provider, connection, redirect_to).await?;
+        let wish = self
+            .wish(actor, provider, connection, (redirect_to, None))
+            .await?;
         self.begin_link_of(user, wish).await
     }
 
@@ -135,7 +139,7 @@ impl Hub {
         actor: &Actor,
         provider: &str,
         connection: Option<ConnectionId>,
-        redirect_to: &str,
+        (redirect_to, home): (&str, Option<&str>),
     ) -> Result<Wish, HubError> {
         self.link_provider(provider)?;
         if let Some(id) = connection {
@@ -144,7 +148,8 @@ impl Hub {
                 return Err(HubError::invalid("connection", "it is one of another provider"));
             }
         }
-        let is_own_page = self.config().frontend_url.as_deref().is_some_and(|page| {
+        let mut pages = self.config().frontend_url.as_deref().into_iter().chain(home);
+        let is_own_page = pages.any(|page| {
             redirect_to
                 .strip_prefix(page)
                 .is_some_and(|rest| rest.starts_with('/'))

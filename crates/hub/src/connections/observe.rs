@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use catalog::{ConnectionFeed, NewJob, Tx};
-use connectors::{ChangePage, Connector, Cursor, Entry, Feed, Item, ItemKind, Next, RemoteError};
+use catalog::{CatalogError, ConnectionFeed, NewJob, Tx};
+use connectors::{ChangePage, Connector, Cursor, Entry, Feed, Item, ItemId, ItemKind, Next, RemoteError};
 use model::{
     Connection, ConnectionId, ConnectionState, Job, JobId, JobKind, Millis, Progress, RemoteItem, RemoteKind,
 };
@@ -122,7 +122,7 @@ impl Hub {
             if lease.report(progress).await? == Keep::Stop {
                 return Ok(Upkept::default().stopped());
             }
-            let Some(feed) = self.read().await?.feed(id).await.map_err(HubError::from)? else {
+            let Some(feed) = self.read().await?.feed(id).await? else {
                 return Ok(Upkept::default());
             };
             let cursor = feed.cursor.clone().map(Cursor);
@@ -149,7 +149,7 @@ impl Hub {
         connector: &dyn Connector,
         read: &ConnectionFeed,
         page: ChangePage,
-    ) -> Result<Step, HubError> {
+    ) -> Result<Step, Trouble> {
         let id = read.connection;
         let now = self.now();
         let (items, gone) = last_words(page.entries);
@@ -184,7 +184,7 @@ impl Hub {
             })
             .await?;
             tx.commit().await?;
-            self.remove_gone(id, feed.round).await?;
+            self.remove_gone(connector, id, feed.round).await?;
             tx = self.write().await?;
         }
         let started = feed.started_ms.unwrap_or(now);
@@ -199,12 +199,32 @@ impl Hub {
         Ok(Step::Settled)
     }
 
-    /// Removes what a complete look did not find.
-    async fn remove_gone(&self, id: ConnectionId, round: u64) -> Result<(), HubError> {
+    /// Removes what a complete look did not find. Lists of providers with a feed lag behind writes: what one does not name
+    /// is looked for by itself before it counts as gone.
+    async fn remove_gone(
+        &self,
+        connector: &dyn Connector,
+        id: ConnectionId,
+        round: u64,
+    ) -> Result<(), Trouble> {
+        let lags = connector.abilities().feed == Feed::Changes;
         let mut after = Vec::new();
         loop {
+            let (unseen, next) = self.read().await?.unseen_items((id, round), &after, STEP).await?;
+            let (mut found, mut gone) = (Vec::new(), Vec::new());
+            for known in unseen {
+                match lags {
+                    true => match connector.item(&ItemId(known.id.clone())).await? {
+                        Some(item) => found.push(remote_item(item)),
+                        None => gone.push(known.id),
+                    },
+                    false => gone.push(known.id),
+                }
+            }
+            let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
             let mut tx = self.write().await?;
-            let (_, next) = tx.remove_unseen((id, round), &after, STEP).await?;
+            tx.put_items(id, round, &found).await?;
+            tx.remove_items(id, &gone).await?;
             tx.commit().await?;
             match next {
                 Some(next) => after = next,
@@ -277,6 +297,12 @@ enum Trouble {
 impl From<HubError> for Trouble {
     fn from(error: HubError) -> Self {
         Self::Ours(error)
+    }
+}
+
+impl From<CatalogError> for Trouble {
+    fn from(error: CatalogError) -> Self {
+        Self::Ours(error.into())
     }
 }
 

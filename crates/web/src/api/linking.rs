@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json as Reply;
 use axum::extract::State;
 use axum::response::Response;
+use http::header::{self, HeaderMap};
 use http::request::Parts;
 use hub::{Hub, HubError};
 use model::{ConnectionId, UserId};
@@ -99,6 +100,7 @@ pub(crate) async fn start_link(
     parts: Parts,
 ) -> Response {
     let headers = &parts.headers;
+    let elsewhere = elsewhere(&hub, &provider, headers);
     let begun = match (signed, &query.ticket) {
         (_, Some(ticket)) => hub.begin_link_by_ticket(&provider, ticket).await,
         (Ok(Signed(actor)), None) => {
@@ -107,10 +109,28 @@ pub(crate) async fn start_link(
                 return shown(headers, HubError::NotFound("user").into());
             }
             let place = query.redirect_to.clone().unwrap_or_else(|| home(&hub, own));
-            match known(query.connection.as_deref()) {
-                Ok(connection) => hub.begin_link(&actor, &provider, connection, &place).await,
-                Err(error) => Err(error),
+            let connection = match known(query.connection.as_deref()) {
+                Ok(connection) => connection,
+                Err(error) => return shown(headers, error.into()),
+            };
+            if let Some((origin, here)) = elsewhere {
+                let place = if place.starts_with('/') {
+                    format!("{here}{place}")
+                } else {
+                    place
+                };
+                let ticket = hub
+                    .link_ticket(&actor, &provider, connection, (&place, Some(&here)))
+                    .await;
+                return match ticket {
+                    Ok(ticket) => {
+                        let way = format!("{origin}/auth/{provider}/start?ticket={}", ticket.ticket);
+                        go_to(&way, &[])
+                    }
+                    Err(error) => shown(headers, error.into()),
+                };
             }
+            hub.begin_link(&actor, &provider, connection, &place).await
         }
         (Err(_), None) if is_browser(headers) => {
             let way = parts.uri.path_and_query().map_or("/", |way| way.as_str());
@@ -122,6 +142,15 @@ pub(crate) async fn start_link(
         Ok(begun) => go_to(&begun.url, &[question_cookie(&config, &begun.question)]),
         Err(error) => shown(headers, error.into()),
     }
+}
+
+/// The origin that the provider will send the browser back to, when it is another than this one, and this one: what the
+/// browser keeps for one origin (`127.0.0.1`) is not sent to another (`localhost`), so the way must begin there.
+pub(crate) fn elsewhere(hub: &Hub, provider: &str, headers: &HeaderMap) -> Option<(String, String)> {
+    let back: http::Uri = hub.link_provider(provider).ok()?.redirect_uri.parse().ok()?;
+    let (scheme, host) = (back.scheme_str()?, back.authority()?.as_str());
+    let here = headers.get(header::HOST)?.to_str().ok()?;
+    (!here.eq_ignore_ascii_case(host)).then(|| (format!("{scheme}://{host}"), format!("{scheme}://{here}")))
 }
 
 /// Where a browser goes that said nothing: to the operator's own page, as that expects it, or to ours.
@@ -138,7 +167,7 @@ fn known(connection: Option<&str>) -> Result<Option<ConnectionId>, HubError> {
 }
 
 /// A path as one part of another.
-fn encoded(way: &str) -> String {
+pub(crate) fn encoded(way: &str) -> String {
     let mut safe = String::with_capacity(way.len() * 3);
     for byte in way.bytes() {
         match byte {
@@ -167,9 +196,15 @@ pub(crate) async fn link_ticket(
 ) -> Result<Reply<LinkView>, ApiError> {
     let connection = known(body.connection_id.as_deref())?;
     let place = body.redirect_to.unwrap_or_else(|| CONNECTIONS.to_owned());
-    let ticket = hub.link_ticket(&actor, &provider, connection, &place).await?;
+    let ticket = hub
+        .link_ticket(&actor, &provider, connection, (&place, None))
+        .await?;
+    // At the origin that the provider sends the browser back to.
+    let way: Option<http::Uri> = hub.link_provider(&provider)?.redirect_uri.parse().ok();
+    let origin = way.and_then(|way| Some(format!("{}://{}", way.scheme_str()?, way.authority()?)));
+    let origin = origin.unwrap_or(base.0);
     Ok(Reply(LinkView {
-        url: format!("{}/auth/{provider}/start?ticket={}", base.0, ticket.ticket),
+        url: format!("{origin}/auth/{provider}/start?ticket={}", ticket.ticket),
         expires_at: time(ticket.expires_ms),
     }))
 }

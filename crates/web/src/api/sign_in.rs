@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::identities::{SignInProblem, join_needed};
+use super::linking::{elsewhere, encoded};
 use crate::WebConfig;
 use crate::extract::{Path, Query};
 use crate::problem::{ApiError, Problem};
@@ -31,6 +32,8 @@ pub(crate) struct BeginQuery {
     redirect_to: Option<String>,
     /// `false` signs in and no more; otherwise the drive of who signs in is linked too, where the server can.
     link: Option<bool>,
+    /// `true` when the browser was sent on from another name of this server.
+    moved: Option<bool>,
 }
 
 /// What the provider sends back with the browser.
@@ -65,6 +68,17 @@ pub(crate) async fn begin_sign_in(
     Path(provider): Path<String>,
     Query(query): Query<BeginQuery>,
 ) -> Response {
+    if let Some((origin, _)) = elsewhere(&hub, &provider, &headers).filter(|_| query.moved != Some(true)) {
+        // Once: behind a proxy that changes the host it would go on for ever.
+        let mut place = format!("{origin}/auth/{provider}/login?moved=true");
+        if let Some(links) = query.link {
+            place.push_str(&format!("&link={links}"));
+        }
+        if let Some(to) = &query.redirect_to {
+            place.push_str(&format!("&redirect_to={}", encoded(to)));
+        }
+        return go_to(&place, &[]);
+    }
     let redirect_to = query.redirect_to.unwrap_or_default();
     let links = query.link.unwrap_or(true) && hub.link_provider(&provider).is_ok();
     let begun = match links {

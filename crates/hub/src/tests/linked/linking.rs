@@ -134,7 +134,7 @@ async fn a_ticket_links_to_the_account_that_asked_for_it_once() {
     let clouds = Clouds::start().await;
     on_each_engine_with(clouds.settings(), async |t| {
         let ada = t.user("ada").await;
-        let ticket = t.link_ticket(&ada, "google", None, "/").await.unwrap();
+        let ticket = t.link_ticket(&ada, "google", None, ("/", None)).await.unwrap();
         let wrong = t.begin_link_by_ticket("onedrive", &ticket.ticket).await;
         assert!(matches!(wrong, Err(HubError::Unauthenticated(_))));
         let begun = t.begin_link_by_ticket("google", &ticket.ticket).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_ticket_links_to_the_account_that_asked_for_it_once() {
             .unwrap();
         assert_eq!(t.connections(&ada).await.unwrap().len(), 1);
 
-        let late = t.link_ticket(&ada, "google", None, "/").await.unwrap();
+        let late = t.link_ticket(&ada, "google", None, ("/", None)).await.unwrap();
         t.pass_secs(601);
         let late = t.begin_link_by_ticket("google", &late.ticket).await;
         assert!(matches!(late, Err(HubError::Unauthenticated(_))));
