@@ -10,6 +10,9 @@ export const isBroken = (connection) => connection.state !== "active";
 /** Whether there will soon be news of what is in it. */
 export const isBusy = (connection) => connection.looking || (connection.as_of === null && !isBroken(connection));
 
+/** For how long news is awaited after somebody asked for a look. */
+export const EAGER_MS = 15_000;
+
 /** What is known of a connection's provider; little of one that the server does not know. */
 export const providerOf = (providers, { kind }) => providers.find((provider) => provider.name === kind) ?? { name: kind, title: kind, by: "keys" };
 

@@ -6,7 +6,7 @@ import { openConnect, tile } from "../connect.js";
 import { bdi, button, h, icon, iconButton, keepingFocus, notice } from "../dom.js";
 import * as format from "../format.js";
 import { title } from "../frame.js";
-import { againUrl, freshness, isBroken, isBusy, providerOf, refresh } from "../linked.js";
+import { EAGER_MS, againUrl, freshness, isBroken, isBusy, providerOf, refresh } from "../linked.js";
 import { openMenu } from "../menu.js";
 import { go, toRemote } from "../route.js";
 import { session } from "../session.js";
@@ -28,7 +28,7 @@ function overview(root) {
   const servers = h("ul.stores", { "aria-labelledby": "of-server" });
   const section = h("section", { hidden: true }, h("h2", { id: "of-server" }, "The server's"), h("p.hint", {}, "Every administrator may use these."), servers);
   const message = h("div.list-message");
-  const state = { isOpen: true, seen: "", next: 0, providers: null };
+  const state = { isOpen: true, seen: "", next: 0, eager: 0, providers: null };
 
   async function load() {
     state.next = Date.now() + CALM_MS;
@@ -36,7 +36,7 @@ function overview(root) {
       const [providers, all] = await Promise.all([state.providers ?? api.providers(), api.connections()]);
       state.providers = providers;
       if (!state.isOpen) return;
-      if (all.some(isBusy)) state.next = Date.now() + BUSY_MS;
+      if (all.some(isBusy) || Date.now() < state.eager) state.next = Date.now() + BUSY_MS;
       show(all);
     } catch (error) {
       if (state.isOpen && state.seen === "") message.replaceChildren(notice("alert", "The connections could not be loaded", error.message, button("Try again", null, load, "primary")));
@@ -48,7 +48,7 @@ function overview(root) {
     // Whoever is writing a name is not interrupted.
     if (seen === state.seen || root.querySelector(".renaming")) return;
     state.seen = seen;
-    const cards = (rows) => rows.map((connection) => card(connection, { provider: providerOf(state.providers, connection), load }));
+    const cards = (rows) => rows.map((connection) => card(connection, { provider: providerOf(state.providers, connection), load, soon }));
     keepingFocus(root, () => {
       own.replaceChildren(...cards(all.filter((connection) => !connection.server)));
       servers.replaceChildren(...cards(all.filter((connection) => connection.server)));
@@ -57,6 +57,11 @@ function overview(root) {
     });
   }
 
+  // Something was begun whose outcome will be seen.
+  const soon = () => {
+    state.eager = Date.now() + EAGER_MS;
+    return load();
+  };
   const add = async () => { if (await openConnect()) load(); };
   const timer = setInterval(() => {
     format.tellAges(root);
@@ -72,16 +77,16 @@ const nothing = (add) => notice("cloud", "Nothing is connected yet", session.me.
   ? "Link a Google Drive or a OneDrive, or connect a bucket, a WebDAV server or a folder of this server."
   : "Link a Google Drive or a OneDrive, or connect a bucket or a WebDAV server.", button("Add connection", "plus", add, "primary"));
 
-function card(connection, { provider, load }) {
+function card(connection, { provider, load, soon }) {
   const { label } = connection;
   const heading = h("h2.row-name", {}, h("a.connection-name", { href: toRemote(connection.id) }, bdi(label)));
   const rename = () => renameIn(heading, connection, load);
   const again = againUrl(connection, provider);
-  const check = () => openCheck(connection, again).then(load);
+  const check = () => openCheck(connection, again).then(soon);
   const entries = [
     { label: "Open", icon: "folder", run: () => go(toRemote(connection.id)) },
     { label: "Check", icon: "check", run: check },
-    { label: "Refresh", icon: "restore", run: () => refresh(connection, load) },
+    { label: "Refresh", icon: "restore", run: () => refresh(connection, soon) },
     again && { label: "Sign in again", icon: "person", run: () => location.assign(again) },
     { label: "Rename", icon: "pencil", run: rename },
     "-",
@@ -93,7 +98,7 @@ function card(connection, { provider, load }) {
       iconButton(`Actions for ${label}`, "more", (event) => openMenu(event.currentTarget, entries), { "aria-haspopup": "menu" })),
     standing(connection, again), usage(connection),
     h("div.connection-foot", {}, h("p.hint.grow", {}, freshness(connection)),
-      iconButton(`Refresh ${label}`, "restore", () => refresh(connection, load)),
+      iconButton(`Refresh ${label}`, "restore", () => refresh(connection, soon)),
       h("button.button", { type: "button", "aria-label": `Check ${label}`, onclick: check }, "Check"),
       h("a.button", { href: toRemote(connection.id), "aria-label": `Open ${label}` }, "Open")));
 }

@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { bdi, h, icon, iconButton, isTyping, notice, safeUrl } from "../dom.js";
 import * as format from "../format.js";
-import { againUrl, freshness, isBroken, isBusy, providerOf, refresh } from "../linked.js";
+import { EAGER_MS, againUrl, freshness, isBroken, isBusy, providerOf, refresh } from "../linked.js";
 import { openMenu } from "../menu.js";
 import { badgeOf, exportName, glyphOfOther } from "../providers.js";
 import { go, remoteOf, toRemote } from "../route.js";
@@ -18,17 +18,17 @@ const TICK_MS = 1000;
 /** Shows the folder of the connection that `params.id` names. */
 export function render(root, params) {
   const view = new Remote(root, params, remoteOf(params.id));
+  view.known = view.look();
   view.load();
-  view.look();
   return { close: () => view.close() };
 }
 
 class Remote {
   constructor(root, params, { connection, folder }) {
-    Object.assign(this, { root, params, id: connection, folder, items: [], cursor: null, turn: 0, next: 0, seen: "", linked: null, providers: [], way: [], isFilling: false, isOpen: true });
+    Object.assign(this, { root, params, id: connection, folder, items: [], cursor: null, turn: 0, next: 0, eager: 0, seen: "", linked: null, providers: [], way: [], isFilling: false, isOpen: true });
     this.trail = h("nav.crumbs", { "aria-label": "Path" });
     this.age = h("p.hint.remote-age");
-    this.again = iconButton("Refresh", "restore", () => this.linked && refresh(this.linked, () => this.look()));
+    this.again = iconButton("Refresh", "restore", () => this.linked && refresh(this.linked, () => { this.eager = Date.now() + EAGER_MS; return this.look(); }));
     this.trouble = h("div.remote-trouble", { hidden: true });
     this.body = h("tbody");
     this.table = h("table.nodes.remote", { "aria-label": "Items", hidden: true }, head(), this.body);
@@ -69,7 +69,8 @@ class Remote {
       if (!this.isOpen) return;
       const isNewer = this.linked && (linked?.as_of !== this.linked.as_of || this.isFilling);
       this.linked = linked;
-      if (linked && isBusy(linked)) this.next = Date.now() + BUSY_MS;
+      if (isNewer) this.eager = 0;
+      if (linked && (isBusy(linked) || Date.now() < this.eager)) this.next = Date.now() + BUSY_MS;
       this.tell();
       if (isNewer) this.load();
     } catch {
@@ -111,6 +112,8 @@ class Remote {
         items.push(...page.items);
         cursor = page.next_cursor;
       } while (cursor && items.length < wanted);
+      // Rows name the provider.
+      await this.known;
       if (turn !== this.turn) return;
       Object.assign(this, { items, cursor, way: page.way, isFilling: page.filling, failed: false });
       this.crumbs();
