@@ -9,6 +9,7 @@
 pub mod about;
 pub mod changes;
 pub mod concurrency;
+pub mod disk;
 pub mod documents;
 pub mod feed;
 pub mod folders;
@@ -29,6 +30,7 @@ pub mod uploading;
 pub mod watching;
 pub mod world;
 
+pub use disk::Disk;
 pub use feed::Mirror;
 pub use gates::Gate;
 pub use scene::{Scene, collect, hashes_of, sample};

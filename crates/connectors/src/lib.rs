@@ -17,6 +17,7 @@ mod onedrive;
 mod quick_xor;
 mod reasons;
 mod tokens;
+mod webdav;
 
 pub use bucket::{Bucket, BucketOptions, BucketPlace, Probed};
 pub use connector::{
@@ -32,3 +33,4 @@ pub use oauth::{Grant, LinkQuestion, OAuth, OAuthError, OAuthOptions, OAuthProvi
 pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};
 pub use onedrive::{DriveKind, GRAPH_URL, OneDrive, OneDriveOptions, PIECE_BYTES};
 pub use tokens::{AccessToken, Tokens};
+pub use webdav::{Login, WebDav, WebDavOptions};

@@ -19,7 +19,7 @@ async fn what_is_thrown_away_is_found_by_its_path() {
         .expect("trash");
 
     let mut tree = Tree::new();
-    super::world::collect(&folder.path(".cumuli-trash"), "", &mut tree);
+    crate::contract::disk::collect(&folder.path(".cumuli-trash"), "", &mut tree);
     let path = tree
         .into_iter()
         .find(|(_, content)| content.as_deref() == Some(b"a"))

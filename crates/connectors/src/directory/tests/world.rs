@@ -10,7 +10,7 @@ use model::Millis;
 use tempfile::TempDir;
 
 use super::{Directory, DirectoryOptions, Symlinks};
-use crate::contract::{Tree, World};
+use crate::contract::{Disk, Tree, World};
 use crate::{Connector, RemoteError};
 
 /// A folder of its own.
@@ -51,7 +51,11 @@ impl Folder {
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
-        self.outside.path().join("root").join(path)
+        self.disk().path(path)
+    }
+
+    fn disk(&self) -> Disk {
+        Disk(self.outside.path().join("root"))
     }
 }
 
@@ -80,54 +84,22 @@ impl World for Folder {
     }
 
     async fn write(&self, path: &str, bytes: &[u8]) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("below the root")).expect("folders");
-        // As editors do it.
-        let beside = path.with_file_name(".another program's");
-        fs::write(&beside, bytes).expect("write");
-        fs::rename(&beside, &path).expect("rename");
+        self.disk().write(path, bytes);
     }
 
     async fn make_folder(&self, path: &str) {
-        fs::create_dir_all(self.path(path)).expect("folders");
+        self.disk().make_folder(path);
     }
 
     async fn relocate(&self, from: &str, to: &str) {
-        let to = self.path(to);
-        fs::create_dir_all(to.parent().expect("below the root")).expect("folders");
-        fs::rename(self.path(from), to).expect("rename");
+        self.disk().relocate(from, to);
     }
 
     async fn remove(&self, path: &str) {
-        let path = self.path(path);
-        if path.is_dir() {
-            fs::remove_dir_all(path).expect("remove");
-        } else {
-            fs::remove_file(path).expect("remove");
-        }
+        self.disk().remove(path);
     }
 
     async fn tree(&self) -> Tree {
-        let mut tree = Tree::new();
-        collect(&self.path(""), "", &mut tree);
-        tree
-    }
-}
-
-/// All that is in a folder, without what is ours.
-pub fn collect(folder: &Path, above: &str, tree: &mut Tree) {
-    for entry in fs::read_dir(folder).expect("read") {
-        let entry = entry.expect("entry");
-        let name = entry.file_name().into_string().expect("text");
-        if name.starts_with(".cumuli-") {
-            continue;
-        }
-        let path = format!("{above}{name}");
-        if entry.file_type().expect("kind").is_dir() {
-            collect(&entry.path(), &format!("{path}/"), tree);
-            tree.insert(path, None);
-        } else {
-            tree.insert(path, Some(fs::read(entry.path()).expect("read")));
-        }
+        self.disk().tree()
     }
 }
