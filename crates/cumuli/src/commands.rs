@@ -1,6 +1,7 @@
 //! The commands: what they are called, what they take, and how they end.
 
 mod backup;
+mod connection;
 mod doctor;
 mod fsck;
 mod openapi;
@@ -12,6 +13,7 @@ mod settings;
 mod store;
 mod table;
 mod token;
+mod token_key;
 mod user;
 mod worker;
 
@@ -69,6 +71,12 @@ enum Command {
     /// Lists the places where contents are kept, and moves them from one to another.
     #[command(after_help = store::EXAMPLES)]
     Store(AtPlace<store::Command>),
+    /// Lists, tries, adds, removes and imports connections to buckets, folders and linked accounts.
+    #[command(after_help = connection::EXAMPLES)]
+    Connection(AtPlace<connection::Command>),
+    /// Replaces the key that credentials of linked accounts are sealed with.
+    #[command(after_help = token_key::EXAMPLES)]
+    TokenKey(AtPlace<token_key::Command>),
     /// Says what is wrong with this installation: settings, folder, disk, database, clock.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(Box<AllFlags>),
@@ -144,15 +152,15 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 token::run(&opened.hub, command).await
             })
         }
-        Command::Store(AtPlace { place, command }) => {
-            let mut code = ExitCode::SUCCESS;
-            let slot = &mut code;
-            quiet(load(place.0)?, Purpose::Looking, |opened| async move {
-                *slot = store::run(&opened.hub, command).await?;
-                Ok(())
-            })?;
-            Ok(code)
+        Command::Store(AtPlace { place, command }) => quiet_with_code(load(place.0)?, |opened| async move {
+            store::run(&opened.hub, command).await
+        }),
+        Command::Connection(AtPlace { place, command }) => {
+            quiet_with_code(load(place.0)?, |opened| async move {
+                connection::run(&opened.hub, command).await
+            })
         }
+        Command::TokenKey(AtPlace { place, command }) => token_key::run(&load(place.0)?, &command),
         Command::Doctor(flags) => {
             let loaded = load(flags.0)?;
             runtime()?.block_on(doctor::run(&loaded))
@@ -186,6 +194,20 @@ where
         outcome
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same for a command on what is there that says how it ended.
+fn quiet_with_code<F>(loaded: Loaded, work: impl FnOnce(Opened) -> F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
+    let mut code = ExitCode::SUCCESS;
+    let slot = &mut code;
+    quiet(loaded, Purpose::Looking, |opened| async move {
+        *slot = work(opened).await?;
+        Ok(())
+    })?;
+    Ok(code)
 }
 
 /// The threads that commands run on.

@@ -13,8 +13,12 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::settings::Secret;
 
+mod token_keys;
+
 #[cfg(test)]
 mod tests;
+
+pub use token_keys::Change;
 
 /// The random bytes of a generated secret.
 const SECRET_BYTES: usize = 32;
@@ -27,6 +31,7 @@ const MOST_SECRET_BYTES: u64 = 4096;
 const KEYS: &str = "keys";
 
 /// The folder that holds everything of one installation. Nobody else may look into it.
+#[derive(Clone)]
 pub struct DataFolder {
     path: PathBuf,
 }
@@ -104,22 +109,7 @@ impl DataFolder {
             let text = BASE64.encode(random::<SECRET_BYTES>());
             write_private(&path, &text)?;
         }
-        let text = read_private(&path)?;
-        let bytes = BASE64.decode(text.trim()).ok();
-        let Some(bytes) = bytes.filter(|bytes| bytes.len() >= SECRET_BYTES) else {
-            bail!(
-                "the secret in {} is too short or damaged: restore it from a backup; without it every sign-in \
-                 made so far ends",
-                path.display()
-            );
-        };
-        if bytes.iter().all(|byte| *byte == 0) {
-            bail!(
-                "the secret in {} is all zeros, which anybody can guess",
-                path.display()
-            );
-        }
-        Ok(Secret::new(text.trim().to_owned()))
+        read_secret(&path)
     }
 
     /// Copies the generated secrets into `keys` of another folder, where nobody else can read them either.
@@ -252,6 +242,26 @@ fn make_folder(path: &Path) -> anyhow::Result<()> {
         Some(parent) => flush_folder(parent),
         None => Ok(()),
     }
+}
+
+/// Reads a secret that we generated.
+fn read_secret(path: &Path) -> anyhow::Result<Secret> {
+    let text = read_private(path)?;
+    let bytes = BASE64.decode(text.trim()).ok();
+    let Some(bytes) = bytes.filter(|bytes| bytes.len() >= SECRET_BYTES) else {
+        bail!(
+            "the secret in {} is too short or damaged: restore it from a backup; without it every sign-in \
+             made so far ends",
+            path.display()
+        );
+    };
+    if bytes.iter().all(|byte| *byte == 0) {
+        bail!(
+            "the secret in {} is all zeros, which anybody can guess",
+            path.display()
+        );
+    }
+    Ok(Secret::new(text.trim().to_owned()))
 }
 
 /// Writes a new file that only this user can read, whole or not at all. A file that another

@@ -2,6 +2,7 @@
 //!
 //! The only crate that reads the environment, the command line, the clock and signals.
 
+mod clouds;
 mod commands;
 mod data_folder;
 mod listen;

@@ -1,18 +1,18 @@
 //! Opens everything that the settings point at, in the order in which it depends on one another.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use catalog::{Catalog, DatabaseUrl, Engine, Migrated};
-use connectors::{Oidc, OidcOptions};
 use content::Keyring;
-use hub::{Config, Hub, HubParts, IdentityProvider, Keys, RestoreParts, SignupMode};
+use hub::{Config, Hub, HubParts, Keys, RestoreParts, SignupMode};
 use model::{Actor, Clock, Millis};
 use tokio_util::task::TaskTracker;
 
+use crate::clouds;
 use crate::data_folder::{DataFolder, DataLock};
 use crate::settings::{Loaded, Secret, Settings, Signup};
 use crate::stores;
@@ -115,7 +115,9 @@ impl Opened {
         let content = stores::open(settings, &folder).await?;
         let tasks = TaskTracker::new();
         let mut config = config(loaded);
-        config.identity_providers = identity_providers(settings)?;
+        config.identity_providers = clouds::identity_providers(settings)?;
+        config.link_providers = clouds::link_providers(settings)?;
+        config.own_folders = own_folders(settings, &folder);
         config.setup_code_digest = setup_code.as_ref().map(|code| sha256(code.expose()));
         let hub = Hub::open(HubParts {
             catalog,
@@ -127,7 +129,9 @@ impl Opened {
             tasks: tasks.clone(),
         })
         .await?;
+        follow_token_keys(&hub, settings, &folder);
         if purpose == Purpose::Serving {
+            finish_rotation(&hub, settings, &folder).await?;
             check_stores(&hub).await?;
         }
         Ok(Self {
@@ -275,10 +279,57 @@ fn keys(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keys> {
     Ok(Keys::derive(secret.expose().as_bytes()))
 }
 
-/// The keys that credentials of connections are sealed with.
-fn vault(_settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keyring> {
-    let secret = folder.secret("tokens")?;
-    Keyring::new([secret.expose().as_bytes()]).context("there is no key for credentials")
+/// The keys that credentials of connections are sealed with: the present one first.
+fn vault(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Keyring> {
+    let given = settings.token_key.iter().cloned();
+    let mut secrets: Vec<Secret> = given
+        .chain(settings.old_token_keys.iter().flatten().cloned())
+        .collect();
+    let generated = match settings.token_key {
+        Some(_) => folder.token_keys_there()?,
+        None => folder.token_keys()?,
+    };
+    // Without a given key the generated one is the present one.
+    let at = usize::from(settings.token_key.is_some()) * secrets.len();
+    secrets.splice(at..at, generated);
+    let secrets = secrets.iter().map(|secret| secret.expose().as_bytes());
+    Keyring::new(secrets).context("there is no key for credentials")
+}
+
+/// Lets a server learn of a key that `cumuli token-key rotate` makes beside it.
+fn follow_token_keys(hub: &Hub, settings: &Settings, folder: &DataFolder) {
+    if settings.token_key.is_some() {
+        return;
+    }
+    let old: Vec<Secret> = settings.old_token_keys.iter().flatten().cloned().collect();
+    let folder = folder.clone();
+    hub.follow_token_keys(Arc::new(move || {
+        let generated = folder.token_keys_there().ok().filter(|keys| !keys.is_empty())?;
+        let secrets = generated
+            .iter()
+            .chain(&old)
+            .map(|secret| secret.expose().as_bytes());
+        Keyring::new(secrets)
+    }));
+}
+
+/// Ends a change of the generated key that was made while a server ran: nobody seals with the earlier one any more.
+async fn finish_rotation(hub: &Hub, settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
+    if settings.token_key.is_some() || !folder.has_earlier_token_key() {
+        return Ok(());
+    }
+    let rotated = hub.rotate_token_key().await?;
+    folder.remove_earlier_token_key()?;
+    tracing::info!(
+        sealed = rotated.sealed,
+        "the earlier key of linked accounts is removed; nothing is sealed with it any more"
+    );
+    Ok(())
+}
+
+/// Folders that hold this installation, which nobody connects.
+fn own_folders(settings: &Settings, folder: &DataFolder) -> Vec<PathBuf> {
+    vec![folder.path().to_owned(), settings.content_folder(folder.path())]
 }
 
 fn config(loaded: &Loaded) -> Config {
@@ -307,50 +358,12 @@ fn config(loaded: &Loaded) -> Config {
         direct_downloads: settings.direct_downloads,
         archive_secs: settings.archive_every.map(secs),
         provider_settings: loaded.clouds(),
+        reach: settings.outbound.clone(),
+        directory_roots: settings.directory_roots.clone(),
+        public_url: settings.home(),
+        frontend_url: settings.frontend_url.clone(),
         ..Config::default()
     }
-}
-
-/// The providers that people sign in with.
-fn identity_providers(settings: &Settings) -> anyhow::Result<Vec<IdentityProvider>> {
-    let mut providers = Vec::new();
-    if settings.google_client_id.is_some() || !settings.google_native_client_ids.is_empty() {
-        let options = OidcOptions {
-            issuer: settings.google_issuer.clone(),
-            client_id: settings.google_client_id.clone().unwrap_or_default(),
-            client_secret: exposed(&settings.google_client_secret),
-            native_client_ids: settings.google_native_client_ids.clone(),
-            authorize_url: settings.google_auth_url.clone(),
-            token_url: settings.google_token_url.clone(),
-            jwks_url: settings.google_jwks_url.clone(),
-            ..OidcOptions::default()
-        };
-        providers.push(IdentityProvider {
-            name: "google",
-            title: "Google".to_owned(),
-            redirect_uri: settings.google_redirect(),
-            client: Oidc::new(options).context("nobody can sign in with Google")?,
-        });
-    }
-    if let (Some(issuer), Some(client_id)) = (&settings.oidc_issuer, &settings.oidc_client_id) {
-        let options = OidcOptions {
-            issuer: issuer.clone(),
-            client_id: client_id.clone(),
-            client_secret: exposed(&settings.oidc_client_secret),
-            ..OidcOptions::default()
-        };
-        providers.push(IdentityProvider {
-            name: "oidc",
-            title: settings.oidc_name.clone(),
-            redirect_uri: settings.oidc_redirect(),
-            client: Oidc::new(options).context("nobody can sign in with CUMULI_OIDC_ISSUER")?,
-        });
-    }
-    Ok(providers)
-}
-
-fn exposed(secret: &Option<Secret>) -> Option<String> {
-    secret.as_ref().map(|secret| secret.expose().to_owned())
 }
 
 fn sha256(text: &str) -> [u8; 32] {

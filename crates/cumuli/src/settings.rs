@@ -82,14 +82,6 @@ impl Loaded {
             .collect()
     }
 
-    /// Names of the settings that were given and that this version only keeps for a later one.
-    fn for_later(&self) -> impl Iterator<Item = &'static str> {
-        let later = TABLE.iter().filter(|row| row.is_for_later);
-        later
-            .map(|row| row.name)
-            .filter(|name| self.values.get(name).is_some())
-    }
-
     /// What an operator should know about settings that are allowed and yet unwise, or without an
     /// effect.
     pub fn warnings(&self) -> Vec<String> {
@@ -136,16 +128,7 @@ impl Loaded {
                 ));
             }
         }
-        for name in self.for_later() {
-            warnings.push(format!("{name} has no effect: this version links no clouds yet"));
-        }
-        if settings.google_client_secret.is_some() && settings.google_redirect().is_none() {
-            warnings.push(
-                "browsers cannot sign in with Google: set GOOGLE_CLIENT_ID, and GOOGLE_REDIRECT_URI or \
-                 CUMULI_PUBLIC_URL"
-                    .to_owned(),
-            );
-        }
+        warnings.extend(settings.half_linked());
         if settings.oidc_issuer.is_some() && settings.oidc_redirect().is_none() {
             warnings
                 .push("browsers cannot sign in with CUMULI_OIDC_ISSUER: set CUMULI_PUBLIC_URL".to_owned());
@@ -193,12 +176,55 @@ impl Settings {
         Some(parts.url().parse().expect("every part of it is escaped"))
     }
 
+    /// The address that people know this server by; `None` where nothing tells it.
+    pub fn home(&self) -> Option<String> {
+        let is_here = self.listen.ip().to_canonical().is_loopback() && self.listen.port() != 0;
+        // Not 127.0.0.1, which Microsoft does not take.
+        let here = is_here.then(|| format!("http://localhost:{}", self.listen.port()));
+        self.public_url.clone().or(here)
+    }
+
     /// Where Google sends browsers back to; `None` if they cannot sign in with Google.
     pub fn google_redirect(&self) -> Option<String> {
         self.google_client_id.as_ref()?;
         self.google_client_secret.as_ref()?;
         let given = self.google_redirect_uri.clone();
-        given.or_else(|| Some(format!("{}/auth/google/callback", self.public_url.as_ref()?)))
+        given.or_else(|| Some(format!("{}/auth/google/callback", self.home()?)))
+    }
+
+    /// Where Microsoft sends browsers back to; `None` if they cannot sign in with Microsoft.
+    pub fn onedrive_redirect(&self) -> Option<String> {
+        self.onedrive_client_id.as_ref()?;
+        self.onedrive_client_secret.as_ref()?;
+        let given = self.onedrive_redirect_uri.clone();
+        given.or_else(|| Some(format!("{}/auth/onedrive/callback", self.home()?)))
+    }
+
+    /// What is missing where a part of a provider's settings was given, in sentences.
+    fn half_linked(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if self.google_client_secret.is_some() && self.google_redirect().is_none() {
+            sentences.push(
+                "browsers cannot sign in with Google: set GOOGLE_CLIENT_ID, and GOOGLE_REDIRECT_URI or \
+                 CUMULI_PUBLIC_URL",
+            );
+        }
+        let (id, secret) = (&self.onedrive_client_id, &self.onedrive_client_secret);
+        if (id.is_some() || secret.is_some()) && self.onedrive_redirect().is_none() {
+            sentences.push(
+                "OneDrive is not offered: set ONEDRIVE_CLIENT_ID, ONEDRIVE_CLIENT_SECRET, and ONEDRIVE_REDIRECT_URI \
+                 or CUMULI_PUBLIC_URL",
+            );
+        }
+        let missing = self.directory_roots.iter().filter(|root| !root.is_dir());
+        let mut sentences: Vec<String> = sentences.into_iter().map(ToOwned::to_owned).collect();
+        sentences.extend(missing.map(|root| {
+            format!(
+                "there is no folder {} now, which CUMULI_DIRECTORY_ROOTS names",
+                root.display()
+            )
+        }));
+        sentences
     }
 
     /// Where the other provider sends browsers back to; `None` if they cannot sign in with it.

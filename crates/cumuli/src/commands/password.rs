@@ -26,7 +26,7 @@ pub fn read(from: From) -> anyhow::Result<String> {
     match from {
         From::Input => first_line(&mut io::stdin().lock()),
         From::Terminal => {
-            let mut terminal = Terminal::open()?;
+            let mut terminal = Terminal::open("--password-stdin")?;
             let first = terminal.ask("Password: ")?;
             let second = terminal.ask("Once more: ")?;
             if first != second {
@@ -34,6 +34,17 @@ pub fn read(from: From) -> anyhow::Result<String> {
             }
             Ok(first)
         }
+    }
+}
+
+/// Reads the secret of something else, such as a key: from the terminal it is asked for once.
+///
+/// # Errors
+/// When there is no terminal.
+pub fn read_secret(from: From, question: &str) -> anyhow::Result<String> {
+    match from {
+        From::Input => first_line(&mut io::stdin().lock()),
+        From::Terminal => Terminal::open("--secret-stdin")?.ask(question),
     }
 }
 
@@ -53,12 +64,13 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open() -> anyhow::Result<Self> {
+    /// `flag` is what helps where there is none.
+    fn open(flag: &str) -> anyhow::Result<Self> {
         let tty = OpenOptions::new()
             .read(true)
             .write(true)
             .open("/dev/tty")
-            .context("there is no terminal to ask for a password: use --password-stdin")?;
+            .with_context(|| format!("there is no terminal to ask for a password or a secret: use {flag}"))?;
         let before = tcgetattr(&tty).context("the terminal does not answer")?;
         Ok(Self {
             tty: BufReader::new(tty),

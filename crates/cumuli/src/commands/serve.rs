@@ -68,6 +68,9 @@ async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
     if opened.engine == Engine::Postgres && settings.secret_key.is_none() {
         tracing::warn!("several nodes need the same SECRET_KEY; this one made its own");
     }
+    if opened.engine == Engine::Postgres && settings.token_key.is_none() {
+        tracing::warn!("several nodes need the same TOKEN_ENCRYPTION_KEY; this one made its own");
+    }
     tracing::info!("{}", opened.migrated_sentence());
 
     let router = web::router(opened.hub.clone(), web_config(settings, &metrics));

@@ -84,7 +84,7 @@ pub async fn run(hub: &Hub, command: Command) -> anyhow::Result<()> {
 
 /// Who runs this command holds the database, so they may act for any user. The session is none
 /// that exists.
-fn acting_as(user: &User) -> Actor {
+pub fn acting_as(user: &User) -> Actor {
     Actor::User {
         id: user.id,
         role: user.role,

@@ -110,3 +110,72 @@ fn base32_is_that_of_crockford() {
     assert_eq!(base32(*b"foobar"), "csqpyrk1e8");
     assert_eq!(base32([0]), "00");
 }
+
+/// The key files that there are.
+fn key_files(folder: &DataFolder) -> Vec<String> {
+    let entries = fs::read_dir(folder.path().join("keys")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_changed_key_of_accounts_keeps_the_earlier_one_until_it_is_removed() {
+    let (_outer, folder) = folder();
+    assert!(folder.token_keys_there().unwrap().is_empty());
+    let first = folder.token_keys().unwrap();
+    assert_eq!(first, folder.token_keys().unwrap());
+
+    assert_eq!(folder.change_token_key().unwrap(), Change::Made);
+
+    let both = folder.token_keys().unwrap();
+    assert_ne!(both[0], first[0]);
+    assert_eq!(both[1..], first[..]);
+    assert!(folder.has_earlier_token_key());
+    assert_eq!(folder.change_token_key().unwrap(), Change::GoesOn);
+    assert_eq!(folder.token_keys().unwrap(), both);
+    folder.remove_earlier_token_key().unwrap();
+    folder.remove_earlier_token_key().unwrap();
+    assert_eq!(folder.token_keys().unwrap(), both[..1]);
+    assert_eq!(key_files(&folder), ["tokens.key"]);
+}
+
+#[test]
+fn a_change_of_the_key_that_was_cut_goes_on_and_no_key_is_lost() {
+    for step in ["next", "earlier"] {
+        let (_outer, folder) = folder();
+        let keys = folder.path().join("keys");
+        let first = folder.token_keys().unwrap().remove(0);
+        // What is on the disk when the process is killed after that step.
+        let next = BASE64.encode(random::<SECRET_BYTES>());
+        write_private(&keys.join("tokens-next.key"), &next).unwrap();
+        if step == "earlier" {
+            fs::hard_link(keys.join("tokens.key"), keys.join("tokens-earlier.key")).unwrap();
+        }
+        let cut = folder.token_keys().unwrap();
+        assert_eq!(cut[0], first, "{step}: nothing is sealed with the next one yet");
+        assert!(cut.iter().any(|key| key.expose() == next), "{step}");
+        assert!(!folder.has_earlier_token_key(), "{step}");
+
+        assert_eq!(folder.change_token_key().unwrap(), Change::Made);
+
+        let after = folder.token_keys().unwrap();
+        assert_eq!(after[0].expose(), next, "{step}");
+        assert_eq!(after[1..], [first], "{step}");
+        assert_eq!(key_files(&folder), ["tokens-earlier.key", "tokens.key"]);
+    }
+}
+
+#[test]
+fn a_damaged_key_of_accounts_is_told_and_never_replaced() {
+    let (_outer, folder) = folder();
+    folder.token_keys().unwrap();
+    let path = folder.path().join("keys/tokens.key");
+    fs::write(&path, "damaged").unwrap();
+
+    assert!(folder.token_keys().is_err());
+    assert!(folder.change_token_key().is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "damaged");
+}

@@ -14,7 +14,7 @@ pub struct AllFlags(pub Vec<(String, String)>);
 pub struct PlaceFlags(pub Vec<(String, String)>);
 
 fn all() -> impl Iterator<Item = &'static Row> {
-    TABLE.iter().filter(|row| !row.is_for_later)
+    TABLE.iter()
 }
 
 fn places() -> impl Iterator<Item = &'static Row> {

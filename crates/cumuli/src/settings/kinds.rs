@@ -8,18 +8,20 @@ use catalog::{DatabaseUrl, UrlError};
 use super::secret::Secret;
 use web::Network;
 
+mod clouds;
 mod measures;
 mod stores;
 #[cfg(test)]
 mod tests;
 mod urls;
 
+pub use clouds::{DATE, FOLDERS, REACH, TENANT};
 pub use measures::{
     BOOL, BYTES, BYTES_OR_NONE, CONNECTIONS, COUNT, DRAIN, DURATION, DURATION_OR_FOREVER, INLINE, MINUTES,
     PORT, QUOTA, SESSION_SPAN, SIGNED_SPAN, WORKERS,
 };
 pub use stores::{Bucket, NamedStore, PREFIX, STORE, STORES, StoreSpec};
-pub use urls::{BASE_URL, ISSUER, ORIGIN, ORIGINS, SAFE_URL, URL};
+pub use urls::{BASE_URL, ISSUER, ORIGIN, ORIGINS, SAFE_BASE_URL, SAFE_URL, URL};
 
 /// How one setting's text becomes a value.
 pub struct Kind<T> {

@@ -39,9 +39,6 @@ pub fn markdown() -> String {
     let mut page = PREFACE.to_owned();
     for (heading, rows) in groups() {
         let _ = write!(page, "\n## {heading}\n\n");
-        if rows.iter().all(|row| row.is_for_later) {
-            page.push_str("This version checks these and does not use them yet.\n\n");
-        }
         page.push_str(
             "| Setting | In `cumuli.toml` | Form | Default | What it does |\n|---|---|---|---|---|\n",
         );
@@ -68,7 +65,7 @@ pub fn sample() -> String {
     );
     for (heading, rows) in groups() {
         let _ = write!(file, "\n# {heading}\n");
-        for row in rows.into_iter().filter(|row| !row.is_for_later) {
+        for row in rows {
             let _ = write!(file, "\n# {}\n# Default: {}.\n", row.sentence(), fallback(row));
             let _ = match row.secrecy {
                 Secrecy::Shown | Secrecy::Masked => {

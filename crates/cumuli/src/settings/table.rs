@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use catalog::DatabaseUrl;
+use hub::Reach;
+use model::Millis;
 use web::Network;
 
 use super::kinds::{self, Kind, LogFormat, NamedStore, Secrecy, Signup, Stage};
@@ -28,9 +30,11 @@ pub struct Row {
     pub form: &'static str,
     /// Whether its text may be shown.
     pub secrecy: Secrecy,
-    /// Whether this version only checks it and keeps it for a later one.
-    pub is_for_later: bool,
     /// Says what is wrong with a text.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "tests hold every default and example against it")
+    )]
     pub check: fn(&str) -> Result<(), String>,
 }
 
@@ -103,7 +107,6 @@ const fn row_of<T>(
     (fallback, example): (Fallback, &'static str),
     kind: &Kind<T>,
     check: fn(&str) -> Result<(), String>,
-    is_for_later: bool,
 ) -> Row {
     Row {
         name,
@@ -113,7 +116,6 @@ const fn row_of<T>(
         example,
         form: kind.form,
         secrecy: kind.secrecy,
-        is_for_later,
         check,
     }
 }
@@ -124,10 +126,6 @@ macro_rules! settings {
             $(#[doc = $doc:literal])+
             $field:ident: $type:ty = $name:literal, $kind:expr, $when:ident $text:literal, $example:literal;
         )*})*
-        later {$(
-            $(#[doc = $later_doc:literal])+
-            $later_name:literal, $later_kind:expr, $later_text:literal, $later_example:literal;
-        )*}
     ) => {
         /// All settings, checked. See [`TABLE`] for what each means when it is not given.
         #[derive(Debug)]
@@ -143,21 +141,12 @@ macro_rules! settings {
                 (fallback!($when $text), $example),
                 &$kind,
                 |text| ($kind.parse)(text).map(drop),
-                false,
             ),)*)*
-            $(row_of(
-                ($later_name, "Clouds", &[$($later_doc),+]),
-                (Fallback::Unset($later_text), $later_example),
-                &$later_kind,
-                |text| ($later_kind.parse)(text).map(drop),
-                true,
-            ),)*
         ];
 
         impl Settings {
             /// Reads every setting; `values` notes what is wrong. `None` if anything was.
             pub(super) fn read(values: &mut Values) -> Option<Self> {
-                values.check_later();
                 $($(let $field = read!(values, $name, $kind, $when $text);)*)*
                 Some(Self {$($($field: $field?,)*)*})
             }
@@ -333,16 +322,16 @@ settings! {
         refresh_token_expire: Duration = "CUMULI_REFRESH_TOKEN_EXPIRE", kinds::SESSION_SPAN, default "30d", "7d";
     }
     "Signing in with Google or another provider" {
-        /// Client id of the Google application.
+        /// Client id of the Google application, by which people sign in and link their drives.
         google_client_id: Option<String> = "GOOGLE_CLIENT_ID", kinds::TEXT,
             unset "Google is not offered", "1234-abcd.apps.googleusercontent.com";
         /// Client secret of the Google application.
         google_client_secret: Option<Secret> = "GOOGLE_CLIENT_SECRET", kinds::GIVEN_SECRET,
-            unset "browsers cannot sign in with Google", "GOCSPX-abcdefghijkl";
+            unset "browsers cannot sign in with Google, and no drive is linked", "GOCSPX-abcdefghijkl";
         /// Where Google sends the browser back to: exactly one of the redirect URIs of the Google
         /// application.
         google_redirect_uri: Option<String> = "GOOGLE_REDIRECT_URI", kinds::URL,
-            unset "`/auth/google/callback` below the public URL",
+            unset "`/auth/google/callback` below the public URL, or below `http://localhost` for this machine alone",
             "https://drive.example.org/auth/google/callback";
         /// Client ids of own Android, iOS and desktop apps, whose ID tokens are taken too.
         google_native_client_ids: Vec<String> = "CUMULI_GOOGLE_NATIVE_CLIENT_IDS", kinds::TEXTS,
@@ -370,6 +359,69 @@ settings! {
         /// What people call that provider; the button says "Sign in with" it.
         oidc_name: String = "CUMULI_OIDC_NAME", kinds::TEXT, default "single sign-on", "Example Inc.";
     }
+    "Linked clouds" {
+        /// Client id of the Microsoft application, by which people sign in and link their drives.
+        onedrive_client_id: Option<String> = "ONEDRIVE_CLIENT_ID", kinds::TEXT,
+            unset "OneDrive is not offered", "9f1c0f5e-0000-4000-8000-1234567890ab";
+        /// Client secret of the Microsoft application.
+        onedrive_client_secret: Option<Secret> = "ONEDRIVE_CLIENT_SECRET", kinds::GIVEN_SECRET,
+            unset "OneDrive is not offered", "Abc8Q~defghijkl";
+        /// The day on which that secret ends, as the Microsoft Entra admin centre shows it. People are told two
+        /// weeks before.
+        onedrive_secret_ends: Option<Millis> = "ONEDRIVE_CLIENT_SECRET_EXPIRES", kinds::DATE,
+            unset "nobody is told", "2027-06-30";
+        /// Where Microsoft sends the browser back to: exactly one of the redirect URIs of the Microsoft
+        /// application.
+        onedrive_redirect_uri: Option<String> = "ONEDRIVE_REDIRECT_URI", kinds::URL,
+            unset "`/auth/onedrive/callback` below the public URL, or below `http://localhost` for this machine alone",
+            "https://drive.example.org/auth/onedrive/callback";
+        /// Whose accounts sign in: `common` (everybody's), `organizations`, `consumers`, or the id or a domain of
+        /// one organization.
+        onedrive_tenant: String = "ONEDRIVE_TENANT", kinds::TENANT, default "common",
+            "72f988bf-0000-4000-8000-2d7cd011db47";
+        /// Base URL of Google's APIs; another one for an emulator.
+        google_api_url: String = "CUMULI_GOOGLE_API_URL", kinds::SAFE_BASE_URL,
+            default "https://www.googleapis.com", "http://127.0.0.1:8090";
+        /// Where access is given back to Google.
+        google_revoke_url: String = "CUMULI_GOOGLE_REVOKE_URL", kinds::SAFE_URL,
+            default "https://oauth2.googleapis.com/revoke", "http://127.0.0.1:8090/revoke";
+        /// Base URL of Microsoft Graph; another one for a national cloud or an emulator.
+        graph_url: String = "CUMULI_GRAPH_URL", kinds::SAFE_BASE_URL,
+            default "https://graph.microsoft.com/v1.0", "https://graph.microsoft.us/v1.0";
+        /// Microsoft's issuer. `{tenantid}` stands for the organization: each is an issuer of its own.
+        microsoft_issuer: String = "CUMULI_MICROSOFT_ISSUER", kinds::ISSUER,
+            default "https://login.microsoftonline.com/{tenantid}/v2.0",
+            "https://login.microsoftonline.us/{tenantid}/v2.0";
+        /// URL of Microsoft's page of consent.
+        microsoft_auth_url: Option<String> = "CUMULI_MICROSOFT_AUTH_URL", kinds::SAFE_URL,
+            unset "`/oauth2/v2.0/authorize` of the tenant, at the issuer's host",
+            "http://localhost:8091/common/oauth2/v2.0/authorize";
+        /// URL of Microsoft's token endpoint.
+        microsoft_token_url: Option<String> = "CUMULI_MICROSOFT_TOKEN_URL", kinds::SAFE_URL,
+            unset "`/oauth2/v2.0/token` of the tenant, at the issuer's host",
+            "http://localhost:8091/common/oauth2/v2.0/token";
+        /// URL of Microsoft's signing keys.
+        microsoft_jwks_url: Option<String> = "CUMULI_MICROSOFT_JWKS_URL", kinds::SAFE_URL,
+            unset "`/discovery/v2.0/keys` of the tenant, at the issuer's host",
+            "http://localhost:8091/common/discovery/v2.0/keys";
+        /// The secret that credentials of linked accounts are sealed with: a Fernet key, or any 32
+        /// characters. Without it what is linked has to be linked anew; `cumuli token-key rotate` replaces it.
+        token_key: Option<Secret> = "TOKEN_ENCRYPTION_KEY", kinds::LONG_SECRET,
+            unset "generated into the data folder", "hW5tRz8yQe2uXo7iCk3pNs6vBm9aJf4g";
+        /// Earlier secrets that credentials may still be sealed with, with commas between, until
+        /// `cumuli token-key rotate` has sealed all anew.
+        old_token_keys: Option<Vec<Secret>> = "CUMULI_OLD_TOKEN_KEYS", kinds::LONG_SECRETS,
+            unset "none", "Qe2uXo7iCk3pNs6vBm9aJf4ghW5tRz8y";
+        /// What the addresses that people name may lead to besides the public internet: networks, addresses, and
+        /// hosts with or without a port. Everything private is refused unless it is listed here.
+        outbound: Reach = "CUMULI_OUTBOUND_ALLOW", kinds::REACH, default "", "10.0.5.0/24, nas.home:5006";
+        /// Folders of this server that administrators may connect, with all below them.
+        directory_roots: Vec<PathBuf> = "CUMULI_DIRECTORY_ROOTS", kinds::FOLDERS,
+            default "", "/srv/media, /mnt/archive";
+        /// The address of a page of one's own, to which people may go back after linking when they came from there.
+        frontend_url: Option<String> = "FRONTEND_URL", kinds::BASE_URL,
+            unset "the server's own page", "https://app.example.org";
+    }
     "Watching" {
         /// Which log lines are written, in the words of the `tracing` filter.
         log: String = "CUMULI_LOG", kinds::LOG_FILTER, default "info", "info,hub=debug";
@@ -382,25 +434,5 @@ settings! {
         /// The bearer token that opens `/metrics` at the main address.
         metrics_token: Option<Secret> = "CUMULI_METRICS_TOKEN", kinds::TOKEN,
             unset "`/metrics` is closed there", "Kp4mWq9zTx2vRb7n";
-    }
-    later {
-        /// Where a page of its own lives, for the way back to it after a sign-in elsewhere.
-        "FRONTEND_URL", kinds::BASE_URL, "the server's own page", "https://app.example.org";
-        /// The secret that credentials of linked accounts are sealed with: a Fernet key, or any 32
-        /// characters.
-        "TOKEN_ENCRYPTION_KEY", kinds::LONG_SECRET, "generated into the data folder",
-            "hW5tRz8yQe2uXo7iCk3pNs6vBm9aJf4g";
-        /// Client id of the Microsoft application.
-        "ONEDRIVE_CLIENT_ID", kinds::TEXT, "OneDrive is not offered", "9f1c0f5e-0000-4000-8000-1234567890ab";
-        /// Client secret of the Microsoft application.
-        "ONEDRIVE_CLIENT_SECRET", kinds::GIVEN_SECRET, "none", "Abc8Q~defghijkl";
-        /// Base URL of the Google Drive API.
-        "CUMULI_GOOGLE_API_URL", kinds::BASE_URL, "Google's", "http://127.0.0.1:9001";
-        /// Base URL of Microsoft Graph.
-        "CUMULI_GRAPH_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/v1.0";
-        /// URL of Microsoft's page of consent.
-        "CUMULI_MICROSOFT_AUTH_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/authorize";
-        /// URL of Microsoft's token endpoint.
-        "CUMULI_MICROSOFT_TOKEN_URL", kinds::BASE_URL, "Microsoft's", "http://127.0.0.1:9002/token";
     }
 }

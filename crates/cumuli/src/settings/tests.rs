@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::table::Fallback;
 use super::*;
 
+mod clouds;
+
 /// Sources in a folder of their own.
 struct Given {
     folder: tempfile::TempDir,
@@ -264,6 +266,8 @@ fn files_of_the_seed_systems_are_understood() {
         CORS_ORIGINS=http://localhost:3000,http://127.0.0.1:3000\n";
     let settings = Given::nothing().file(".env", sync_tool).settings();
     assert_eq!(settings.cors_origins.len(), 2);
+    assert_eq!(settings.frontend_url.as_deref(), Some("http://localhost:3000"));
+    assert!(settings.token_key.is_some());
 
     let clouddrive = "HOST=your-db-host\nPORT=5432\nUSER=your-db-user\nAWS_REGION=us-east-1\n\
         ALGORITHM=HS256\nACCESS_TOKEN_EXPIRE_MINUTES=30\nENVIRONMENT=local\n";
@@ -446,19 +450,6 @@ fn unwise_settings_are_warned_of() {
     assert!(warned(Given::nothing().env("CUMULI_UNSAFE_NO_FLUSH", "1")).contains("loses"));
     assert!(warned(Given::nothing().env("CUMULI_LISTEN", "0.0.0.0:1")).contains("without encryption"));
     assert!(warned(Given::nothing().env("B2_BUCKET", "x")).contains("set B2_ENDPOINT and B2_ACCESS_KEY"));
-    assert!(
-        warned(Given::nothing().env("ONEDRIVE_CLIENT_ID", "x")).contains("ONEDRIVE_CLIENT_ID has no effect")
-    );
-    let google = || {
-        Given::nothing()
-            .env("GOOGLE_CLIENT_ID", "x")
-            .env("GOOGLE_CLIENT_SECRET", "y")
-    };
-    assert!(warned(google()).contains("GOOGLE_REDIRECT_URI or CUMULI_PUBLIC_URL"));
-    assert_eq!(
-        warned(google().env("CUMULI_PUBLIC_URL", "https://drive.example.org")),
-        ""
-    );
     let oidc = Given::nothing()
         .env("CUMULI_OIDC_ISSUER", "https://id.example.org/")
         .env("CUMULI_OIDC_CLIENT_ID", "x");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::kinds::{Kind, Secrecy};
-use super::table::{TABLE, row};
+use super::table::row;
 use super::wrong::{Origin, Wrong};
 
 /// One setting's text and where it came from.
@@ -51,16 +51,6 @@ impl Values {
         match self.read(name, kind)? {
             Some(value) => Some(value),
             None => Some((kind.parse)(default).expect("a test parses every default")),
-        }
-    }
-
-    /// Notes what is wrong with settings that this version only keeps for a later one.
-    pub(super) fn check_later(&mut self) {
-        for row in TABLE.iter().filter(|row| row.is_for_later) {
-            let outcome = self.get(row.name).map(|given| (row.check)(&given.text));
-            if let Some(Err(what)) = outcome {
-                self.complain(row.name, &what);
-            }
         }
     }
 

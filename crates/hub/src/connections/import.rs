@@ -91,9 +91,16 @@ impl Hub {
             access::admin(actor)?;
         }
         let remotes = ini::read(text).map_err(|what| HubError::invalid("rclone.conf", what))?;
-        let mut named = options.places.keys().chain(options.endpoints.keys()).chain(&options.only);
+        let mut named = options
+            .places
+            .keys()
+            .chain(options.endpoints.keys())
+            .chain(&options.only);
         if let Some(name) = named.find(|name| remotes.iter().all(|remote| remote.name != **name)) {
-            return Err(HubError::invalid("rclone.conf", format!("there is no remote `{name}` in it")));
+            return Err(HubError::invalid(
+                "rclone.conf",
+                format!("there is no remote `{name}` in it"),
+            ));
         }
         let by = Importer {
             actor,
@@ -185,7 +192,9 @@ impl Hub {
             };
             let grant = match granted {
                 Ok(grant) => grant,
-                Err(error @ OAuthError::Unavailable(_)) => return Err(HubError::RemoteDown(error.to_string())),
+                Err(error @ OAuthError::Unavailable(_)) => {
+                    return Err(HubError::RemoteDown(error.to_string()));
+                }
                 Err(error) => return Ok(Err(error.to_string())),
             };
             let tokens = Arc::new(Granted(AccessToken::new(grant.access_token.clone())));

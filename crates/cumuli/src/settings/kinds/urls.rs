@@ -23,6 +23,11 @@ pub const BASE_URL: Kind<String> = Kind::shown("URL", |text| {
     }
     Ok(text.trim_end_matches('/').to_owned())
 });
+/// The same, encrypted unless it is on this machine.
+pub const SAFE_BASE_URL: Kind<String> = Kind::shown("URL", |text| {
+    safe(text)?;
+    (BASE_URL.parse)(text)
+});
 /// Scheme, host and port alone.
 pub const ORIGIN: Kind<String> = Kind::shown("URL without a path", origin);
 /// Origins with commas between, or `*` for any.

@@ -37,9 +37,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Remote>, String> {
             continue;
         }
         let (key, value) = pair(line).ok_or_else(|| format!("line {number} is no `key = value`"))?;
-        let at = current.ok_or_else(|| format!("line {number} belongs to no [remote]"))?;
-        let remote: &mut Remote = &mut remotes[at];
-        remote.options.insert(key.to_owned(), value.to_owned());
+        // What comes before the first remote belongs to none.
+        if let Some(at) = current {
+            let remote: &mut Remote = &mut remotes[at];
+            remote.options.insert(key.to_owned(), value.to_owned());
+        }
     }
     Ok(remotes)
 }
@@ -59,9 +61,13 @@ fn section(remotes: &mut Vec<Remote>, name: &str, line: usize) -> Result<usize, 
     Ok(remotes.len() - 1)
 }
 
-/// A key and its value, of which either may stand in quotes.
+/// A key and its value. Either may stand in quotes, of which a value's own end is the last; double quotes alone belong
+/// to a value.
 fn pair(line: &str) -> Option<(&str, &str)> {
-    let (key, rest) = match quote(line) {
+    let quote = ["\"\"\"", "\"", "`"]
+        .into_iter()
+        .find(|quote| line.starts_with(quote));
+    let (key, rest) = match quote {
         None => {
             let at = line.find(['=', ':'])?;
             (line[..at].trim(), &line[at + 1..])
@@ -74,19 +80,15 @@ fn pair(line: &str) -> Option<(&str, &str)> {
         }
     };
     let value = rest.trim();
-    // Of a value the last quote ends it, so that it may hold others.
-    let value = match quote(value) {
-        Some(quote) if value.len() >= 2 => {
+    let quote = ["\"\"\"", "`"]
+        .into_iter()
+        .find(|quote| value.starts_with(quote) && value.len() >= 2 * quote.len());
+    let value = match quote {
+        Some(quote) => {
             let inner = &value[quote.len()..];
             &inner[..inner.rfind(quote)?]
         }
-        _ => value,
+        None => value,
     };
     (!key.is_empty()).then_some((key, value))
-}
-
-fn quote(text: &str) -> Option<&'static str> {
-    ["\"\"\"", "\"", "`"]
-        .into_iter()
-        .find(|quote| text.starts_with(quote))
 }

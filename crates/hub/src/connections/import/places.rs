@@ -12,7 +12,9 @@ pub(super) fn s3(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Creden
     let keys = remote.get("access_key_id").zip(remote.get("secret_access_key"));
     let Some((access_key, secret)) = keys else {
         return Err(match remote.is_on("env_auth") {
-            true => "it takes its keys from rclone's environment (`env_auth`): connect it with keys of its own",
+            true => {
+                "it takes its keys from rclone's environment (`env_auth`): connect it with keys of its own"
+            }
             false => "it has no keys",
         }
         .to_owned());
@@ -40,7 +42,9 @@ pub(super) fn s3(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Creden
     if endpoint.is_none() && provider != "AWS" {
         return Err(format!("it has no endpoint, which `{provider}` needs"));
     }
-    let path_style = remote.get("force_path_style").map(|_| remote.is_on("force_path_style"));
+    let path_style = remote
+        .get("force_path_style")
+        .map(|_| remote.is_on("force_path_style"));
     let place = bucket_of(place, "bucket", &remote.name)?;
     let endpoint = Endpoint::S3(Bucket {
         region: remote.get("region").map(ToOwned::to_owned),
@@ -52,13 +56,24 @@ pub(super) fn s3(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Creden
 }
 
 /// A bucket at Backblaze B2. rclone speaks another protocol with it, so its file does not tell where S3's is.
-pub(super) fn b2(remote: &Remote, place: Option<&str>, endpoint: Option<&String>) -> Told<(Endpoint, Credentials)> {
+pub(super) fn b2(
+    remote: &Remote,
+    place: Option<&str>,
+    endpoint: Option<&String>,
+) -> Told<(Endpoint, Credentials)> {
     let keys = remote.get("account").zip(remote.get("key"));
     let (account, key) = keys.ok_or("it has no application key")?;
     if account.len() == MASTER_KEY_LETTERS {
-        return Err("it has the account's master key, which does not work: make an application key".to_owned());
+        return Err(
+            "it has the account's master key, which does not work: make an application key".to_owned(),
+        );
     }
-    if let Some(option) = remote.first_of(&["versions", "version_at", "sse_customer_key", "sse_customer_key_base64"]) {
+    if let Some(option) = remote.first_of(&[
+        "versions",
+        "version_at",
+        "sse_customer_key",
+        "sse_customer_key_base64",
+    ]) {
         return Err(format!("its `{option}` is not taken"));
     }
     let place = bucket_of(place, "bucket", &remote.name)?;
@@ -88,12 +103,21 @@ pub(super) fn azure(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Cre
                 Some(endpoint) => format!("BlobEndpoint={endpoint}"),
                 None => "EndpointSuffix=core.windows.net".to_owned(),
             };
-            let text = format!("DefaultEndpointsProtocol=https;AccountName={account};AccountKey={key};{place}");
+            let text =
+                format!("DefaultEndpointsProtocol=https;AccountName={account};AccountKey={key};{place}");
             (text, None)
         }
         (None, None, Some((text, container))) => (text, container),
         (None, None, None) => {
-            let odd = ["env_auth", "use_msi", "use_az", "use_emulator", "service_principal_file", "client_id", "username"];
+            let odd = [
+                "env_auth",
+                "use_msi",
+                "use_az",
+                "use_emulator",
+                "service_principal_file",
+                "client_id",
+                "username",
+            ];
             return Err(match remote.first_of(&odd) {
                 Some(option) => {
                     format!("its `{option}` is not taken: connect it with the account's key or a signature")
@@ -104,12 +128,17 @@ pub(super) fn azure(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Cre
     };
     let (container, prefix) = match (place.filter(|place| !place.is_empty()), container) {
         (Some(place), Some(container)) if !is_within(place, &container) => {
-            return Err(format!("its address leads to the container `{container}`, and not to `{place}`"));
+            return Err(format!(
+                "its address leads to the container `{container}`, and not to `{place}`"
+            ));
         }
         (None, Some(container)) => (container, String::new()),
         (place, _) => bucket_of(place, "container", &remote.name)?,
     };
-    Ok((Endpoint::Azure { container, prefix }, Credentials::Secret(connection)))
+    Ok((
+        Endpoint::Azure { container, prefix },
+        Credentials::Secret(connection),
+    ))
 }
 
 fn is_within(place: &str, container: &str) -> bool {
@@ -159,7 +188,9 @@ pub(super) fn escaped(path: &str) -> String {
     let mut escaped = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => escaped.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                escaped.push(char::from(byte))
+            }
             byte => escaped.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -45,12 +45,16 @@ pub(super) fn plan(remote: &Remote, all: &[Remote], options: &RcloneImport) -> P
         _ => {
             let place = options.places.get(&remote.name).map(String::as_str);
             match place {
-                None if has_alias(remote, all) => Err("an alias names the place in it: that one is taken".to_owned()),
+                None if has_alias(remote, all) => {
+                    Err("an alias names the place in it: that one is taken".to_owned())
+                }
                 place => keyed(remote, place, options),
             }
         }
     };
-    planned.map_or_else(Plan::Not, |(endpoint, credentials)| Plan::Keyed(endpoint, credentials))
+    planned.map_or_else(Plan::Not, |(endpoint, credentials)| {
+        Plan::Keyed(endpoint, credentials)
+    })
 }
 
 /// Whether an alias leads into this remote.
@@ -91,17 +95,20 @@ fn keyed(remote: &Remote, place: Option<&str>, options: &RcloneImport) -> Told<(
 
 fn webdav(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Credentials)> {
     if let Some(option) = remote.first_of(&["bearer_token", "bearer_token_command", "headers"]) {
-        return Err(format!("its `{option}` is not taken: connect it with a user and a password"));
+        return Err(format!(
+            "its `{option}` is not taken: connect it with a user and a password"
+        ));
     }
     if let Some(vendor @ ("sharepoint" | "sharepoint-ntlm")) = remote.get("vendor") {
-        return Err(format!("`{vendor}` signs in by ways of its own: link OneDrive instead"));
+        return Err(format!(
+            "`{vendor}` signs in by ways of its own: link OneDrive instead"
+        ));
     }
     let url = remote.get("url").ok_or("it has no url")?;
-    let password = match remote.get("pass") {
-        Some(obscured) => {
-            reveal(obscured).ok_or("its password is none that rclone obscured; make it anew with `rclone config`")?
-        }
-        None => String::new(),
+    let wrong = "its password is none that rclone obscured; make it anew with `rclone config`";
+    let credentials = match remote.get("pass") {
+        Some(obscured) => Credentials::Secret(reveal(obscured).ok_or(wrong)?),
+        None => Credentials::None,
     };
     let below = place.unwrap_or_default().trim_matches('/');
     let url = match below {
@@ -109,7 +116,7 @@ fn webdav(remote: &Remote, place: Option<&str>) -> Told<(Endpoint, Credentials)>
         below => format!("{}/{}", url.trim_end_matches('/'), places::escaped(below)),
     };
     let user = remote.get("user").unwrap_or_default().to_owned();
-    Ok((Endpoint::Webdav { url, user }, Credentials::Secret(password)))
+    Ok((Endpoint::Webdav { url, user }, credentials))
 }
 
 fn of_account(remote: &Remote) -> Told<Plan> {
@@ -133,9 +140,13 @@ fn of_account(remote: &Remote) -> Told<Plan> {
              signing in"
         )));
     };
-    let token = remote.get("token").and_then(|text| serde_json::from_str::<Token>(text).ok());
+    let token = remote
+        .get("token")
+        .and_then(|text| serde_json::from_str::<Token>(text).ok());
     let Some(token) = token.filter(|token| !token.refresh_token.is_empty()) else {
-        return Ok(Plan::Link(format!("it holds no lasting access: link {title} by signing in")));
+        return Ok(Plan::Link(format!(
+            "it holds no lasting access: link {title} by signing in"
+        )));
     };
     let client = OwnClient {
         id: id.to_owned(),
@@ -148,7 +159,12 @@ fn drive_refusal(remote: &Remote) -> Option<String> {
     if remote.get("team_drive").is_some() {
         return Some("it is a shared drive, which is not connected yet".to_owned());
     }
-    let service = remote.first_of(&["service_account_file", "service_account_credentials", "impersonate", "env_auth"]);
+    let service = remote.first_of(&[
+        "service_account_file",
+        "service_account_credentials",
+        "impersonate",
+        "env_auth",
+    ]);
     service.map(|option| format!("its `{option}` opens it in the name of a service, which is not taken"))
 }
 
@@ -157,17 +173,24 @@ fn onedrive_refusal(remote: &Remote) -> Option<String> {
         return Some("it is a library of SharePoint, which is not connected yet".to_owned());
     }
     let region = remote.get("region").filter(|region| *region != "global");
-    let region = region.map(|region| format!("it is in the national cloud `{region}`: set CUMULI_GRAPH_URL and link it"));
+    let region = region
+        .map(|region| format!("it is in the national cloud `{region}`: set CUMULI_GRAPH_URL and link it"));
     let service = remote.first_of(&["client_credentials"]);
-    region.or_else(|| service.map(|option| format!("its `{option}` opens it in the name of a service, which is not taken")))
+    region.or_else(|| {
+        service.map(|option| format!("its `{option}` opens it in the name of a service, which is not taken"))
+    })
 }
 
 /// What makes a remote less than a whole drive.
 fn narrowed(remote: &Remote) -> Option<String> {
-    let scope = remote.get("scope").filter(|scope| remote.kind() == "drive" && *scope != "drive");
+    let scope = remote
+        .get("scope")
+        .filter(|scope| remote.kind() == "drive" && *scope != "drive");
     let scope = scope.map(|scope| format!("it may not do all that is needed (its scope is `{scope}`)"));
     let part = remote.first_of(&["root_folder_id", "shared_with_me", "starred_only", "trashed_only"]);
-    scope.or_else(|| part.map(|option| format!("it shows a part of the drive alone (`{option}`), not the whole")))
+    scope.or_else(|| {
+        part.map(|option| format!("it shows a part of the drive alone (`{option}`), not the whole"))
+    })
 }
 
 /// A bucket in which all names begin with what is left of the path.
