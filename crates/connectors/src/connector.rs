@@ -89,7 +89,7 @@ pub trait Connector: Send + Sync {
     /// `CursorLost`: begin anew, and delete nothing until settled.
     async fn changes(&self, cursor: Option<&Cursor>) -> Result<ChangePage, RemoteError>;
 
-    /// Reads a content. Use [`fetch`], which verifies and resumes.
+    /// Reads a content. Use [`fetch()`], which verifies and resumes.
     async fn read(&self, read: Read<'_>) -> Result<Reading, RemoteError>;
 
     /// Creates a file or replaces a content, verified by the provider's hash in the same pass. A file that
