@@ -6,6 +6,7 @@ use hub::{IdentityProvider, LinkProvider};
 
 use crate::settings::{Secret, Settings};
 
+const GOOGLE_ISSUER: &str = "https://accounts.google.com";
 const GOOGLE_AUTH_URL: &str = "https://accounts.google.com/o/oauth2/v2/auth";
 const GOOGLE_TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 /// Where Microsoft's tenants are.
@@ -95,7 +96,11 @@ fn microsoft(settings: &Settings) -> anyhow::Result<Option<IdentityProvider>> {
 /// When the settings of one do not fit together, in a sentence that says which.
 pub fn link_providers(settings: &Settings) -> anyhow::Result<Vec<LinkProvider>> {
     let mut providers = Vec::new();
-    if let (Some(client_id), Some(redirect_uri)) = (&settings.google_client_id, settings.google_redirect()) {
+    let google = settings
+        .google_client_id
+        .as_ref()
+        .filter(|_| has_google_drives(settings));
+    if let (Some(client_id), Some(redirect_uri)) = (google, settings.google_redirect()) {
         let given = |url: &Option<String>, usual: &str| url.clone().unwrap_or_else(|| usual.to_owned());
         let options = OAuthOptions {
             provider: OAuthProvider::Google,
@@ -145,6 +150,12 @@ pub fn link_providers(settings: &Settings) -> anyhow::Result<Vec<LinkProvider>> 
         });
     }
     Ok(providers)
+}
+
+/// Whether the issuer is Google, or the settings say where the drives of another one are asked for.
+fn has_google_drives(settings: &Settings) -> bool {
+    let is_told = settings.google_auth_url.is_some() && settings.google_token_url.is_some();
+    is_told || settings.google_issuer.trim_end_matches('/') == GOOGLE_ISSUER
 }
 
 fn auth_url(settings: &Settings) -> String {

@@ -336,7 +336,8 @@ settings! {
         /// Client ids of own Android, iOS and desktop apps, whose ID tokens are taken too.
         google_native_client_ids: Vec<String> = "CUMULI_GOOGLE_NATIVE_CLIENT_IDS", kinds::TEXTS,
             default "", "1234-android.apps.googleusercontent.com";
-        /// Google's issuer; another one for an emulator.
+        /// Google's issuer; another one for an emulator, whose drives are linked once the next two addresses are
+        /// given.
         google_issuer: String = "CUMULI_GOOGLE_ISSUER", kinds::ISSUER,
             default "https://accounts.google.com", "http://127.0.0.1:9001";
         /// URL of Google's page of consent.

@@ -229,7 +229,7 @@ fn a_wrong_variable_is_refused_with_its_name_and_an_example() {
             "CUMULI_GRAPH_URL",
             "http://",
             "is not a URL",
-            "`http://127.0.0.1:9002/v1.0`",
+            "`https://graph.microsoft.us/v1.0`",
         ),
         (
             "CUMULI_LISTN",

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use hub::{Bucket, Credentials, Endpoint, Hub, NewConnection};
 
@@ -111,7 +111,13 @@ pub async fn run(hub: &Hub, flags: Flags) -> anyhow::Result<ExitCode> {
         label: flags.label,
         is_servers: maker.is_servers,
     };
-    let made = hub.connect(&maker.actor, new).await?.connection;
+    let is_folder = matches!(new.endpoint, Endpoint::Directory { .. });
+    let made = hub.connect(&maker.actor, new).await;
+    let made = match is_folder {
+        true => made.context("CUMULI_DIRECTORY_ROOTS says which folders may be connected")?,
+        false => made?,
+    };
+    let made = made.connection;
     print::line(format!("{}: connected, {} ({})", made.id, made.label, made.kind))?;
     Ok(ExitCode::SUCCESS)
 }

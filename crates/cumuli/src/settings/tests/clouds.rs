@@ -62,6 +62,14 @@ fn a_client_id_and_its_secret_let_drives_be_linked() {
         let people = identity_providers(&settings).unwrap();
         assert_eq!(people[0].redirect_uri.as_deref(), Some(redirect));
     }
+    let of_another = google()
+        .env("CUMULI_GOOGLE_ISSUER", "http://127.0.0.1:1")
+        .settings();
+    assert!(
+        link_providers(&of_another).unwrap().is_empty(),
+        "Google knows no client of another issuer"
+    );
+    assert_eq!(identity_providers(&of_another).unwrap().len(), 1);
     let half = Given::nothing().env("ONEDRIVE_CLIENT_ID", "x").settings();
     assert!(link_providers(&half).unwrap().is_empty());
 }
