@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use fake_clouds::drive::{DriveFake, DriveOptions};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::harness::{Engine, Server, finished, told};
 use crate::oidc::provider::Provider;
-use crate::people::Town;
+use crate::people::{Person, Town};
 
 /// All flows together; a browser on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -50,6 +51,50 @@ async fn people_sign_in_with_a_provider_in_a_browser() {
         &[("CUMULI_URL", &url), ("CUMULI_PERSON", &person)],
     )
     .await;
+}
+
+#[tokio::test]
+async fn people_link_drives_in_a_browser() {
+    let google = DriveFake::start(DriveOptions::default()).await;
+    let roots = tempfile::tempdir().unwrap();
+    let media = roots.path().join("media");
+    std::fs::create_dir_all(media.join("a folder, 100 %")).unwrap();
+    std::fs::write(media.join("a folder, 100 %/what? #1 & more.txt"), "odd words").unwrap();
+    let address = free_address();
+    let url = format!("http://{address}");
+    let options = DriveOptions::default();
+    let server = Server::on(Engine::Sqlite)
+        .set("CUMULI_LISTEN", &address)
+        .set("CUMULI_PUBLIC_URL", &url)
+        .set("CUMULI_DIRECTORY_ROOTS", roots.path().display())
+        .set("GOOGLE_CLIENT_ID", options.client_id)
+        .set("GOOGLE_CLIENT_SECRET", options.client_secret)
+        .set("CUMULI_GOOGLE_API_URL", google.url())
+        .set(
+            "CUMULI_GOOGLE_AUTH_URL",
+            format!("{}/o/oauth2/v2/auth", google.url()),
+        )
+        .set("CUMULI_GOOGLE_TOKEN_URL", format!("{}/token", google.url()))
+        .set("CUMULI_GOOGLE_REVOKE_URL", format!("{}/revoke", google.url()))
+        .set(
+            "CUMULI_GOOGLE_JWKS_URL",
+            format!("{}/oauth2/v3/certs", google.url()),
+        );
+    let town = Town::with(server).await;
+    let known = |person: &Person| json!({"email": person.email, "password": person.password});
+    let people = json!({"admin": known(&town.admin), "alice": known(&town.alice), "bob": known(&town.bob)})
+        .to_string();
+    let google_url = google.url();
+    let environment = [
+        ("CUMULI_URL", url.as_str()),
+        ("CUMULI_GOOGLE", &google_url),
+        ("CUMULI_FOLDER", media.to_str().unwrap()),
+        ("CUMULI_PEOPLE", &people),
+    ];
+
+    run("connections.test.mjs", &environment).await;
+
+    assert_eq!(google.violations(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ export function render(root, params) {
 function overview(root) {
   const own = h("ul.stores", { "aria-label": "Your connections" });
   const servers = h("ul.stores", { "aria-labelledby": "of-server" });
-  const section = h("section", { hidden: true }, h("h2", { id: "of-server" }, "The server's"), h("p.hint", {}, "Every administrator may use these."), servers);
+  const section = h("section", { hidden: true, "aria-labelledby": "of-server" }, h("h2", { id: "of-server" }, "The server's"), h("p.hint", {}, "Every administrator may use these."), servers);
   const message = h("div.list-message");
   const state = { isOpen: true, seen: "", next: 0, eager: 0, providers: null };
 
