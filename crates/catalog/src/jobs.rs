@@ -4,7 +4,7 @@
 //! the try is the fence: a report that does not carry the present number comes from a worker that lost its lease,
 //! and changes nothing.
 
-use model::{Job, JobId, JobKind, JobState, Millis, NodeId, Progress, UserId};
+use model::{Job, JobId, JobKind, JobState, Lane, Millis, NodeId, Progress, UserId};
 
 use crate::db::{Engine, Row, Tx, Value};
 use crate::{CatalogError, count, signed};
@@ -131,25 +131,30 @@ impl Tx {
         Ok(())
     }
 
-    /// Leases jobs that are due to `worker` until `until`, at most `limit`, the most urgent first.
+    /// Leases jobs of a lane that are due to `worker` until `until`, at most `limit`, the most urgent first.
     ///
     /// A job whose lease ran out is due again, unless its tries are used up: then it has failed.
     pub async fn claim_jobs(
         &mut self,
         worker: &str,
-        limit: u32,
+        (lane, limit): (Lane, u32),
         (now, until): (Millis, Millis),
     ) -> Result<Vec<Job>, CatalogError> {
         self.end_leases(now).await?;
         // A common table rather than `IN (..)`: PostgreSQL might run that more than once, and lock too many.
         let sql = format!(
             "WITH due AS MATERIALIZED (
-                 SELECT id AS due_id FROM jobs WHERE state = 'pending' AND run_at_ms <= $1
+                 SELECT id AS due_id FROM jobs WHERE state = 'pending' AND run_at_ms <= $1{}
                  ORDER BY priority, run_at_ms LIMIT $2{}
              )
              UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until_ms = $3, leased_by = $4
              FROM due WHERE id = due_id
              RETURNING {JOB}, priority",
+            match lane {
+                Lane::All => "",
+                Lane::Own => " AND kind <> 'observe'",
+                Lane::Others => " AND kind = 'observe'",
+            },
             self.skip_locked()
         );
         let params = [now.into(), i64::from(limit).into(), until.into(), worker.into()];

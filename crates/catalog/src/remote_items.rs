@@ -156,6 +156,24 @@ impl Tx {
         .await
     }
 
+    /// The next connection after `after` of which items are known; `None` at the end.
+    pub async fn next_with_items(
+        &mut self,
+        after: Option<ConnectionId>,
+    ) -> Result<Option<ConnectionId>, CatalogError> {
+        // From one to the next by the index, whatever the number of items.
+        let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+        let row = self
+            .first(
+                "SELECT connection_id FROM connection_items WHERE connection_id > $1
+                 ORDER BY connection_id LIMIT 1",
+                &[after.into()],
+            )
+            .await?;
+        row.map(|row| Ok(ConnectionId::from_bytes(row.id16(0)?)))
+            .transpose()
+    }
+
     /// How many items of a connection are known.
     pub async fn count_items(&mut self, connection: ConnectionId) -> Result<u64, CatalogError> {
         let row = self

@@ -222,6 +222,28 @@ impl Hub {
         .await
     }
 
+    /// Forgets what is known of connections that are gone; answers how many items that were.
+    pub(crate) async fn sweep_items(&self) -> Result<u64, HubError> {
+        let (mut forgotten, mut after) = (0, None);
+        loop {
+            let mut tx = self.read().await?;
+            let Some(id) = tx.next_with_items(after).await? else {
+                return Ok(forgotten);
+            };
+            after = Some(id);
+            if tx.connection(id).await?.is_some() {
+                continue;
+            }
+            drop(tx);
+            loop {
+                match self.forget_items_of(id).await? {
+                    0 => break,
+                    some => forgotten += some,
+                }
+            }
+        }
+    }
+
     async fn forget_items_of(&self, id: ConnectionId) -> Result<u64, HubError> {
         let mut tx = self.write().await?;
         let forgotten = tx.forget_items(id, FORGET_STEP).await?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::{NewJob, Tx};
-use model::{Actor, Job, JobId, JobKind, JobState, Millis, Node, Progress, UserId};
+use model::{Actor, Job, JobId, JobKind, JobState, Lane, Millis, Node, Progress, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::told;
@@ -156,10 +156,18 @@ impl Hub {
     /// # Errors
     /// When the catalog does not answer.
     pub async fn lease_jobs(&self, worker: &str, limit: u32) -> Result<Vec<Lease>, HubError> {
+        self.lease_jobs_of(Lane::All, worker, limit).await
+    }
+
+    /// The same for the jobs of one lane.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn lease_jobs_of(&self, lane: Lane, worker: &str, limit: u32) -> Result<Vec<Lease>, HubError> {
         let now = self.now();
         let mut tx = self.write().await?;
         let jobs = tx
-            .claim_jobs(worker, limit, (now, now.plus_secs(LEASE_SECS)))
+            .claim_jobs(worker, (lane, limit), (now, now.plus_secs(LEASE_SECS)))
             .await?;
         tx.commit().await?;
         Ok(jobs

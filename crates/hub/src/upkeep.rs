@@ -106,7 +106,10 @@ impl Hub {
     pub async fn sweep(&self, lease: &Lease) -> Result<Upkept, HubError> {
         let now = self.now();
         let cutoff = now.minus_secs(signed(self.config().sweep_grace_secs));
-        let mut done = Upkept::default();
+        let mut done = Upkept {
+            removed: self.sweep_items().await?,
+            ..Upkept::default()
+        };
         for backend in self.0.content.backends() {
             done.removed += backend.sweep_temporary(cutoff).await?;
             if self.read().await?.sweep_waits(backend.name()).await? > now {

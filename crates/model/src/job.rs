@@ -64,6 +64,17 @@ impl JobKind {
     }
 }
 
+/// Jobs that share workers: what waits for other people's servers holds up nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Jobs of every kind.
+    All,
+    /// Those that need this server and its stores alone.
+    Own,
+    /// Those that wait for providers of connections.
+    Others,
+}
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobState {

@@ -45,7 +45,7 @@ pub use ids::{
     AppPasswordId, BlobId, ConnectionId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId,
     SpaceId, UploadId, UserId,
 };
-pub use job::{Job, JobKind, JobState, Progress};
+pub use job::{Job, JobKind, JobState, Lane, Progress};
 pub use media::shown_inline;
 pub use name::{NameError, NodeName, compose, fold};
 pub use node::{

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod runner;
+mod watcher;
 
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ async fn enqueue(catalog: &Catalog, job: &NewJob) -> JobId {
 async fn claim(catalog: &Catalog, limit: u32, now: Millis) -> Vec<Job> {
     let mut tx = catalog.write().await.unwrap();
     let jobs = tx
-        .claim_jobs("a worker", limit, (now, now.plus_secs(100)))
+        .claim_jobs("a worker", (model::Lane::All, limit), (now, now.plus_secs(100)))
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -4,6 +4,7 @@
 //! one connection for as long as there is one; between two looks it waits for its time.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use catalog::{CatalogError, ConnectionFeed, NewJob, Tx};
 use connectors::{ChangePage, Connector, Cursor, Entry, Feed, Item, ItemId, ItemKind, Next, RemoteError};
@@ -33,6 +34,8 @@ const RESTARTS: u32 = 3;
 const LATE: u32 = 200;
 const LATE_SECS: i64 = 5 * 60;
 const TRIES: u32 = 8;
+/// How long changes are let come together before they are looked at.
+const SETTLING: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, Deserialize)]
 struct Payload {
@@ -63,6 +66,11 @@ impl Hub {
         };
         let job = tx.enqueue_job(&job, now).await?;
         tx.hasten_job(job, now).await?;
+        // For a look that is under way, which will be taken once more.
+        if let Some(mut feed) = tx.lock_feed(id).await? {
+            feed.next_ms = now;
+            tx.put_feed(&feed).await?;
+        }
         Ok(job)
     }
 
@@ -72,6 +80,42 @@ impl Hub {
         for feed in tx.due_feeds(now.minus_secs(LATE_SECS), LATE).await? {
             self.queue_observation(tx, feed.connection).await?;
         }
+        Ok(())
+    }
+
+    /// Connections of which this machine is told when something changes there.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn watchable_connections(&self) -> Result<Vec<ConnectionId>, HubError> {
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.read().await?.all_connections(after, STEP).await?;
+            let Some(last) = page.last() else {
+                return Ok(found);
+            };
+            after = last.number;
+            let told = page.iter().filter(|known| known.kind == "directory");
+            let told = told.filter(|known| known.state == ConnectionState::Active);
+            found.extend(told.map(|known| known.id));
+        }
+    }
+
+    /// Waits until something changes at a connection, and then has it looked at.
+    ///
+    /// # Errors
+    /// `NotFound` once it is unlinked; `RemoteRefuses` when it cannot be watched.
+    pub async fn watch_connection(&self, id: ConnectionId) -> Result<(), HubError> {
+        let connection = self.read().await?.connection(id).await?;
+        let connection = connection.ok_or(HubError::NotFound("connection"))?;
+        self.connector(&connection).await?.watch().await?;
+        // What changes now rarely changes alone.
+        tokio::time::sleep(SETTLING).await;
+        let mut tx = self.write().await?;
+        tx.connection(id).await?.ok_or(HubError::NotFound("connection"))?;
+        self.queue_observation(&mut tx, id).await?;
+        tx.commit().await?;
+        self.wake_workers();
         Ok(())
     }
 
@@ -112,6 +156,7 @@ impl Hub {
     async fn look(&self, lease: &Lease, connection: &Connection) -> Result<Upkept, Trouble> {
         let id = connection.id;
         let connector = self.connector(connection).await?;
+        let began = self.now();
         let mut restarts = 0;
         let mut seen = 0;
         loop {
@@ -136,7 +181,7 @@ impl Hub {
                 Err(error) => return Err(Trouble::Theirs(error)),
             };
             seen += page.entries.len() as u64;
-            if let Step::Settled = self.take_in(connector.as_ref(), &feed, page).await? {
+            if let Step::Settled = self.take_in(connector.as_ref(), &feed, (page, began)).await? {
                 self.note_working(id).await?;
                 return Ok(Upkept::default());
             }
@@ -148,7 +193,7 @@ impl Hub {
         &self,
         connector: &dyn Connector,
         read: &ConnectionFeed,
-        page: ChangePage,
+        (page, began): (ChangePage, Millis),
     ) -> Result<Step, Trouble> {
         let id = read.connection;
         let now = self.now();
@@ -188,7 +233,12 @@ impl Hub {
             tx = self.write().await?;
         }
         let started = feed.started_ms.unwrap_or(now);
-        feed.next_ms = next_look(connector.abilities().feed, now, started);
+        // Asked for once more while it was under way: what changed may have been passed already.
+        let asked = tx.lock_feed(id).await?.map(|present| present.next_ms);
+        feed.next_ms = match asked.filter(|asked| *asked > began) {
+            Some(asked) => asked.min(now),
+            None => next_look(connector.abilities().feed, now, started),
+        };
         feed.cursor = Some(cursor.0);
         feed.started_ms = None;
         feed.settled_ms = Some(now);

@@ -493,7 +493,8 @@ async fn nodes_that_archive_at_once_lose_nothing() {
 #[tokio::test]
 async fn every_table_is_archived_or_left_out_on_purpose() {
     on_each_engine(async |t| {
-        let left_out = ["invites", "jobs", "tickets"];
+        // Drives are linked again: their credentials would be sealed with a key that may be lost with the database.
+        let left_out = ["connections", "invites", "jobs", "tickets"];
         let tables = t.catalog.read().await.unwrap().tables().await.unwrap();
         for table in tables {
             let name = table.name.as_str();

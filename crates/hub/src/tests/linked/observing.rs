@@ -79,3 +79,70 @@ async fn a_lost_cursor_lists_everything_again_and_drops_only_what_is_gone() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_known_of_a_connection_that_is_gone_is_swept() {
+    let clouds = Clouds::start().await;
+    on_each_engine_with(clouds.settings(), async |t| {
+        let ada = t.user("ada").await;
+        let account = clouds.google.account("ada@gmail.com");
+        let file = account.create_file(&account.root(), "a", "1");
+        let id = link(&t, &ada, "google").await.unwrap().connection.id;
+        look(&t).await;
+        // As a server leaves it that was killed while it forgot.
+        let mut tx = t.catalog.write().await.unwrap();
+        assert!(tx.remove_connection(id).await.unwrap());
+        tx.commit().await.unwrap();
+        let known = async || t.catalog.read().await.unwrap().count_items(id).await.unwrap();
+        assert!(known().await > 0);
+        t.pass_secs(2 * 3600);
+        t.upkeep().await;
+        assert_eq!(known().await, 0);
+        account.delete(&file);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_of_the_server_is_seen_and_what_comes_into_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = vec![folder.path().canonicalize().unwrap()];
+    let set = move |config: &mut crate::Config| config.directory_roots = roots.clone();
+    on_each_engine_with(set, async |t| {
+        let ada = t.user("ada").await;
+        let place = folder.path().join(format!("{}", t.time().0));
+        std::fs::create_dir(&place).unwrap();
+        std::fs::write(place.join("a.txt"), "1").unwrap();
+        let new = crate::NewConnection {
+            endpoint: crate::Endpoint::Directory {
+                path: place.to_str().unwrap().to_owned(),
+                is_read_only: false,
+            },
+            credentials: crate::Credentials::None,
+            label: String::new(),
+            is_servers: false,
+        };
+        let bob = t.user("bob").await;
+        let refused = t.connect(&bob, new.clone()).await;
+        assert!(matches!(refused, Err(crate::HubError::Forbidden(_))));
+        let id = t.connect(&ada, new).await.unwrap().connection.id;
+        look(&t).await;
+        assert_eq!(names(&t, &ada, id, None).await, ["a.txt"]);
+        assert_eq!(t.watchable_connections().await.unwrap(), [id]);
+
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(20));
+        let writes = async {
+            loop {
+                ticks.tick().await;
+                std::fs::write(place.join("b.txt"), "2").unwrap();
+            }
+        };
+        tokio::select! {
+            told = t.watch_connection(id) => told.unwrap(),
+            () = writes => unreachable!("it goes on until the change is told"),
+        }
+        look(&t).await;
+        assert_eq!(names(&t, &ada, id, None).await, ["a.txt", "b.txt"]);
+    })
+    .await;
+}
