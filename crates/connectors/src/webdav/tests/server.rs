@@ -120,7 +120,14 @@ impl Served {
         // Nobody else reads what it says, and it must not wait for that.
         std::thread::spawn(move || lines.for_each(drop));
         let url = url(&line);
-        let first = open(&url, PASSWORD, None);
+        // Some say that they serve a moment before they do.
+        let patience = Patience {
+            try_count: 60,
+            first_pause: Duration::from_millis(10),
+            longest_pause: Duration::from_millis(200),
+            ..Patience::default()
+        };
+        let first = open_with(&url, PASSWORD, None, patience);
         let flavour = first.about().await.expect("about").flavour;
         Self {
             child,
@@ -138,6 +145,10 @@ pub fn open(url: &str, password: &str, flavour: Option<String>) -> WebDav {
         longest_pause: Duration::from_millis(10),
         ..Patience::default()
     };
+    open_with(url, password, flavour, patience)
+}
+
+fn open_with(url: &str, password: &str, flavour: Option<String>, patience: Patience) -> WebDav {
     WebDav::new(WebDavOptions {
         url: url.to_owned(),
         login: Login::Basic {
