@@ -220,6 +220,12 @@ impl DriveFake {
         self.drive.core.clock.clone()
     }
 
+    /// Every access and refresh token that was ever given out: none of them may be met anywhere.
+    #[must_use]
+    pub fn tokens_given(&self) -> Vec<String> {
+        self.drive.tokens.all()
+    }
+
     /// The script of what goes wrong.
     #[must_use]
     pub fn faults(&self) -> Faults {

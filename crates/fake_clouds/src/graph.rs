@@ -177,6 +177,12 @@ impl GraphFake {
         self.shared.core.clock.clone()
     }
 
+    /// Every access and refresh token that was ever given out: none of them may be met anywhere.
+    #[must_use]
+    pub fn tokens_given(&self) -> Vec<String> {
+        self.shared.tokens.all()
+    }
+
     /// The script of what goes wrong, at both origins.
     #[must_use]
     pub fn faults(&self) -> Faults {

@@ -14,6 +14,7 @@ mod drill;
 mod harness;
 mod headers;
 mod interrupted;
+mod linked;
 mod linked_commands;
 mod matrix;
 mod oidc;

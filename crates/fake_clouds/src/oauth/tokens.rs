@@ -101,6 +101,8 @@ struct Given {
     codes: HashMap<String, Code>,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
+    /// Every access and refresh token that was ever given out.
+    all: Vec<String>,
     count: u64,
 }
 
@@ -214,8 +216,16 @@ impl Tokens {
             grant: grant.clone(),
             until_ms: self.clock.now() + lives.access_ms,
         };
-        self.given().access.insert(text.clone(), access);
+        let mut given = self.given();
+        given.all.push(text.clone());
+        given.access.insert(text.clone(), access);
         text
+    }
+
+    /// Every access and refresh token that was ever given out: none of them may be met anywhere.
+    #[must_use]
+    pub fn all(&self) -> Vec<String> {
+        self.given().all.clone()
     }
 
     /// What an access token is for, while it lives.
@@ -249,6 +259,7 @@ impl Tokens {
             used_ms: now,
             is_replaced: false,
         };
+        given.all.push(text.clone());
         given.refresh.insert(text.clone(), refresh);
         given.keep_newest(grant, lives.most_refresh);
         text

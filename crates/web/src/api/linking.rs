@@ -81,7 +81,7 @@ pub(crate) struct StatusView {
 ///
 /// Sends your browser to Google (`google`) or Microsoft (`onedrive`) to link a drive to your account. A browser that is
 /// not signed in here signs in first and goes on afterwards.
-#[utoipa::path(get, path = "/auth/{provider}/start", tag = "connections", security(()),
+#[utoipa::path(get, path = "/auth/{provider}/start", tag = "connections",
     params(("provider" = String, Path, example = "google"), StartQuery),
     responses((status = 303, description = "To the provider; a cookie binds the answer to this browser. Or to the \
                page that signs in"),

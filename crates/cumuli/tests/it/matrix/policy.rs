@@ -63,8 +63,8 @@ pub enum Body {
 }
 
 use About::{
-    Address, AppPassword, Connection, File, FileLink, Folder, FolderLink, Identity, Job, Link, LockedLink, Nothing,
-    Owner, Session, Share, Trashed, Upload, User, Version,
+    Address, AppPassword, Connection, File, FileLink, Folder, FolderLink, Identity, Job, Link, LockedLink,
+    Nothing, Owner, Session, Share, Trashed, Upload, User, Version,
 };
 use Body::{Begin, Bytes, Form, Json, Picture, PictureForm, Piece};
 
@@ -170,11 +170,28 @@ pub const POLICY: &[Row] = &[
     row("PATCH", "/api/v1/connections/{id}", Connection, signed(404)).with(Json(r#"{"label":"x"}"#)),
     row("DELETE", "/api/v1/connections/{id}", Connection, signed(404)),
     row("POST", "/api/v1/connections/{id}/check", Connection, signed(404)),
-    row("POST", "/api/v1/connections/{id}/refresh", Connection, signed(404)),
+    row(
+        "POST",
+        "/api/v1/connections/{id}/refresh",
+        Connection,
+        signed(404),
+    ),
     row("GET", "/api/v1/connections/{id}/items", Connection, signed(404)),
     row("GET", "/api/v1/connections/{id}/item", Connection, signed(404)).query("?item=x"),
-    row("GET", "/api/v1/connections/{id}/items/content", Connection, signed(404)).query("?item=x"),
-    row("POST", "/api/v1/connections/{id}/items/url", Connection, signed(404)).query("?item=x"),
+    row(
+        "GET",
+        "/api/v1/connections/{id}/items/content",
+        Connection,
+        signed(404),
+    )
+    .query("?item=x"),
+    row(
+        "POST",
+        "/api/v1/connections/{id}/items/url",
+        Connection,
+        signed(404),
+    )
+    .query("?item=x"),
     row("GET", "/blob/connections/{secret}", Address, all(403)),
     // One's own account.
     row("GET", "/api/v1/me", Nothing, signed(200)),
