@@ -27,18 +27,7 @@ impl Tx {
         new: &Connection,
         sealed: &[u8],
     ) -> Result<Connection, CatalogError> {
-        // Numbers are shared with identities, since both are people at providers; that of one that was removed stays
-        // used.
-        let row = self
-            .first(
-                "INSERT INTO meta (name, value) VALUES ('identities', '1')
-                 ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)
-                 RETURNING CAST(value AS BIGINT)",
-                &[],
-            )
-            .await?
-            .ok_or_else(|| CatalogError::Damaged("the count of connections is not there".to_owned()))?;
-        let number = row.int(0)?;
+        let number = self.next_number().await?;
         let sql = format!(
             "INSERT INTO connections ({COLUMNS}, sealed, generation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
                  $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1)"

@@ -19,23 +19,14 @@ impl Tx {
     /// Adds an identity, under a number of its own. Answers false, and adds nothing, if it is there,
     /// whosever it is.
     pub async fn add_identity(&mut self, identity: &Identity) -> Result<bool, CatalogError> {
-        // Counted by itself: the number of one that was removed stays used.
-        let row = self
-            .first(
-                "INSERT INTO meta (name, value) VALUES ('identities', '1')
-                 ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)
-                 RETURNING CAST(value AS BIGINT)",
-                &[],
-            )
-            .await?
-            .ok_or_else(|| CatalogError::Damaged("the count of identities is not there".to_owned()))?;
+        let number = self.next_number().await?;
         let added = self
             .execute(
                 "INSERT INTO identities (number, issuer, subject, provider, user_id, email, created_ms, used_ms)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (issuer, subject) DO NOTHING",
                 &[
-                    row.int(0)?.into(),
+                    number.into(),
                     identity.issuer.as_str().into(),
                     identity.subject.as_str().into(),
                     identity.provider.as_str().into(),
@@ -50,6 +41,21 @@ impl Tx {
             self.queue_for_archive(Changed::User(identity.user)).await?;
         }
         Ok(added == 1)
+    }
+
+    /// A number for an identity or a connection, both of which are people at providers. It is counted by itself: that of
+    /// one that was removed stays used.
+    pub(crate) async fn next_number(&mut self) -> Result<i64, CatalogError> {
+        let row = self
+            .first(
+                "INSERT INTO meta (name, value) VALUES ('identities', '1')
+                 ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)
+                 RETURNING CAST(value AS BIGINT)",
+                &[],
+            )
+            .await?
+            .ok_or_else(|| CatalogError::Damaged("the count of identities is not there".to_owned()))?;
+        row.int(0)
     }
 
     /// Notes that somebody signed in by an identity, and what the provider calls their address now.

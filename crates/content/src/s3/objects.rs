@@ -7,9 +7,7 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use model::{ByteStream, Millis};
 use outbound::s3::{CONTENT_SHA256, name_of, time_of};
-use outbound::{
-    Answer, Body, Call, Element, Failure, Reason, Reopen, Whole, base64, hex, parse_xml, ranged,
-};
+use outbound::{Answer, Body, Call, Element, Failure, Reason, Reopen, Whole, base64, hex, parse_xml, ranged};
 use reqwest::Method;
 use tokio::task::spawn_blocking;
 
