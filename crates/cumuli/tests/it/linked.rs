@@ -6,6 +6,8 @@ use fake_clouds::graph::{GraphFake, GraphOptions};
 use reqwest::header;
 use serde_json::{Value, json};
 
+use crate::harness::emulators::azurite::Azurite;
+use crate::harness::emulators::s3s::S3s;
 use crate::harness::{Client, Engine, Server, until};
 
 /// Who consents at Google, and who at Microsoft.
@@ -290,6 +292,75 @@ async fn no_token_is_in_a_log_an_answer_or_a_backup() {
         for bytes in [&rows, &database] {
             let has = bytes.windows(canary.len()).any(|part| part == canary.as_bytes());
             assert!(!has, "a token is in a file");
+        }
+    }
+}
+
+#[tokio::test]
+async fn buckets_are_connected_with_their_keys_and_read_by_addresses_of_their_own() {
+    let s3s = S3s::start();
+    let azurite = Azurite::start();
+    std::fs::create_dir_all(s3s.folder.path().join(S3s::BUCKET).join("Papers")).unwrap();
+    std::fs::write(
+        s3s.folder.path().join(S3s::BUCKET).join("Papers/a.txt"),
+        "in the bucket",
+    )
+    .unwrap();
+    let s3 = json!({"kind": "s3", "bucket": S3s::BUCKET, "endpoint": s3s.endpoint(),
+        "access_key": S3s::ACCESS_KEY, "secret_key": S3s::SECRET_KEY});
+    let azure =
+        json!({"kind": "azure", "container": Azurite::CONTAINER, "connection_string": azurite.connection()});
+
+    // A network of our own is nobody's to look into, unless the operator says so.
+    let strict = Server::start().await;
+    let ada = strict.user("ada@example.org").await;
+    for body in [&s3, &azure] {
+        let refused = ada.post("/api/v1/connections", body).await.expect(422);
+        assert!(
+            refused.text().contains("CUMULI_OUTBOUND_ALLOW"),
+            "{}",
+            refused.text()
+        );
+    }
+
+    for engine in Engine::all() {
+        let server = Server::on(engine)
+            .set("CUMULI_OUTBOUND_ALLOW", "127.0.0.0/8")
+            .start()
+            .await;
+        let ada = server.user("ada@example.org").await;
+        let mut wrong = s3.clone();
+        wrong["secret_key"] = json!("not the key");
+        let refused = ada.post("/api/v1/connections", &wrong).await;
+        assert!([409, 422].contains(&refused.status), "{}", refused.text());
+        assert!(!refused.text().contains("not the key"), "{}", refused.text());
+
+        let made = ada.post("/api/v1/connections", &s3).await.expect(201).json();
+        ada.post("/api/v1/connections", &s3).await.expect(409);
+        let id = made["id"].as_str().unwrap();
+        assert_eq!(seen(&ada, id).await, ["Papers"]);
+        let items = format!("/api/v1/connections/{id}/items");
+        let folder = ada.get(&items).await.expect(200).json()["items"][0]["id"].clone();
+        let inside = format!("{items}?folder={}", folder.as_str().unwrap());
+        let file = ada.get(&inside).await.expect(200).json()["items"][0]["id"].clone();
+        let file = file.as_str().unwrap();
+        let content = format!("{items}/content?item={file}");
+        assert_eq!(ada.get(&content).await.expect(200).text(), "in the bucket");
+        let signed = ada.post(&format!("{items}/url?item={file}"), &json!({})).await;
+        let address = signed.expect(200).json()["url"].as_str().unwrap().to_owned();
+        assert!(address.starts_with(&s3s.endpoint()), "{address}");
+        assert_eq!(
+            reqwest::get(&address).await.unwrap().text().await.unwrap(),
+            "in the bucket"
+        );
+
+        let made = ada.post("/api/v1/connections", &azure).await.expect(201).json();
+        let check = format!("/api/v1/connections/{}/check", made["id"].as_str().unwrap());
+        let check = ada.post(&check, &json!({})).await.expect(200).json();
+        assert_eq!(check["ok"], true, "{check}");
+        for connection in connections(&ada).await {
+            let id = connection["id"].as_str().unwrap();
+            ada.delete(&format!("/api/v1/connections/{id}")).await.expect(200);
         }
     }
 }

@@ -108,7 +108,10 @@ pub(crate) async fn start_link(
             if query.user_id.is_some() && query.user_id != own {
                 return shown(headers, HubError::NotFound("user").into());
             }
-            let place = query.redirect_to.clone().unwrap_or_else(|| home(&hub, own));
+            let place = query
+                .redirect_to
+                .clone()
+                .unwrap_or_else(|| home(&hub, &provider, own));
             let connection = match known(query.connection.as_deref()) {
                 Ok(connection) => connection,
                 Err(error) => return shown(headers, error.into()),
@@ -154,9 +157,9 @@ pub(crate) fn elsewhere(hub: &Hub, provider: &str, headers: &HeaderMap) -> Optio
 }
 
 /// Where a browser goes that said nothing: to the operator's own page, as that expects it, or to ours.
-fn home(hub: &Hub, user: Option<String>) -> String {
+fn home(hub: &Hub, provider: &str, user: Option<String>) -> String {
     match (&hub.config().frontend_url, user) {
-        (Some(page), Some(user)) => format!("{page}/auth/google/success?user_id={user}"),
+        (Some(page), Some(user)) => format!("{page}/auth/{provider}/success?user_id={user}"),
         _ => CONNECTIONS.to_owned(),
     }
 }
