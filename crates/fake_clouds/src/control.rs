@@ -2,7 +2,7 @@
 //!
 //! - `POST /_fake/faults` a [`Fault`] as JSON, `DELETE /_fake/faults` forgets the script
 //! - `POST /_fake/release {"name"}` lets go of who is held
-//! - `GET /_fake/requests`, `GET /_fake/violations`
+//! - `GET /_fake/requests`, `GET /_fake/sums` of them, `GET /_fake/violations`
 //! - `POST /_fake/clock {"advance_ms"}` moves the clock and replies with `{"now_ms"}`
 //! - `POST /_fake/reset` forgets script and record; files stay
 //! - `GET /_fake/switches`, `POST /_fake/switches` those to change: what a provider can be told to do differently
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Core, Fault, Seen};
+use crate::{Core, Fault, Seen, Sums};
 
 /// What a provider can be told to do differently. Cheap to clone; all clones are one set.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +58,7 @@ where
         .route("/_fake/faults", post(add_fault).delete(clear_faults))
         .route("/_fake/release", post(release))
         .route("/_fake/requests", get(requests))
+        .route("/_fake/sums", get(sums))
         .route("/_fake/violations", get(violations))
         .route("/_fake/clock", post(advance))
         .route("/_fake/reset", post(reset))
@@ -87,6 +88,10 @@ async fn release(State(core): State<Core>, Json(release): Json<Release>) -> Stat
 
 async fn requests(State(core): State<Core>) -> Json<Vec<Seen>> {
     Json(core.record.requests())
+}
+
+async fn sums(State(core): State<Core>) -> Json<Sums> {
+    Json(core.record.sums())
 }
 
 async fn violations(State(core): State<Core>) -> Json<Vec<String>> {

@@ -22,5 +22,5 @@ pub use blob::{Blob, BlobWriter};
 pub use clock::FakeClock;
 pub use dice::Dice;
 pub use faults::{Act, Fault, Faults};
-pub use record::{Record, Seen};
+pub use record::{Record, Seen, Sums};
 pub use server::{Core, Server};

@@ -19,13 +19,18 @@ struct Arguments {
     /// Uploads are hashed and thrown away, for measuring with more than memory holds.
     #[arg(long)]
     discard: bool,
-    /// So many more files, all in one folder of Drive.
+    /// So many more items in each drive: a hundred folders below `Many`, and files in them.
     #[arg(long, default_value_t = 0)]
     many: usize,
+    /// Nothing else is in them to begin with.
+    #[arg(long)]
+    bare: bool,
 }
 
 /// Whose drives they are.
 const EMAIL: &str = "ada@gmail.com";
+/// What `--many` items are in.
+const FOLDERS: usize = 100;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,11 +58,18 @@ async fn main() -> ExitCode {
         keep_bytes: !arguments.discard,
         ..GraphOptions::default()
     };
+    let mut drive = DriveFake::start(drive_options.clone()).await;
+    let mut graph = GraphFake::start(graph_options.clone()).await;
+    let (google, microsoft) = (drive.account(EMAIL), graph.account(EMAIL));
+    if !arguments.bare {
+        plant_drive(&google);
+        plant_graph(&microsoft);
+    }
+    if arguments.many > 0 {
+        plant_many(&google, &microsoft, arguments.many);
+    }
+    // Whoever waits for these finds everything in its place.
     print_settings(&drive_options, &graph_options);
-    let mut drive = DriveFake::start(drive_options).await;
-    let mut graph = GraphFake::start(graph_options).await;
-    plant_drive(&drive.account(EMAIL), arguments.many);
-    plant_graph(&graph.account(EMAIL));
     tokio::select! {
         () = drive.wait() => {}
         () = graph.wait() => {}
@@ -107,7 +119,7 @@ fn print_settings(drive: &DriveOptions, graph: &GraphOptions) {
     }
 }
 
-fn plant_drive(account: &DriveAccount, many: usize) {
+fn plant_drive(account: &DriveAccount) {
     let photos = account.create_folder("root", "Photos");
     let _ = account.create_typed(&photos, "a cloud.svg", "image/svg+xml", CLOUD);
     let _ = account.create_file(&photos, "same name.txt", "the first");
@@ -118,11 +130,22 @@ fn plant_drive(account: &DriveAccount, many: usize) {
     let _ = account.create_file(&work, "either/or.txt", "A name that no disk takes.");
     let _ = account.make_shortcut("root", "To the photos", &photos);
     let _ = account.create_typed("root", "Read me.txt", "text/plain", "This cloud is not real.");
-    if many > 0 {
-        let folder = account.create_folder("root", "Many");
-        for number in 0..many {
-            let _ = account.create_file(&folder, &format!("{number:06}.txt"), number.to_string());
-        }
+}
+
+/// Below one folder, and that not counted, `many` items in both.
+fn plant_many(drive: &DriveAccount, graph: &GraphAccount, many: usize) {
+    let top = drive.create_folder("root", "Many");
+    let folders: Vec<String> = (0..FOLDERS.min(many))
+        .map(|number| {
+            graph.create_folder(&format!("/Many/{number:02}"));
+            drive.create_folder(&top, &format!("{number:02}"))
+        })
+        .collect();
+    for number in 0..many - folders.len() {
+        let place = number % folders.len();
+        let (name, text) = (format!("{number:06}.txt"), number.to_string());
+        let _ = drive.create_file(&folders[place], &name, text.clone());
+        graph.create_file(&format!("/Many/{place:02}/{name}"), text);
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Seen {
     pub headers: BTreeMap<String, String>,
     /// How much of the body was read.
     pub body_bytes: u64,
+    /// How much of the answer's body was handed to the client's connection.
+    pub answer_bytes: u64,
     /// When it came, on the fake's clock.
     pub at_ms: i64,
     /// The status of the answer, 0 if there was none.
@@ -35,6 +37,7 @@ impl Seen {
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: shown(&head.headers),
             body_bytes: 0,
+            answer_bytes: 0,
             at_ms,
             status: 0,
         }
@@ -54,6 +57,17 @@ fn shown(headers: &HeaderMap) -> BTreeMap<String, String> {
     headers.iter().map(show).collect()
 }
 
+/// What all requests come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Sums {
+    /// How many there were.
+    pub requests: u64,
+    /// The lengths of their bodies.
+    pub body_bytes: u64,
+    /// The lengths of the bodies of their answers.
+    pub answer_bytes: u64,
+}
+
 /// Everything that was seen. Cheap to clone; all clones are one record.
 #[derive(Debug, Clone, Default)]
 pub struct Record(Arc<Mutex<Book>>);
@@ -71,6 +85,17 @@ impl Record {
     #[must_use]
     pub fn requests(&self) -> Vec<Seen> {
         self.book().requests.clone()
+    }
+
+    /// What they come to.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        let add = |sums: Sums, seen: &Seen| Sums {
+            requests: sums.requests + 1,
+            body_bytes: sums.body_bytes + seen.body_bytes,
+            answer_bytes: sums.answer_bytes + seen.answer_bytes,
+        };
+        self.book().requests.iter().fold(Sums::default(), add)
     }
 
     /// What no honest client does, in sentences.
@@ -102,6 +127,13 @@ impl Record {
         if let Some(seen) = self.book().requests.get_mut(number) {
             seen.status = status;
             seen.body_bytes = body_bytes;
+        }
+    }
+
+    /// Writes down that so much more of an answer went out.
+    pub(crate) fn answered(&self, number: usize, bytes: u64) {
+        if let Some(seen) = self.book().requests.get_mut(number) {
+            seen.answer_bytes += bytes;
         }
     }
 

@@ -199,7 +199,8 @@ impl Door {
         if let (Ok(response), Some(account)) = (&answered, account) {
             self.note_pause(response, &account);
         }
-        answered
+        let record = self.core.record.clone();
+        answered.map(|response| response.map(|body| Body::new(Sent { body, record, number })))
     }
 
     async fn act(&self, act: Option<Act>, request: Request<Body>) -> Result<Response, Dropped> {
@@ -376,5 +377,38 @@ impl http_body::Body for Counted {
         let length = frame.data_ref().map_or(0, Bytes::len);
         self.count.fetch_add(length as u64, Ordering::SeqCst);
         Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+/// Writes down how much of an answer went out.
+struct Sent {
+    body: Body,
+    record: Record,
+    number: usize,
+}
+
+impl http_body::Body for Sent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            self.record.answered(self.number, length as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    // Or hyper would not tell the length.
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
     }
 }

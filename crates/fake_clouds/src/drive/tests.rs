@@ -185,3 +185,18 @@ async fn the_script_and_the_clock_are_there_by_http_too() {
         .await;
     assert!(String::from_utf8(wrong.body).unwrap().contains("no_such_switch"));
 }
+
+#[tokio::test]
+async fn requests_and_the_bytes_of_both_ways_are_added_up() {
+    let desk = Desk::new().await;
+    let id = desk.account.create_file("root", "a", vec![7; 1000]);
+    desk.get(&format!("/drive/v3/files/{id}?alt=media&supportsAllDrives=true"))
+        .await;
+    let wish = json!({"name": "b"});
+    let made = desk.post("/drive/v3/files?supportsAllDrives=true", &wish).await;
+
+    let sums = desk.get("/_fake/sums").await.json();
+    assert_eq!(sums["requests"], 2);
+    assert_eq!(sums["body_bytes"], wish.to_string().len());
+    assert_eq!(sums["answer_bytes"], 1000 + made.body.len());
+}
