@@ -177,6 +177,11 @@ def write(options, work: Path, results: dict) -> str:
     path = folder / f"{time.strftime('%Y-%m-%d-%H%M', time.gmtime())}.json"
     path.write_text(json.dumps(results, indent=1) + "\n")
     document = report.document(results)
-    (folder / "latest.md").write_text(document)
+    (folder / latest(options.phases)).write_text(document)
     print(f"written: {path}", flush=True)
     return document
+
+
+def latest(phases: list[str]) -> str:
+    """The report's file: connectors alone do not take the place of everything else."""
+    return "latest-connectors.md" if phases == ["connectors"] else "latest.md"

@@ -56,6 +56,11 @@ def pss_mib(pids: Iterable[int]) -> float:
     return sum(_field_kib(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in pids) / 1024
 
 
+def peak_mib(pid: int) -> float:
+    """The most memory that a running process has had resident."""
+    return _field_kib(f"/proc/{pid}/status", "VmHWM:") / 1024
+
+
 def _field_kib(path: str, name: str) -> int:
     try:
         with open(path) as lines:

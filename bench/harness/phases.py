@@ -35,6 +35,11 @@ class Sizes:
     transfer_count: int = 50
     transfer_mib: int = 1024
     zip_files: int = 10_000
+    connector_listed: int = 10_000
+    connector_small: int = 1000
+    connector_big_mib: int = 1024
+    # The fakes hold in memory what they give.
+    connector_get_mib: int = 256
 
     @classmethod
     def quick(cls) -> "Sizes":
@@ -42,7 +47,8 @@ class Sizes:
         return cls(
             small_files=200, big_mib=32, listed=1000, million=20_000, crowd_users=500, crowd_shares=5_000, repeats=5,
             store_mib=dict.fromkeys(("local", "s3", "azure", "gcs"), 40), tus_mib=40, transfer_count=8,
-            transfer_mib=32, zip_files=300,
+            transfer_mib=32, zip_files=300, connector_listed=500, connector_small=50, connector_big_mib=40,
+            connector_get_mib=20,
         )
 
 

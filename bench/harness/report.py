@@ -3,7 +3,7 @@
 import statistics
 from typing import Callable
 
-from . import store_report
+from . import connector_report, store_report
 from .aims import at_least, at_most
 from .tables import Figures, pick, table, text
 
@@ -197,6 +197,7 @@ AIMS = (
     at_most("start-up, ms", 100, lambda s: pick(s, "cumuli.start.start_ms")),
     at_most("idle, MiB", 40, lambda s: pick(s, "cumuli.start.idle_mib")),
     *store_report.AIMS,
+    *connector_report.AIMS,
 )
 
 
@@ -230,7 +231,7 @@ def document(report: Figures) -> str:
         parts += ["## All targets", overview(summary)]
     if any(pick(summary, f"{name}.small") for name in OUR_NAMES):
         parts += ["## Small uploads and their limits", small_uploads(summary)]
-    parts += store_report.sections(summary)
+    parts += store_report.sections(summary) + connector_report.sections(summary)
     for title, phase in (("A million nodes", "million"), ("A crowd that shares", "crowd")):
         if large(summary, phase):
             parts += [f"## {title}", large(summary, phase)]
