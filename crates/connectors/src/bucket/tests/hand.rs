@@ -148,6 +148,15 @@ impl Hand {
         self.ask(Method::GET, self.url(key), b"").await.to_vec()
     }
 
+    /// The object of that key, unless it went since it was listed: what was cut may still be on its way.
+    async fn find(&self, key: &str) -> Option<Vec<u8>> {
+        let mut call = Call::new(Method::GET, self.url(key)).with_header("x-ms-blob-type", "BlockBlob");
+        call.also_good = &[404];
+        let answer = self.client.fetch(&call, MOST_BYTES).await;
+        let answer = answer.unwrap_or_else(|failure| panic!("{failure}"));
+        (answer.status != 404).then(|| answer.body.to_vec())
+    }
+
     /// Writes an object.
     pub async fn put(&self, path: &str, bytes: &[u8]) {
         self.ask(Method::PUT, self.url(&format!("{}{path}", self.prefix)), bytes)
@@ -191,9 +200,15 @@ impl Hand {
                 continue;
             }
             match path.strip_suffix('/') {
-                Some(folder) => tree.insert(folder.to_owned(), None),
-                None => tree.insert(path.to_owned(), Some(self.get(&key).await)),
-            };
+                Some(folder) => {
+                    tree.insert(folder.to_owned(), None);
+                }
+                None => {
+                    if let Some(bytes) = self.find(&key).await {
+                        tree.insert(path.to_owned(), Some(bytes));
+                    }
+                }
+            }
         }
         tree
     }
