@@ -65,8 +65,11 @@ impl Running {
             if self.child.try_wait().expect("a child").is_some() {
                 return false;
             }
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-                return true;
+            if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
+                && !is_ourselves(&stream)
+            {
+                // Somebody else's, when ours found the port taken.
+                return self.child.try_wait().expect("a child").is_none();
             }
             sleep(Duration::from_millis(20));
         }
@@ -78,6 +81,12 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a connection leads to itself: while nobody listens at a port, the system may give that very port to who asks
+/// for it.
+fn is_ourselves(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
 /// Where `.ci/stores` puts what it installs.
