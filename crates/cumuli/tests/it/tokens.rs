@@ -73,12 +73,23 @@ impl Events {
         Self(stream)
     }
 
+    /// Reads until `words` came; answers all that came until then.
+    async fn told(&mut self, words: &str) -> String {
+        let mut came = Vec::new();
+        let reading = async {
+            let has = |came: &[u8]| came.windows(words.len()).any(|part| part == words.as_bytes());
+            while !has(&came) && self.0.read_buf(&mut came).await.unwrap() > 0 {}
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("it is told");
+        String::from_utf8(came).unwrap()
+    }
+
     /// Waits for its end; answers what came until then.
     async fn end(mut self) -> String {
         let (began, mut came) = (Instant::now(), Vec::new());
         let reading = async {
             // The last chunk has no bytes; the connection itself stays.
-            while !came.ends_with(b"\r\n0\r\n\r\n") && self.0.read_buf(&mut came).await.unwrap() > 0 {}
+            while !came.ends_with(b"0\r\n\r\n") && self.0.read_buf(&mut came).await.unwrap() > 0 {}
         };
         tokio::time::timeout(PATIENCE, reading)
             .await
@@ -309,16 +320,18 @@ async fn an_administrator_who_is_none_any_more_is_none_at_once() {
 async fn a_stream_tells_a_person_of_their_own_changes_only() {
     for engine in Engine::all() {
         let town = Town::on(engine).await;
-        let stream = Events::open(&town, "Authorization", &format!("Bearer {}", town.alice.access)).await;
+        let mut stream = Events::open(&town, "Authorization", &format!("Bearer {}", town.alice.access)).await;
         town.bob.file("of-bob.txt", b"b").await;
         town.alice.file("of-alice.txt", b"a").await;
+        // Told a moment later, when another process is between.
+        let mut came = stream.told("of-alice.txt").await;
 
         town.alice
             .send(Request::new("POST", "/auth/logout"))
             .await
             .expect(204);
 
-        let came = stream.end().await;
+        came.push_str(&stream.end().await);
         assert!(
             came.contains("event: change") && came.contains("of-alice.txt"),
             "{came}"

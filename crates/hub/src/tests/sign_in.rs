@@ -184,7 +184,7 @@ async fn providers_that_are_not_there_say_what_is_missing() {
         for (name, setting) in [
             ("google", "GOOGLE_CLIENT_ID"),
             ("oidc", "CUMULI_OIDC_ISSUER"),
-            ("onedrive", "a version"),
+            ("onedrive", "ONEDRIVE_CLIENT_ID"),
         ] {
             let outcomes = [
                 t.begin_sign_in(name, "/").await.err(),

@@ -40,6 +40,9 @@ async fn pages_of_a_folder_hold_everything_once() {
         };
         let refused = t.remote_items(&ada, (id, None), wrong).await;
         assert!(matches!(refused, Err(HubError::Invalid { field: "cursor", .. })));
+        for name in &expected {
+            account.delete(&format!("/{name}"));
+        }
     })
     .await;
 }
@@ -165,6 +168,8 @@ async fn a_copy_elsewhere_is_found_by_its_content() {
         let none = t.copy_elsewhere(&ada, same.id, "google").await;
         assert!(matches!(none, Err(HubError::NotFound(_))));
         t.disconnect(&ada, id).await.unwrap();
+        account.delete("/decoy.txt");
+        account.delete("/other name.txt");
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! Pauses that a provider asks for, and budgets.
 
 use fake_clouds::{Act, Fault};
+use model::{JobKind, Lane};
 
 use super::super::harness::on_each_engine_with;
 use super::{Clouds, link};
@@ -43,6 +44,24 @@ async fn a_pause_holds_on_all_nodes_and_for_that_account_alone() {
         assert_eq!(t.remote_item(&ada, (id, &file)).await.unwrap().name, "a.txt");
         assert_eq!(other.remote_item(&ada, (id, &file)).await.unwrap().name, "a.txt");
         account.delete(&file);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn looking_at_clouds_takes_no_worker_from_the_servers_own_jobs() {
+    let clouds = Clouds::start().await;
+    on_each_engine_with(clouds.settings(), async |t| {
+        let ada = t.user("ada").await;
+        link(&t, &ada, "google").await.unwrap();
+        t.schedule_upkeep().await.unwrap();
+        let kinds = async |lane| {
+            let leases = t.lease_jobs_of(lane, "test", 10).await.unwrap();
+            leases.into_iter().map(|lease| lease.job.kind).collect::<Vec<_>>()
+        };
+        let own = kinds(Lane::Own).await;
+        assert!(!own.is_empty() && !own.contains(&JobKind::Observe), "{own:?}");
+        assert_eq!(kinds(Lane::Others).await, [JobKind::Observe]);
     })
     .await;
 }
