@@ -100,8 +100,7 @@ impl Hub {
     pub async fn connection(&self, actor: &Actor, id: ConnectionId) -> Result<ConnectionRow, HubError> {
         let mut tx = self.read().await?;
         let connection = found(&mut tx, actor, id).await?;
-        let mut rows = self.rows(&mut tx, vec![connection]).await?;
-        rows.pop().ok_or(HubError::NotFound("connection"))
+        self.row(&mut tx, connection).await
     }
 
     /// What a connection can do.
@@ -164,10 +163,10 @@ impl Hub {
         }
         let connection = tx.add_connection(&connection, &sealed).await?;
         self.queue_observation(&mut tx, connection.id).await?;
-        let mut rows = self.rows(&mut tx, vec![connection]).await?;
+        let row = self.row(&mut tx, connection).await?;
         tx.commit().await?;
         self.wake_workers();
-        rows.pop().ok_or(HubError::NotFound("connection"))
+        Ok(row)
     }
 
     /// Calls a connection something else.
@@ -190,9 +189,9 @@ impl Hub {
         let mut connection = connection.ok_or(HubError::NotFound("connection"))?;
         connection.label = label;
         tx.put_connection(&connection).await?;
-        let mut rows = self.rows(&mut tx, vec![connection]).await?;
+        let row = self.row(&mut tx, connection).await?;
         tx.commit().await?;
-        rows.pop().ok_or(HubError::NotFound("connection"))
+        Ok(row)
     }
 
     /// Unlinks a connection: its credentials are forgotten, and given back where the provider takes them. What it
@@ -212,7 +211,7 @@ impl Hub {
             tx.commit().await?;
             hub.0.connectors.forget(id);
             // What is left without a connection is also found by the sweep.
-            while hub.forget_items_of(id).await? > 0 {}
+            hub.forget_items_of(id).await?;
             let opened = sealed.and_then(|sealed| hub.open_credentials(id, &sealed).ok());
             let Some(Credentials::Tokens(tokens)) = opened.map(|opened| opened.credentials) else {
                 return Ok(true);
@@ -235,20 +234,35 @@ impl Hub {
                 continue;
             }
             drop(tx);
-            loop {
-                match self.forget_items_of(id).await? {
-                    0 => break,
-                    some => forgotten += some,
-                }
-            }
+            forgotten += self.forget_items_of(id).await?;
         }
     }
 
     async fn forget_items_of(&self, id: ConnectionId) -> Result<u64, HubError> {
+        let mut forgotten = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let step = tx.forget_items(id, FORGET_STEP).await?;
+            tx.commit().await?;
+            if step == 0 {
+                return Ok(forgotten);
+            }
+            forgotten += step;
+        }
+    }
+
+    /// Changes what is written down of a connection, if it is still there.
+    pub(crate) async fn change_connection(
+        &self,
+        id: ConnectionId,
+        change: impl FnOnce(&mut Connection) + Send,
+    ) -> Result<(), HubError> {
         let mut tx = self.write().await?;
-        let forgotten = tx.forget_items(id, FORGET_STEP).await?;
-        tx.commit().await?;
-        Ok(forgotten)
+        if let Some(mut connection) = tx.lock_connection(id).await? {
+            change(&mut connection);
+            tx.put_connection(&connection).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Gives access back to its provider.
@@ -287,16 +301,20 @@ impl Hub {
         connection.worked_ms = Some(now);
     }
 
+    async fn row(&self, tx: &mut Tx, connection: Connection) -> Result<ConnectionRow, HubError> {
+        let feed = tx.feed(connection.id).await?;
+        let health = self.health(&connection, feed.as_ref());
+        Ok(ConnectionRow {
+            connection,
+            feed,
+            health,
+        })
+    }
+
     async fn rows(&self, tx: &mut Tx, found: Vec<Connection>) -> Result<Vec<ConnectionRow>, HubError> {
         let mut rows = Vec::with_capacity(found.len());
         for connection in found {
-            let feed = tx.feed(connection.id).await?;
-            let health = self.health(&connection, feed.as_ref());
-            rows.push(ConnectionRow {
-                connection,
-                feed,
-                health,
-            });
+            rows.push(self.row(tx, connection).await?);
         }
         Ok(rows)
     }

@@ -114,17 +114,22 @@ pub(crate) async fn head_blob(
     open(&hub, &secret, &uri, (&Method::HEAD, &headers)).await
 }
 
+/// The signature is of all that an address says: nothing can be added to it.
+pub(crate) fn refuse_additions(uri: &Uri) -> Result<(), ApiError> {
+    if uri.query().is_some() {
+        let detail = "this address is not valid: nothing may be added to it";
+        return Err(Problem::new(problem::FORBIDDEN, detail).into());
+    }
+    Ok(())
+}
+
 async fn open(
     hub: &Hub,
     secret: &str,
     uri: &Uri,
     (method, headers): (&Method, &HeaderMap),
 ) -> Result<Response, ApiError> {
-    // The signature is of all that the address says: nothing can be added to it.
-    if uri.query().is_some() {
-        let detail = "this address is not valid: nothing may be added to it";
-        return Err(Problem::new(problem::FORBIDDEN, detail).into());
-    }
+    refuse_additions(uri)?;
     let SignedDownload {
         download,
         is_inline,

@@ -1,7 +1,7 @@
 //! Trying a connection out, step by step, so that what is told is the first thing that is wrong.
 
 use connectors::{Connector, RemoteError};
-use model::{Actor, Connection, ConnectionId, ConnectionState};
+use model::{Actor, Connection, ConnectionId};
 
 use super::{ConnectionRow, found};
 use crate::{Hub, HubError};
@@ -181,16 +181,7 @@ impl Hub {
     }
 
     async fn note_checked(&self, id: ConnectionId, about: connectors::About) {
-        let noted = async {
-            let mut tx = self.write().await?;
-            if let Some(mut connection) = tx.lock_connection(id).await? {
-                self.note_about(&mut connection, about);
-                connection.state = ConnectionState::Active;
-                tx.put_connection(&connection).await?;
-            }
-            tx.commit().await?;
-            Ok::<_, HubError>(())
-        };
+        let noted = self.change_connection(id, |connection| self.note_about(connection, about));
         if let Err(error) = noted.await {
             tracing::warn!(connection = %id, %error, "what a check found could not be written down");
         }

@@ -343,11 +343,11 @@ impl Hub {
             tx.put_feed(&feed).await?;
         }
         self.queue_observation(&mut tx, id).await?;
-        let mut rows = self.rows(&mut tx, vec![connection]).await?;
+        let row = self.row(&mut tx, connection).await?;
         tx.commit().await?;
         self.0.connectors.forget(id);
         self.wake_workers();
-        rows.pop().ok_or(HubError::NotFound("connection"))
+        Ok(row)
     }
 
     /// A connection of which nothing is known yet.

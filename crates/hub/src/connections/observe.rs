@@ -327,14 +327,13 @@ impl Hub {
     }
 
     async fn note_working(&self, id: ConnectionId) -> Result<(), HubError> {
-        let mut tx = self.write().await?;
-        if let Some(mut connection) = tx.lock_connection(id).await? {
+        let now = self.now();
+        self.change_connection(id, |connection| {
             connection.state = ConnectionState::Active;
             connection.reason = None;
-            connection.worked_ms = Some(self.now());
-            tx.put_connection(&connection).await?;
-        }
-        Ok(tx.commit().await?)
+            connection.worked_ms = Some(now);
+        })
+        .await
     }
 }
 

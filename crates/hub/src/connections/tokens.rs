@@ -241,17 +241,12 @@ impl Hub {
             RemoteError::Misconfigured(_) | RemoteError::Unreachable(_) => ConnectionState::Misconfigured,
             _ => return,
         };
-        let noted = async {
-            let mut tx = self.write().await?;
-            if let Some(mut connection) = tx.lock_connection(id).await? {
-                connection.state = state;
-                connection.reason = Some(error.to_string());
-                connection.checked_ms = Some(self.now());
-                tx.put_connection(&connection).await?;
-            }
-            tx.commit().await?;
-            Ok::<_, HubError>(())
-        };
+        let now = self.now();
+        let noted = self.change_connection(id, |connection| {
+            connection.state = state;
+            connection.reason = Some(error.to_string());
+            connection.checked_ms = Some(now);
+        });
         if let Err(error) = noted.await {
             tracing::warn!(connection = %id, %error, "the state of a connection could not be written down");
         }

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::views::time;
 use crate::base::Base;
+use crate::blob::refuse_additions;
 use crate::disposition;
 use crate::extract::{Path, Query};
 use crate::problem::{self, ApiError, Problem};
@@ -124,10 +125,7 @@ pub(crate) async fn signed_item(
     Path(secret): Path<String>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    if uri.query().is_some() {
-        let detail = "this address is not valid: nothing may be added to it";
-        return Err(Problem::new(problem::FORBIDDEN, detail).into());
-    }
+    refuse_additions(&uri)?;
     Ok(sent(hub.open_signed_remote(&secret, None).await?))
 }
 
