@@ -152,8 +152,8 @@ impl Tx {
              RETURNING {JOB}, priority",
             match lane {
                 Lane::All => "",
-                Lane::Own => " AND kind <> 'observe'",
-                Lane::Others => " AND kind = 'observe'",
+                Lane::Own => " AND kind NOT IN ('observe', 'mirror', 'migrate')",
+                Lane::Others => " AND kind IN ('observe', 'mirror', 'migrate')",
             },
             self.skip_locked()
         );

@@ -28,7 +28,7 @@ impl Tx {
                     .into(),
                 version.media_type.as_str().into(),
                 version.author.map(|author| author.as_bytes().to_vec()).into(),
-                version.origin.as_str().into(),
+                version.origin.word().as_ref().into(),
                 version.created_ms.0.into(),
             ],
         )

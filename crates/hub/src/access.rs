@@ -270,7 +270,7 @@ pub(crate) fn admin(actor: &Actor) -> Result<(), HubError> {
             ..
         }
         | Actor::Worker => Ok(()),
-        Actor::User { .. } | Actor::App { .. } | Actor::Visitor { .. } => {
+        Actor::User { .. } | Actor::App { .. } | Actor::Visitor { .. } | Actor::Mirror { .. } => {
             Err(HubError::Forbidden("only an administrator may do this"))
         }
     }
@@ -289,6 +289,7 @@ pub(crate) fn scope(actor: &Actor) -> String {
     match actor {
         Actor::User { id, .. } | Actor::App { id, .. } => id.to_string(),
         Actor::Visitor { link, .. } => format!("link {link}"),
+        Actor::Mirror { mirror, .. } => format!("mirror {mirror}"),
         Actor::Worker => "the server".to_owned(),
     }
 }

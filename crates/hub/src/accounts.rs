@@ -290,7 +290,7 @@ impl Hub {
         self.to_end(async move {
             let own = match actor {
                 Actor::User { session, .. } => Some(session),
-                Actor::App { .. } | Actor::Visitor { .. } | Actor::Worker => None,
+                Actor::App { .. } | Actor::Visitor { .. } | Actor::Mirror { .. } | Actor::Worker => None,
             };
             let mut tx = hub.write().await?;
             // Changed by another request since it was checked, or signed out: the older one yields.

@@ -359,7 +359,9 @@ pub(crate) fn signed_in(actor: &Actor) -> Result<UserId, HubError> {
     match actor {
         Actor::User { id, .. } => Ok(*id),
         Actor::App { .. } => Err(HubError::Forbidden("an app password may not do this; sign in")),
-        Actor::Visitor { .. } | Actor::Worker => Err(HubError::Forbidden("this needs a person")),
+        Actor::Visitor { .. } | Actor::Mirror { .. } | Actor::Worker => {
+            Err(HubError::Forbidden("this needs a person"))
+        }
     }
 }
 

@@ -277,6 +277,6 @@ pub(crate) fn signer(actor: &Actor) -> Result<Signer, HubError> {
         Actor::User { id, session, .. } => Ok(Signer::Session(id, session)),
         Actor::App { id, password } => Ok(Signer::App(id, password)),
         Actor::Visitor { link, .. } => Ok(Signer::Link(link)),
-        Actor::Worker => Err(HubError::Forbidden("this needs a person")),
+        Actor::Mirror { .. } | Actor::Worker => Err(HubError::Forbidden("this needs a person")),
     }
 }

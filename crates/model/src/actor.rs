@@ -1,6 +1,6 @@
 //! Who acts, and what they may do.
 
-use crate::{AppPasswordId, LinkId, Millis, Role, SessionId, UserId};
+use crate::{AppPasswordId, LinkId, Millis, MirrorId, Role, SessionId, UserId};
 
 /// Who a request acts as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub enum Actor {
         /// When they came: a link that ends later holds for all that they asked for then.
         at_ms: Millis,
     },
+    /// A mirror, with the rights of who set it up.
+    Mirror {
+        /// Who did.
+        owner: UserId,
+        /// Which.
+        mirror: MirrorId,
+    },
     /// The server itself, doing a job.
     Worker,
 }
@@ -36,7 +43,7 @@ impl Actor {
     /// The account behind the request; `None` for visitors and the server itself.
     pub const fn user(&self) -> Option<UserId> {
         match self {
-            Self::User { id, .. } | Self::App { id, .. } => Some(*id),
+            Self::User { id, .. } | Self::App { id, .. } | Self::Mirror { owner: id, .. } => Some(*id),
             Self::Visitor { .. } | Self::Worker => None,
         }
     }

@@ -101,4 +101,10 @@ ids! {
     UploadId;
     /// Names a connection.
     ConnectionId;
+    /// Names a mirror.
+    MirrorId;
+    /// Names a conflict.
+    ConflictId;
+    /// Names a migration from one connection to another.
+    MigrationId;
 }

@@ -25,11 +25,15 @@ pub enum JobKind {
     Prove,
     /// Looks at what is in a connection, or what changed there.
     Observe,
+    /// Brings the two sides of a mirror in step.
+    Mirror,
+    /// Moves what is in one connection to another.
+    Migrate,
 }
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Upload,
         Self::Sweep,
         Self::Retention,
@@ -40,6 +44,8 @@ impl JobKind {
         Self::Reseal,
         Self::Prove,
         Self::Observe,
+        Self::Mirror,
+        Self::Migrate,
     ];
 
     /// The word that stands for it in the catalog and the API.
@@ -55,6 +61,8 @@ impl JobKind {
             Self::Reseal => "reseal",
             Self::Prove => "prove",
             Self::Observe => "observe",
+            Self::Mirror => "mirror",
+            Self::Migrate => "migrate",
         }
     }
 

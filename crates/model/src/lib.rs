@@ -22,6 +22,7 @@ mod ids;
 mod job;
 pub mod limits;
 mod media;
+mod mirror;
 mod name;
 mod node;
 mod page;
@@ -42,11 +43,15 @@ pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
 pub use identity::Identity;
 pub use ids::{
-    AppPasswordId, BlobId, ConnectionId, IdError, InviteId, JobId, LinkId, NodeId, SessionId, ShareId,
-    SpaceId, UploadId, UserId,
+    AppPasswordId, BlobId, ConflictId, ConnectionId, IdError, InviteId, JobId, LinkId, MigrationId, MirrorId,
+    NodeId, SessionId, ShareId, SpaceId, UploadId, UserId,
 };
 pub use job::{Job, JobKind, JobState, Lane, Progress};
 pub use media::shown_inline;
+pub use mirror::{
+    Conflict, ConflictKind, ConflictPolicy, ConflictSide, Mirror, MirrorDirection, MirrorDrift,
+    MirrorProgress, MirrorRule, MirrorState, Resolution, Winner,
+};
 pub use name::{NameError, NodeName, compose, fold};
 pub use node::{
     Blob, BlobState, Guard, Node, NodeKind, OnConflict, Origin, Place, Proof, Space, StoredAt, Trashed,

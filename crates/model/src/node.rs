@@ -1,8 +1,9 @@
 //! Spaces, nodes, versions and blobs.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::{BlobId, Digest, Millis, NodeId, NodeName, SpaceId, UserId};
+use crate::{BlobId, Digest, Millis, MirrorId, NodeId, NodeName, SpaceId, UserId};
 
 /// One tree with one root folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,19 +135,25 @@ pub enum Origin {
     Webdav,
     /// A visitor with a public link.
     Link,
+    /// A mirror, which brought it from a connection.
+    Mirror(MirrorId),
 }
 
+/// How the word for a mirror begins.
+const MIRROR: &str = "sync:";
+
 impl Origin {
-    /// The word that stands for it in the catalog and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
+    /// The word that stands for it in the catalog and the API; that for a mirror has its id.
+    pub fn word(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Api => "api",
             Self::Web => "web",
             Self::Restore => "restore",
             Self::Copy => "copy",
             Self::Webdav => "webdav",
             Self::Link => "link",
-        }
+            Self::Mirror(id) => return Cow::Owned(format!("{MIRROR}{id}")),
+        })
     }
 
     /// The door that `word` stands for.
@@ -159,13 +166,16 @@ impl Origin {
             Self::Webdav,
             Self::Link,
         ];
-        all.into_iter().find(|o| o.as_str() == word)
+        match word.strip_prefix(MIRROR) {
+            Some(id) => id.parse().ok().map(Self::Mirror),
+            None => all.into_iter().find(|door| door.word() == word),
+        }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(&self.word())
     }
 }
 

@@ -71,6 +71,8 @@ async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
         JobKind::Reseal => hub.reseal(&lease).await,
         JobKind::Prove => hub.prove_new(&lease).await,
         JobKind::Observe => hub.observe(&lease).await,
+        // Their engines come with them.
+        JobKind::Mirror | JobKind::Migrate => Ok(Upkept::default()),
     }
 }
 

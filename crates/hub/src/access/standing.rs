@@ -40,7 +40,7 @@ impl Standing {
 pub(super) fn owns(actor: &Actor, owner: UserId) -> bool {
     match actor {
         Actor::Worker => true,
-        Actor::User { id, .. } | Actor::App { id, .. } => *id == owner,
+        Actor::User { id, .. } | Actor::App { id, .. } | Actor::Mirror { owner: id, .. } => *id == owner,
         Actor::Visitor { .. } => false,
     }
 }
@@ -54,7 +54,9 @@ pub(super) async fn of(
 ) -> Result<Standing, HubError> {
     match actor {
         Actor::Worker => Ok(Standing::owner(way)),
-        Actor::User { id, .. } | Actor::App { id, .. } => person(tx, *id, owner, way, &[]).await,
+        Actor::User { id, .. } | Actor::App { id, .. } | Actor::Mirror { owner: id, .. } => {
+            person(tx, *id, owner, way, &[]).await
+        }
         Actor::Visitor { link, at_ms } => visitor(tx, (*link, *at_ms), owner, way).await,
     }
 }

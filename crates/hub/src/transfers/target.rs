@@ -70,7 +70,7 @@ pub(super) fn write(upload: &Upload) -> Result<String, HubError> {
             Guard::Absent => Must::Absent,
         },
         media_type: upload.media_type.clone(),
-        origin: upload.origin.as_str().to_owned(),
+        origin: upload.origin.word().into_owned(),
     };
     serde_json::to_string(&target).map_err(|error| HubError::Internal(error.into()))
 }

@@ -94,8 +94,10 @@ async fn demand_admin(parts: &mut Parts, web: &Web) -> Result<(), ApiError> {
         Actor::User {
             role: Role::Admin, ..
         } => Ok(()),
-        Actor::User { .. } | Actor::App { .. } | Actor::Visitor { .. } | Actor::Worker => {
-            Err(HubError::Forbidden("only an administrator may see the figures").into())
-        }
+        Actor::User { .. }
+        | Actor::App { .. }
+        | Actor::Visitor { .. }
+        | Actor::Mirror { .. }
+        | Actor::Worker => Err(HubError::Forbidden("only an administrator may see the figures").into()),
     }
 }
