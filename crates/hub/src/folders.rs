@@ -89,7 +89,8 @@ pub(crate) async fn make_path(
     Ok(folder)
 }
 
-async fn make(
+/// Makes a folder in one that is held, under a name that is free.
+pub(crate) async fn make(
     tx: &mut Tx,
     actor: &Actor,
     folder: Found,

@@ -25,6 +25,7 @@ mod jobs;
 mod keys;
 mod links;
 mod listings;
+mod mirrors;
 mod moves;
 mod nodes;
 mod passwords;

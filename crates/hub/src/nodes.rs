@@ -1,7 +1,7 @@
 //! Renaming, moving, starring and deleting nodes.
 
-use catalog::Entry;
-use model::{Actor, ChangeKind, Guard, Node, NodeId, NodeName, NodePath, OnConflict, Right, Trashed};
+use catalog::{Entry, Tx};
+use model::{Actor, ChangeKind, Guard, Millis, Node, NodeId, NodeName, NodePath, OnConflict, Right, Trashed};
 
 use crate::access::{self, FolderRef, Found, Hold};
 use crate::{Hub, HubError, folders, uploads};
@@ -38,52 +38,9 @@ impl Hub {
         self.to_end(async move {
             let now = hub.now();
             let mut tx = hub.write().await?;
-            let found = access::node(&mut tx, &actor, id, Right::Edit, Hold::Yes).await?;
-            let is_top = found.is_top();
-            let Some(home) = access::folder_of(&mut tx, &found).await? else {
-                return Err(HubError::Conflict("the root folder stays as it is"));
-            };
-            let parent = home.node.id;
-            if let Guard::Matches(tags) = &change.guard
-                && !tags.contains(&found.node.etag())
-            {
-                return Err(HubError::Stale);
-            }
-            // What somebody was given stays where its owner put it; its name may be theirs to change.
-            let folder = match change.folder {
-                Some(_) if is_top => return Err(HubError::Forbidden(TOP_STAYS)),
-                Some(folder) => access::folder(&mut tx, &actor, folder, Right::Edit, Hold::Yes).await?,
-                None => home,
-            };
-            check_move(&found, &folder)?;
-            let height = folders::check_tree(&mut tx, &folder, id).await?;
-            let name = change.name.unwrap_or_else(|| found.node.name.clone());
-            let name = match access::child(&mut tx, &folder, &name).await? {
-                Some(other) if other.id == id => name,
-                Some(_) if change.on_conflict == OnConflict::KeepBoth => {
-                    uploads::free_name(&mut tx, folder.node.id, &name).await?
-                }
-                Some(other) => return Err(HubError::NameTaken(other.name.to_string())),
-                None => name,
-            };
-            let path = path_in(&folder, &name, is_top);
-            if name == found.node.name && folder.node.id == parent {
-                return Ok((found.into_node(), path));
-            }
-            tx.place_node(&found.node, folder.node.id, &name, now).await?;
-            folders::raise(&mut tx, &folder.way, height + 1).await?;
-            let mut node = placed(found.node, folder.node.id, name, now);
-            let entry = Entry {
-                kind: ChangeKind::Moved,
-                node: &node,
-                actor: actor.user(),
-                at_ms: now,
-                grown_bytes: 0,
-            };
-            tx.record(entry).await?;
+            let moved = change_node(&mut tx, &actor, (id, change), now).await?;
             tx.commit().await?;
-            node.parent = node.parent.filter(|_| !is_top);
-            Ok((node, path))
+            Ok(moved)
         })
         .await
     }
@@ -97,33 +54,8 @@ impl Hub {
         self.to_end(async move {
             let now = hub.now();
             let mut tx = hub.write().await?;
-            let found = access::node(&mut tx, &actor, id, Right::Edit, Hold::Yes).await?;
-            if found.is_top() {
-                return Err(HubError::Forbidden(TOP_STAYS));
-            }
-            let mut node = found.node;
-            let Some(from) = node.parent else {
-                return Err(HubError::Conflict("the root folder cannot be deleted"));
-            };
-            if let Guard::Matches(tags) = &guard
-                && !tags.contains(&node.etag())
-            {
-                return Err(HubError::Stale);
-            }
-            tx.trash_node(id, from, now).await?;
-            node.parent = None;
-            node.trashed = Some(Trashed { at_ms: now, from });
-            node.revision += 1;
-            let entry = Entry {
-                kind: ChangeKind::Trashed,
-                node: &node,
-                actor: actor.user(),
-                at_ms: now,
-                grown_bytes: 0,
-            };
-            tx.record(entry).await?;
-            tx.commit().await?;
-            Ok(())
+            trash_node(&mut tx, &actor, (id, &guard), now).await?;
+            Ok(tx.commit().await?)
         })
         .await
     }
@@ -156,6 +88,94 @@ impl Hub {
     }
 }
 
+/// Renames or moves a node within a transaction.
+pub(crate) async fn change_node(
+    tx: &mut Tx,
+    actor: &Actor,
+    (id, change): (NodeId, NodeChange),
+    now: Millis,
+) -> Result<(Node, NodePath), HubError> {
+    let found = access::node(tx, actor, id, Right::Edit, Hold::Yes).await?;
+    let is_top = found.is_top();
+    let Some(home) = access::folder_of(tx, &found).await? else {
+        return Err(HubError::Conflict("the root folder stays as it is"));
+    };
+    let parent = home.node.id;
+    check_guard(&change.guard, &found.node)?;
+    // What somebody was given stays where its owner put it; its name may be theirs to change.
+    let folder = match change.folder {
+        Some(_) if is_top => return Err(HubError::Forbidden(TOP_STAYS)),
+        Some(folder) => access::folder(tx, actor, folder, Right::Edit, Hold::Yes).await?,
+        None => home,
+    };
+    check_move(&found, &folder)?;
+    let height = folders::check_tree(tx, &folder, id).await?;
+    let name = change.name.unwrap_or_else(|| found.node.name.clone());
+    let name = match access::child(tx, &folder, &name).await? {
+        Some(other) if other.id == id => name,
+        Some(_) if change.on_conflict == OnConflict::KeepBoth => {
+            uploads::free_name(tx, folder.node.id, &name).await?
+        }
+        Some(other) => return Err(HubError::NameTaken(other.name.to_string())),
+        None => name,
+    };
+    let path = path_in(&folder, &name, is_top);
+    if name == found.node.name && folder.node.id == parent {
+        return Ok((found.into_node(), path));
+    }
+    tx.place_node(&found.node, folder.node.id, &name, now).await?;
+    folders::raise(tx, &folder.way, height + 1).await?;
+    let mut node = placed(found.node, folder.node.id, name, now);
+    let entry = Entry {
+        kind: ChangeKind::Moved,
+        node: &node,
+        actor: actor.user(),
+        at_ms: now,
+        grown_bytes: 0,
+    };
+    tx.record(entry).await?;
+    node.parent = node.parent.filter(|_| !is_top);
+    Ok((node, path))
+}
+
+/// Moves a node with all below it to the trash, within a transaction.
+pub(crate) async fn trash_node(
+    tx: &mut Tx,
+    actor: &Actor,
+    (id, guard): (NodeId, &Guard),
+    now: Millis,
+) -> Result<Node, HubError> {
+    let found = access::node(tx, actor, id, Right::Edit, Hold::Yes).await?;
+    if found.is_top() {
+        return Err(HubError::Forbidden(TOP_STAYS));
+    }
+    let mut node = found.node;
+    let Some(from) = node.parent else {
+        return Err(HubError::Conflict("the root folder cannot be deleted"));
+    };
+    check_guard(guard, &node)?;
+    tx.trash_node(id, from, now).await?;
+    node.parent = None;
+    node.trashed = Some(Trashed { at_ms: now, from });
+    node.revision += 1;
+    let entry = Entry {
+        kind: ChangeKind::Trashed,
+        node: &node,
+        actor: actor.user(),
+        at_ms: now,
+        grown_bytes: 0,
+    };
+    tx.record(entry).await?;
+    Ok(node)
+}
+
+fn check_guard(guard: &Guard, node: &Node) -> Result<(), HubError> {
+    match guard {
+        Guard::Matches(tags) if !tags.contains(&node.etag()) => Err(HubError::Stale),
+        _ => Ok(()),
+    }
+}
+
 /// The path of what is called `name` in a folder, as far as the actor may see it.
 pub(crate) fn path_in(folder: &Found, name: &NodeName, is_top: bool) -> NodePath {
     match is_top {
@@ -171,7 +191,7 @@ pub(crate) fn path_in(folder: &Found, name: &NodeName, is_top: bool) -> NodePath
 }
 
 /// A node after it was placed.
-pub(crate) fn placed(mut node: Node, folder: NodeId, name: NodeName, now: model::Millis) -> Node {
+pub(crate) fn placed(mut node: Node, folder: NodeId, name: NodeName, now: Millis) -> Node {
     if node.is_folder() {
         node.modified_ms = now;
     }

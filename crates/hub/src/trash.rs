@@ -74,50 +74,9 @@ impl Hub {
         self.to_end(async move {
             let now = hub.now();
             let mut tx = hub.write().await?;
-            let (node, space) = access::trashed(&mut tx, &actor, id).await?;
-            let folder = match (folder, node.trashed) {
-                (Some(folder), _) => access::folder(&mut tx, &actor, folder, Right::Edit, Hold::Yes).await?,
-                (None, Some(trashed)) => {
-                    let old = FolderRef::Id(trashed.from);
-                    match access::folder(&mut tx, &actor, old, Right::Edit, Hold::Yes).await {
-                        Err(HubError::NotFound(_)) => {
-                            let root = FolderRef::Id(space.root);
-                            access::folder(&mut tx, &actor, root, Right::Edit, Hold::Yes).await?
-                        }
-                        other => other?,
-                    }
-                }
-                (None, None) => return Err(HubError::NotFound("item in the trash")),
-            };
-            if folder.space.id != space.id {
-                return Err(HubError::Conflict("a node is restored within its own space"));
-            }
-            let height = folders::check_tree(&mut tx, &folder, id).await?;
-            let wanted = name.unwrap_or_else(|| node.name.clone());
-            let name = match access::child(&mut tx, &folder, &wanted).await? {
-                Some(_) => uploads::free_name(&mut tx, folder.node.id, &wanted).await?,
-                None => wanted,
-            };
-            tx.place_node(&node, folder.node.id, &name, now).await?;
-            folders::raise(&mut tx, &folder.way, height + 1).await?;
-            let path: NodePath = folder
-                .path()
-                .names()
-                .iter()
-                .cloned()
-                .chain([name.clone()])
-                .collect();
-            let node = crate::nodes::placed(node, folder.node.id, name, now);
-            let entry = Entry {
-                kind: ChangeKind::Restored,
-                node: &node,
-                actor: actor.user(),
-                at_ms: now,
-                grown_bytes: 0,
-            };
-            tx.record(entry).await?;
+            let restored = restore_node(&mut tx, &actor, (id, folder, name), now).await?;
             tx.commit().await?;
-            Ok((node, path))
+            Ok(restored)
         })
         .await
     }
@@ -174,6 +133,58 @@ impl Hub {
         })
         .await
     }
+}
+
+/// Puts a deleted node back within a transaction.
+pub(crate) async fn restore_node(
+    tx: &mut Tx,
+    actor: &Actor,
+    (id, folder, name): (NodeId, Option<FolderRef>, Option<NodeName>),
+    now: Millis,
+) -> Result<(Node, NodePath), HubError> {
+    let (node, space) = access::trashed(tx, actor, id).await?;
+    let folder = match (folder, node.trashed) {
+        (Some(folder), _) => access::folder(tx, actor, folder, Right::Edit, Hold::Yes).await?,
+        (None, Some(trashed)) => {
+            let old = FolderRef::Id(trashed.from);
+            match access::folder(tx, actor, old, Right::Edit, Hold::Yes).await {
+                Err(HubError::NotFound(_)) => {
+                    let root = FolderRef::Id(space.root);
+                    access::folder(tx, actor, root, Right::Edit, Hold::Yes).await?
+                }
+                other => other?,
+            }
+        }
+        (None, None) => return Err(HubError::NotFound("item in the trash")),
+    };
+    if folder.space.id != space.id {
+        return Err(HubError::Conflict("a node is restored within its own space"));
+    }
+    let height = folders::check_tree(tx, &folder, id).await?;
+    let wanted = name.unwrap_or_else(|| node.name.clone());
+    let name = match access::child(tx, &folder, &wanted).await? {
+        Some(_) => uploads::free_name(tx, folder.node.id, &wanted).await?,
+        None => wanted,
+    };
+    tx.place_node(&node, folder.node.id, &name, now).await?;
+    folders::raise(tx, &folder.way, height + 1).await?;
+    let path: NodePath = folder
+        .path()
+        .names()
+        .iter()
+        .cloned()
+        .chain([name.clone()])
+        .collect();
+    let node = crate::nodes::placed(node, folder.node.id, name, now);
+    let entry = Entry {
+        kind: ChangeKind::Restored,
+        node: &node,
+        actor: actor.user(),
+        at_ms: now,
+        grown_bytes: 0,
+    };
+    tx.record(entry).await?;
+    Ok((node, path))
 }
 
 /// Takes a deleted tree out of sight for good and has its rows freed.

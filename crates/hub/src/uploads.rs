@@ -1,6 +1,7 @@
 //! Uploads: a body becomes a version, durably, or nothing happens.
 
 use catalog::{Entry, NewNode, Tx};
+use futures_util::future::BoxFuture;
 use model::{
     Actor, BlobId, ByteStream, ChangeKind, Digest, Guard, JobId, Millis, Node, NodeId, NodeKind, NodeName,
     NodePath, OnConflict, Origin, Right, Space, SpaceId, UploadId, Version,
@@ -121,11 +122,25 @@ impl Hub {
         &self,
         actor: &Actor,
         upload: Upload,
+        staged: Staged,
+    ) -> Result<Stored, HubError> {
+        self.finish_upload_with(actor, upload, staged, None).await
+    }
+
+    /// The same, with more rows in its transaction.
+    ///
+    /// # Errors
+    /// As [`Hub::upload`], and those of `more`.
+    pub(crate) async fn finish_upload_with(
+        &self,
+        actor: &Actor,
+        upload: Upload,
         mut staged: Staged,
+        more: Option<More>,
     ) -> Result<Stored, HubError> {
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
-            let outcome = hub.commit_upload(&actor, upload, &mut staged).await;
+            let outcome = hub.commit_upload(&actor, (upload, more), &mut staged).await;
             if let Err(HubError::Internal(_) | HubError::Unavailable(_)) = &outcome {
                 // Whether it was committed is not known: the sweep finds out.
                 return outcome.map(|(stored, _)| stored);
@@ -152,7 +167,7 @@ impl Hub {
     async fn commit_upload(
         &self,
         actor: &Actor,
-        upload: Upload,
+        (upload, more): (Upload, Option<More>),
         staged: &mut Staged,
     ) -> Result<(Stored, bool), HubError> {
         let now = self.now();
@@ -180,6 +195,7 @@ impl Hub {
             at_ms: now,
         };
         let is_top = target.is_top;
+        let before = target.current.clone();
         let (mut node, was_created) = match target.current {
             Some(file) => (self.overwrite(&mut tx, actor, file, write).await?, false),
             None => (
@@ -194,6 +210,9 @@ impl Hub {
             true => Some(self.track_upload(&mut tx, actor, &node, now).await?),
             false => None,
         };
+        if let Some(more) = more {
+            more(&mut tx, (before, node.clone())).await?;
+        }
         tx.commit().await?;
         node.parent = node.parent.filter(|_| !is_top);
         Ok((
@@ -330,6 +349,10 @@ impl Hub {
         Ok(file)
     }
 }
+
+/// What else belongs into the transaction of an upload: with the file as it was before, and as it is.
+pub(crate) type More =
+    Box<dyn for<'a> FnOnce(&'a mut Tx, (Option<Node>, Node)) -> BoxFuture<'a, Result<(), HubError>> + Send>;
 
 struct Target {
     space: Space,

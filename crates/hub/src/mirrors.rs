@@ -1,0 +1,41 @@
+//! Mirrors: folders here that are kept in step with folders at connections.
+
+use catalog::{NewJob, Tx};
+use model::{Job, JobId, JobKind, MirrorId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Hub, HubError, keys};
+
+/// Tries of a mirror's job before its lease counts as lost for good; it is released after each round.
+const TRIES: u32 = 8;
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    mirror: MirrorId,
+}
+
+impl Hub {
+    /// Has a mirror looked after as soon as a worker is free.
+    pub(crate) async fn queue_mirror(&self, tx: &mut Tx, id: MirrorId) -> Result<JobId, HubError> {
+        let now = self.now();
+        let job = NewJob {
+            id: JobId::new(now, keys::random()),
+            kind: JobKind::Mirror,
+            payload: serde_json::to_string(&Payload { mirror: id }).expect("an id can be written as JSON"),
+            dedupe_key: Some(format!("mirror {id}")),
+            owner: None,
+            node: None,
+            priority: 0,
+            max_attempts: TRIES,
+            run_at_ms: now,
+        };
+        let job = tx.enqueue_job(&job, now).await?;
+        tx.hasten_job(job, now).await?;
+        Ok(job)
+    }
+}
+
+/// The mirror that a job looks after.
+pub(crate) fn mirror_of(job: &Job) -> Option<MirrorId> {
+    serde_json::from_str::<Payload>(&job.payload).ok().map(|payload| payload.mirror)
+}
