@@ -9,6 +9,7 @@
 //! `photo` what a person shows of themselves;
 //! `connection` a linked account, bucket or folder at a provider; `remote item` what is in one;
 //! `transfer` an upload that takes more than one request;
+//! `migration` a move of one connection's folder into another's;
 //! `trash` where deleted nodes wait; `session` one sign-in; `store` where blobs live.
 
 mod actor;
@@ -22,6 +23,7 @@ mod ids;
 mod job;
 pub mod limits;
 mod media;
+mod migration;
 mod mirror;
 mod name;
 mod node;
@@ -48,6 +50,10 @@ pub use ids::{
 };
 pub use job::{Job, JobKind, JobState, Lane, Progress};
 pub use media::shown_inline;
+pub use migration::{
+    Migration, MigrationCopy, MigrationCount, MigrationDocuments, MigrationItem, MigrationItemState,
+    MigrationProof, MigrationSide, MigrationStage, MigrationState,
+};
 pub use mirror::{
     Conflict, ConflictKind, ConflictPolicy, ConflictSide, Mirror, MirrorDirection, MirrorDrift,
     MirrorProgress, MirrorRule, MirrorState, Resolution, Winner,
