@@ -5,12 +5,14 @@
 //! surroundings. [`plan()`] says what to do next. It is asked again after every round until it has nothing
 //! more to say, so a step that could not be done is planned anew from what is then true.
 
+mod foresee;
 mod names;
 mod plan;
 mod rules;
 mod scene;
 mod steps;
 
+pub use foresee::{Foreseen, Foresight, foresee};
 pub use names::Names;
 pub use plan::plan;
 pub use rules::{Direction, Drift, Policy, Rules};
