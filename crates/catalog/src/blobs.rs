@@ -249,6 +249,8 @@ impl Tx {
         for blob in blobs.iter().filter(|blob| blob.place == Place::Inline) {
             self.remove_inline(blob.id).await?;
         }
+        let digests: Vec<_> = blobs.iter().filter_map(|blob| blob.digest).collect();
+        self.forget_content_hashes(&digests).await?;
         Ok(blobs)
     }
 }

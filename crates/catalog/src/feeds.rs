@@ -82,15 +82,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives a place in the feed to connections that have none, such as those of a backup.
+    /// Gives a place in the feed to connections that have none, such as those of a backup. Their journals go on where
+    /// their mirrors believe that they are, and those mirrors have to compare everything once more: what changed between
+    /// is in no journal.
     pub async fn begin_feeds(&mut self, now: Millis) -> Result<(), CatalogError> {
-        self.execute(
-            "INSERT INTO connection_feeds (connection_id, cursor, round, is_snapshot, next_ms, failures)
-             SELECT id, NULL, 0, 1, $1, 0 FROM connections
-             WHERE NOT EXISTS (SELECT 1 FROM connection_feeds WHERE connection_id = connections.id)",
-            &[now.into()],
-        )
-        .await?;
+        let without = "NOT EXISTS (SELECT 1 FROM connection_feeds f WHERE f.connection_id =";
+        let sql = format!(
+            "UPDATE mirrors SET is_complete = 0, next_ms = $1 WHERE {without} mirrors.connection_id)
+                 AND EXISTS (SELECT 1 FROM connections WHERE connections.id = mirrors.connection_id)"
+        );
+        self.execute(&sql, &[now.into()]).await?;
+        let sql = format!(
+            "INSERT INTO connection_feeds (connection_id, cursor, round, is_snapshot, next_ms, failures, head)
+             SELECT id, NULL, 0, 1, $1, 0,
+                 COALESCE((SELECT MAX(there_seq) FROM mirrors m WHERE m.connection_id = connections.id), 0)
+             FROM connections WHERE {without} connections.id)"
+        );
+        self.execute(&sql, &[now.into()]).await?;
         Ok(())
     }
 

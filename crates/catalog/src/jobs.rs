@@ -236,6 +236,20 @@ impl Tx {
         row.map(|row| Ok(row.int(0)? != 0)).transpose()
     }
 
+    /// Whether a lease still holds, which it then does until the transaction ends: what is written in it is written by
+    /// the only one who looks after the job.
+    pub async fn holds_lease(&mut self, lease: Lease) -> Result<bool, CatalogError> {
+        let suffix = match self.engine() {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR SHARE",
+        };
+        let sql = format!("SELECT 1 FROM jobs WHERE id = $1 AND attempts = $2 AND state = 'running'{suffix}");
+        let row = self
+            .first(&sql, &[lease.job.into(), i64::from(lease.attempt).into()])
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// Ends a job well. Answers false when the lease is lost.
     pub async fn complete_job(&mut self, lease: Lease, now: Millis) -> Result<bool, CatalogError> {
         self.end_job(lease, JobState::Completed, now).await

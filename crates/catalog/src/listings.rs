@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use model::{Millis, Node, NodeId, NodeKind, NodeName, Order, Sort, SortKey, SpaceId, UserId};
 
-use crate::CatalogError;
 use crate::archive::Changed;
 use crate::db::{Tx, Value};
 use crate::nodes::{NODE, NODE_FROM, kind_code, read_node};
+use crate::{CatalogError, lists};
 
 /// A place in a listing: the sort value and row number of the item before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -329,19 +329,7 @@ pub const CHUNK: usize = 128;
 
 /// Appends `ids` to the parameters, filled up to a few sizes so that few statements are prepared.
 pub(crate) fn place_holders(params: &mut Vec<Value>, ids: &[NodeId]) -> String {
-    let size = [1, 8, 32, CHUNK]
-        .into_iter()
-        .find(|size| *size >= ids.len())
-        .unwrap_or(CHUNK);
-    let filler = ids.last().copied().unwrap_or_else(|| NodeId::from_bytes([0; 16]));
-    let mut list = String::new();
-    for i in 0..size {
-        params.push(Value::id(ids.get(i).unwrap_or(&filler).as_bytes()));
-        if i > 0 {
-            list.push_str(", ");
-        }
-        list.push('$');
-        list.push_str(&params.len().to_string());
-    }
-    list
+    let nobody = [NodeId::from_bytes([0; 16])];
+    let ids = if ids.is_empty() { &nobody } else { ids };
+    lists::holders(params, ids.iter().map(|id| (*id).into()).collect())
 }

@@ -60,6 +60,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0007_connections.sql"),
         postgres: include_str!("../migrations/0007_connections.sql"),
     },
+    Migration {
+        version: 8,
+        name: "mirrors",
+        sqlite: include_str!("../migrations/0008_mirrors.sql"),
+        postgres: include_str!("../migrations/0008_mirrors.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

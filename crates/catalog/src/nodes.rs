@@ -1,9 +1,12 @@
 //! Nodes: finding, making, moving and deleting them, one at a time.
 
+use std::collections::{HashMap, HashSet};
+
 use model::{Millis, Node, NodeId, NodeKind, NodeName, Origin, SpaceId, Trashed, UserId, Version};
 
 use crate::db::{Row, Tx, Value};
-use crate::{CatalogError, count, digest, signed, spaces};
+use crate::listings::{CHUNK, place_holders};
+use crate::{CatalogError, count, digest, lists, signed, spaces};
 
 /// How far up a walk goes before the tree counts as damaged: far beyond what operations can make.
 const WALK_LEVELS: i64 = 4096;
@@ -67,6 +70,84 @@ impl Tx {
             .first(&sql, &[Value::id(folder.as_bytes()), name.as_str().into()])
             .await?;
         row.as_ref().map(read_node).transpose()
+    }
+
+    /// Finds nodes, wherever they are but not while they are being built or purged.
+    pub async fn nodes(&mut self, ids: &[NodeId]) -> Result<Vec<Node>, CatalogError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let mut params = Vec::new();
+            let list = place_holders(&mut params, chunk);
+            let sql = format!("SELECT {NODE} FROM {NODE_FROM} WHERE n.id IN ({list}) AND n.detached = 0");
+            for row in self.query(&sql, &params).await? {
+                found.push(read_node(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is in a folder, by name: what follows the name `after`, at most `limit`.
+    pub async fn children_after(
+        &mut self,
+        folder: NodeId,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Node>, CatalogError> {
+        let sql = format!(
+            "SELECT {NODE} FROM {NODE_FROM} WHERE n.parent_id = $1 AND n.name > $2 ORDER BY n.name LIMIT $3"
+        );
+        let params = [
+            folder.into(),
+            after.unwrap_or_default().into(),
+            i64::from(limit).into(),
+        ];
+        let rows = self.query(&sql, &params).await?;
+        rows.iter().map(read_node).collect()
+    }
+
+    /// What is in a folder under names with these keys, as of [`NodeName::key`].
+    pub async fn children_named(&mut self, folder: NodeId, keys: &[&str]) -> Result<Vec<Node>, CatalogError> {
+        let mut found = Vec::new();
+        for chunk in keys.chunks(CHUNK) {
+            let mut params = vec![folder.into()];
+            let list = lists::holders(&mut params, chunk.iter().map(|key| (*key).into()).collect());
+            let sql = format!(
+                "SELECT {NODE} FROM {NODE_FROM} WHERE n.parent_id = $1 AND n.kind IN (0, 1) AND n.name_key IN ({list})"
+            );
+            for row in self.query(&sql, &params).await? {
+                found.push(read_node(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Walks from nodes to the tops of their trees, as [`Tx::way_up`] does from one: a query a level for all of them.
+    /// Nodes that are not there are left out.
+    pub async fn ways_up(&mut self, ids: &[NodeId]) -> Result<HashMap<NodeId, Vec<Step>>, CatalogError> {
+        let mut known: HashMap<NodeId, Step> = HashMap::new();
+        let mut frontier: HashSet<NodeId> = ids.iter().copied().collect();
+        while !frontier.is_empty() {
+            let level: Vec<NodeId> = frontier.iter().copied().collect();
+            let mut above = HashSet::new();
+            for chunk in level.chunks(CHUNK) {
+                let mut params = Vec::new();
+                let list = place_holders(&mut params, chunk);
+                let sql = format!(
+                    "SELECT id, parent_id, name, trashed_ms, detached, height FROM nodes WHERE id IN ({list})"
+                );
+                for row in self.query(&sql, &params).await? {
+                    let step = read_step(&row)?;
+                    above.extend(step.parent);
+                    known.insert(step.id, step);
+                }
+            }
+            above.retain(|id| !known.contains_key(id));
+            frontier = above;
+        }
+        Ok(ids
+            .iter()
+            .filter_map(|id| Some((*id, steps_from(&known, *id)?)))
+            .collect())
     }
 
     /// Walks from a node to the top of its tree: the node first, the top last; empty if there is none.
@@ -271,6 +352,17 @@ fn read_version(row: &Row, node: NodeId, number: i64) -> Result<Version, Catalog
 pub(crate) fn origin(word: &str) -> Result<Origin, CatalogError> {
     Origin::from_word(word)
         .ok_or_else(|| CatalogError::Damaged(format!("a version has the unknown origin `{word}`")))
+}
+
+/// The way from a node to the top of its tree; `None` when it is not there.
+fn steps_from(known: &HashMap<NodeId, Step>, from: NodeId) -> Option<Vec<Step>> {
+    let mut steps = vec![known.get(&from)?.clone()];
+    while let Some(step) = steps.last().and_then(|last| known.get(&last.parent?))
+        && steps.len() < known.len()
+    {
+        steps.push(step.clone());
+    }
+    Some(steps)
 }
 
 fn read_step(row: &Row) -> Result<Step, CatalogError> {

@@ -1,12 +1,14 @@
 //! What is in connections, as it was when it was last looked at.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use model::{ConnectionId, Millis, RemoteItem, RemoteKind, fold};
 use sha2::{Digest as _, Sha256};
 
 use crate::db::{Row, Tx, Value};
-use crate::{CatalogError, count, signed};
+use crate::listings::CHUNK;
+use crate::{CatalogError, count, lists, signed};
 
 const COLUMNS: &str =
     "item_id, parent_id, name, kind, size_bytes, media_type, hashes, revision, tag, modified_ms,
@@ -107,16 +109,162 @@ impl Tx {
         marked.collect()
     }
 
-    /// Removes items by their ids.
-    pub async fn remove_items(&mut self, connection: ConnectionId, ids: &[&str]) -> Result<(), CatalogError> {
-        for id in ids {
-            self.execute(
-                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key = $2",
-                &[connection.into(), key(id).to_vec().into()],
-            )
-            .await?;
+    /// Finds items by their ids.
+    pub async fn items(
+        &mut self,
+        connection: ConnectionId,
+        ids: &[&str],
+    ) -> Result<Vec<RemoteItem>, CatalogError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let mut params = vec![connection.into()];
+            let list = listed(&mut params, chunk);
+            let sql = format!(
+                "SELECT {COLUMNS} FROM connection_items WHERE connection_id = $1 AND item_key IN ({list})"
+            );
+            for row in self.query(&sql, &params).await? {
+                found.push(read(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// All that is in a folder, the trash and what cannot be opened among it: what follows the place `after`, at most
+    /// `limit`; and where to go on, `None` at the end. The beginning is no bytes.
+    pub async fn items_below(
+        &mut self,
+        (connection, folder): (ConnectionId, &str),
+        after: &[u8],
+        limit: u32,
+    ) -> Result<(Vec<RemoteItem>, Option<Vec<u8>>), CatalogError> {
+        let after = Place::read(after)?;
+        let sql = format!(
+            "SELECT {COLUMNS}, sort_key, item_key FROM connection_items
+             WHERE connection_id = $1 AND parent_key = $2 AND (kind, sort_key, item_key) > ($4, $5, $6)
+             ORDER BY kind, sort_key, item_key LIMIT $3"
+        );
+        let params = [
+            connection.into(),
+            key(folder).into(),
+            i64::from(limit).into(),
+            after.kind.into(),
+            after.sort_key.into(),
+            after.key.into(),
+        ];
+        let rows = self.query(&sql, &params).await?;
+        let next = match rows.last() {
+            Some(last) if rows.len() >= limit as usize => Some(
+                Place {
+                    kind: last.int(3)?,
+                    sort_key: last.text(13)?,
+                    key: last.bytes(14)?,
+                }
+                .write(),
+            ),
+            _ => None,
+        };
+        let items = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((items, next))
+    }
+
+    /// What is in a folder under these names, whatever their case and the way they are written; the trash is among it.
+    pub async fn items_named(
+        &mut self,
+        (connection, folder): (ConnectionId, &str),
+        names: &[&str],
+    ) -> Result<Vec<RemoteItem>, CatalogError> {
+        let mut found = Vec::new();
+        for chunk in names.chunks(CHUNK) {
+            let mut params = vec![connection.into(), key(folder).into()];
+            let list = lists::holders(
+                &mut params,
+                chunk.iter().map(|name| sort_key(name).into()).collect(),
+            );
+            let sql = format!(
+                "SELECT {COLUMNS} FROM connection_items
+                 WHERE connection_id = $1 AND parent_key = $2 AND kind IN (0, 1, 2, 3, 4) AND sort_key IN ({list})"
+            );
+            for row in self.query(&sql, &params).await? {
+                found.push(read(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// As [`Tx::put_items`], and answers the ids of those that are new, or other than they were in anything but their
+    /// page. Those that are not are only noted as seen.
+    pub async fn put_changed_items(
+        &mut self,
+        connection: ConnectionId,
+        round: u64,
+        items: &[RemoteItem],
+    ) -> Result<Vec<String>, CatalogError> {
+        let mut changed = Vec::new();
+        for chunk in items.chunks(CHUNK) {
+            let ids: Vec<&str> = chunk.iter().map(|item| item.id.as_str()).collect();
+            let known = self.items(connection, &ids).await?;
+            let known: HashMap<&str, &RemoteItem> =
+                known.iter().map(|item| (item.id.as_str(), item)).collect();
+            let (mut to_put, mut seen) = (Vec::new(), Vec::new());
+            for item in chunk {
+                let before = known.get(item.id.as_str());
+                let now = as_stored(item);
+                let is_same = before.is_some_and(|before| {
+                    now == RemoteItem {
+                        web_url: now.web_url.clone(),
+                        ..(*before).clone()
+                    }
+                });
+                if !is_same {
+                    changed.push(item.id.clone());
+                }
+                match before {
+                    Some(before) if **before == now => seen.push(item.id.as_str()),
+                    _ => to_put.push(now),
+                }
+            }
+            self.put_items(connection, round, &to_put).await?;
+            self.see_items((connection, round), &seen).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Notes that items were seen in a round.
+    async fn see_items(
+        &mut self,
+        (connection, round): (ConnectionId, u64),
+        ids: &[&str],
+    ) -> Result<(), CatalogError> {
+        for chunk in ids.chunks(CHUNK) {
+            let mut params = vec![connection.into(), signed(round).into()];
+            let list = listed(&mut params, chunk);
+            let sql = format!(
+                "UPDATE connection_items SET round = $2
+                 WHERE connection_id = $1 AND item_key IN ({list}) AND round <> $2"
+            );
+            self.execute(&sql, &params).await?;
         }
         Ok(())
+    }
+
+    /// Removes items by their ids, and answers the ids of those that were there.
+    pub async fn remove_items(
+        &mut self,
+        connection: ConnectionId,
+        ids: &[&str],
+    ) -> Result<Vec<String>, CatalogError> {
+        let mut removed = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            let mut params = vec![connection.into()];
+            let list = listed(&mut params, chunk);
+            let sql = format!(
+                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key IN ({list}) RETURNING item_id"
+            );
+            for row in self.query(&sql, &params).await? {
+                removed.push(row.text(0)?);
+            }
+        }
+        Ok(removed)
     }
 
     /// Items that were last seen before a round, among the `limit` whose keys follow `after`; and where to go on, `None`
@@ -146,32 +294,40 @@ impl Tx {
         Ok((unseen, Some(last)))
     }
 
-    /// Removes what is known of a connection's items, at most `limit`. Answers how many that were.
+    /// Removes what is known of a connection's items and of their changes, at most `limit` of each. Answers how many that
+    /// were.
     pub async fn forget_items(&mut self, connection: ConnectionId, limit: u32) -> Result<u64, CatalogError> {
-        self.execute(
-            "DELETE FROM connection_items WHERE connection_id = $1 AND item_key IN
+        let changes = self.trim_remote(connection, u64::MAX, limit).await?;
+        let items = self
+            .execute(
+                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key IN
                  (SELECT item_key FROM connection_items WHERE connection_id = $1 LIMIT $2)",
-            &[connection.into(), i64::from(limit).into()],
-        )
-        .await
+                &[connection.into(), i64::from(limit).into()],
+            )
+            .await?;
+        Ok(items + changes)
     }
 
-    /// The next connection after `after` of which items are known; `None` at the end.
+    /// The next connection after `after` of which items, or changes of them, are known; `None` at the end.
     pub async fn next_with_items(
         &mut self,
         after: Option<ConnectionId>,
     ) -> Result<Option<ConnectionId>, CatalogError> {
         // From one to the next by the index, whatever the number of items.
-        let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+        let key = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
         let row = self
             .first(
                 "SELECT connection_id FROM connection_items WHERE connection_id > $1
                  ORDER BY connection_id LIMIT 1",
-                &[after.into()],
+                &[key.into()],
             )
             .await?;
-        row.map(|row| Ok(ConnectionId::from_bytes(row.id16(0)?)))
-            .transpose()
+        let items = row
+            .map(|row| row.id16(0))
+            .transpose()?
+            .map(ConnectionId::from_bytes);
+        let changes = self.next_with_remote_changes(after).await?;
+        Ok(items.into_iter().chain(changes).min())
     }
 
     /// How many items of a connection are known.
@@ -208,8 +364,56 @@ impl Tx {
     }
 }
 
+/// Where a page of a folder's items ended.
+struct Place {
+    kind: i64,
+    sort_key: String,
+    key: Vec<u8>,
+}
+
+impl Place {
+    fn write(&self) -> Vec<u8> {
+        let kind = u8::try_from(self.kind).unwrap_or(0);
+        [&[kind], self.key.as_slice(), self.sort_key.as_bytes()].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, CatalogError> {
+        let Some((kind, rest)) = bytes.split_first() else {
+            return Ok(Self {
+                kind: -1,
+                sort_key: String::new(),
+                key: Vec::new(),
+            });
+        };
+        let parts = rest.split_at_checked(16);
+        let parts = parts.and_then(|(key, text)| Some((key, std::str::from_utf8(text).ok()?)));
+        let (key, sort_key) =
+            parts.ok_or_else(|| CatalogError::Damaged("a place among items cannot be read".to_owned()))?;
+        Ok(Self {
+            kind: i64::from(*kind),
+            sort_key: sort_key.to_owned(),
+            key: key.to_vec(),
+        })
+    }
+}
+
+/// The place holders of items' keys.
+fn listed(params: &mut Vec<Value>, ids: &[&str]) -> String {
+    lists::holders(params, ids.iter().map(|id| key(id).into()).collect())
+}
+
+/// An item as it is read back once it was written.
+fn as_stored(item: &RemoteItem) -> RemoteItem {
+    RemoteItem {
+        name: item.name.replace('\0', "\u{fffd}"),
+        hashes: lines(&item.hashes.join("\n")),
+        details: lines(&item.details.join("\n")),
+        ..item.clone()
+    }
+}
+
 /// What an item is found by: ids may be longer than an index takes.
-fn key(id: &str) -> [u8; 16] {
+pub(crate) fn key(id: &str) -> [u8; 16] {
     let hash = Sha256::digest(id.as_bytes());
     let mut key = [0; 16];
     key.copy_from_slice(&hash[..16]);
