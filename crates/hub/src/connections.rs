@@ -10,6 +10,7 @@ mod linking;
 mod observe;
 mod open;
 mod pace;
+mod stand_in;
 mod tokens;
 mod trouble;
 mod vault;

@@ -25,6 +25,8 @@ const PART_BYTES: u64 = 8 << 20;
 #[derive(Default)]
 pub struct Connectors {
     known: Mutex<HashMap<ConnectionId, Known>>,
+    /// Those that a caller made, which hold until the connection is unlinked.
+    stand_ins: Mutex<HashMap<ConnectionId, Arc<dyn Connector>>>,
     /// Pools of connections, by what they may reach.
     wires: Mutex<Vec<(Reach, Wire)>>,
 }
@@ -51,6 +53,17 @@ impl Connectors {
         all.insert(connection.id, known);
     }
 
+    /// Puts a connector in the place of the one that would be made.
+    pub(super) fn stand_in(&self, id: ConnectionId, connector: Arc<dyn Connector>) {
+        let mut all = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(id, connector);
+    }
+
+    fn standing_in(&self, id: ConnectionId) -> Option<Arc<dyn Connector>> {
+        let all = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&id).cloned()
+    }
+
     /// The pool of connections that reaches what it may.
     fn wire(&self, reach: &Reach) -> Result<Wire, RemoteError> {
         let mut all = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +79,10 @@ impl Connectors {
     /// Lets go of one.
     pub(crate) fn forget(&self, id: ConnectionId) {
         self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
+        self.stand_ins
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&id);
@@ -96,6 +113,9 @@ impl Hub {
 
     /// Opens a connection anew, whether or not one is open.
     pub(super) async fn openable(&self, connection: &Connection) -> Result<Arc<dyn Connector>, RemoteError> {
+        if let Some(connector) = self.0.connectors.standing_in(connection.id) {
+            return Ok(connector);
+        }
         let mut tx = self.read().await.map_err(|error| unavailable(&error))?;
         let sealed = tx.credentials(connection.id).await;
         drop(tx);
