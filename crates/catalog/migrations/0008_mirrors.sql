@@ -128,7 +128,7 @@ ALTER TABLE connection_feeds ADD COLUMN head BIGINT NOT NULL DEFAULT 0;
 
 -- Changes of both sides that clash. base, here, there: the sides, JSON. copy_id: the file that was made to keep both.
 -- fingerprint: what tells it from any other of the mirror. policy and what follows: how it ended, once resolved_ms is
--- there.
+-- there. history: all that was decided, and what each decision changed: JSON, or empty.
 CREATE TABLE conflicts (
     id BYTES PRIMARY KEY,
     number BIGINT NOT NULL UNIQUE,
@@ -149,7 +149,8 @@ CREATE TABLE conflicts (
     resolved_by BYTES,
     notes TEXT,
     resolved_ms BIGINT,
-    undone_ms BIGINT
+    undone_ms BIGINT,
+    history TEXT NOT NULL
 ) CLUSTERED;
 CREATE UNIQUE INDEX conflicts_once ON conflicts (mirror_id, fingerprint);
 CREATE INDEX conflicts_of_owner ON conflicts (owner_id, number);

@@ -12,9 +12,9 @@ use crate::mirrors::word;
 use crate::{CatalogError, count, lists, signed};
 
 const COLUMNS: &str = "id, number, owner_id, mirror_id, entry, node_id, kind, path, base, here, there, copy_id, found_ms, \
-                       policy, winner, resolved_by, notes, resolved_ms, undone_ms";
+                       policy, winner, resolved_by, notes, resolved_ms, undone_ms, history";
 /// Columns of a row that is put in: these and the fingerprint.
-const WIDTH: usize = 20;
+const WIDTH: usize = 21;
 
 /// Which conflicts are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,7 +116,7 @@ impl Tx {
         self.execute(
             "UPDATE conflicts SET entry = $2, node_id = $3, kind = $4, path = $5, base = $6, here = $7, there = $8,
                  copy_id = $9, found_ms = $10, policy = $11, winner = $12, resolved_by = $13, notes = $14,
-                 resolved_ms = $15, undone_ms = $16
+                 resolved_ms = $15, undone_ms = $16, history = $17
              WHERE id = $1",
             &params,
         )
@@ -201,6 +201,7 @@ fn changing(of: &Conflict) -> Result<Vec<Value>, CatalogError> {
         ended.and_then(|ended| ended.notes.as_deref()).into(),
         ended.map(|ended| ended.at_ms).into(),
         ended.and_then(|ended| ended.undone_ms).into(),
+        of.history.as_str().into(),
     ])
 }
 
@@ -268,5 +269,6 @@ fn read(row: &Row) -> Result<Conflict, CatalogError> {
         copy: row.opt_id16(11)?.map(NodeId::from_bytes),
         found_ms: row.millis(12)?,
         resolution,
+        history: row.text(19)?,
     })
 }

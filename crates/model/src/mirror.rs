@@ -230,6 +230,8 @@ pub struct Conflict {
     pub found_ms: Millis,
     /// How it ended; `None` while it is open.
     pub resolution: Option<Resolution>,
+    /// All that was decided about it, and what each decision changed, in the words of whoever did it: JSON, or empty.
+    pub history: String,
 }
 
 /// How a conflict ended.
