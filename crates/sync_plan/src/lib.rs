@@ -5,6 +5,7 @@
 //! surroundings. [`plan()`] says what to do next. It is asked again after every round until it has nothing
 //! more to say, so a step that could not be done is planned anew from what is then true.
 
+mod fault;
 mod foresee;
 mod names;
 mod plan;
@@ -13,7 +14,7 @@ mod scene;
 mod steps;
 
 pub use foresee::{Foreseen, Foresight, foresee};
-pub use names::Names;
+pub use names::{NameLimits, Names};
 pub use plan::plan;
 pub use rules::{Direction, Drift, Policy, Rules};
 pub use scene::{Base, Content, Entry, EntryId, Kind, Name, Obstacle, Scene, Side, State};

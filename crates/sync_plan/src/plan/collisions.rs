@@ -1,0 +1,211 @@
+//! Gives each thing a name of its own in its folder, on both sides.
+
+use super::super::{Clash, Direction, Entry, EntryId, Kind, Name, Note, Policy, Side, Why};
+use super::draft::{Draft, Spot};
+use super::index::Index;
+use super::suffix::Stem;
+use super::survival::Fate;
+use super::view::{base_name, only_side};
+use crate::fault::{self, Fault};
+
+/// Finds who keeps each name that several want, and gives the others one that nobody has.
+pub(super) fn settle(draft: &mut Draft<'_>) {
+    if fault::is(Fault::NoCollisions) {
+        return;
+    }
+    let mut here = Index::of(rows(draft, Side::Here));
+    let mut there = Index::of(rows(draft, Side::There));
+    let crowds = here.crowds();
+    if !crowds.is_empty() {
+        for crowd in crowds {
+            settle_here(draft, &mut here, &there, crowd);
+        }
+        there = Index::of(rows(draft, Side::There));
+    }
+    if draft.view.rules.has_duplicates {
+        return;
+    }
+    for crowd in there.crowds() {
+        for id in losers(draft, Side::There, crowd) {
+            rename_there(draft, &mut there, id);
+        }
+    }
+}
+
+fn rows(draft: &Draft<'_>, side: Side) -> impl Iterator<Item = (EntryId, Name, EntryId)> {
+    draft.goals.iter().filter_map(move |(&id, goal)| {
+        let spot = goal.spots.get(side).as_ref()?;
+        Some((spot.parent, draft.view.key(side, &spot.name), id))
+    })
+}
+
+fn settle_here(draft: &mut Draft<'_>, here: &mut Index, there: &Index, crowd: Vec<EntryId>) {
+    let crowd = hold_for_person(draft, crowd);
+    for id in losers(draft, Side::Here, crowd) {
+        rename_here(draft, here, there, id);
+    }
+}
+
+/// Who has to take another name, in the order of their numbers.
+fn losers(draft: &Draft<'_>, side: Side, mut crowd: Vec<EntryId>) -> Vec<EntryId> {
+    crowd.sort_by_key(|&id| (claim(draft, side, id), id));
+    let Some((&keeper, others)) = crowd.split_first() else {
+        return Vec::new();
+    };
+    // What has one name there already has it whatever we think of its names.
+    let is_beside = |id: EntryId| is_at_goal(draft, side, keeper) && is_at_goal(draft, side, id);
+    let may_lose = |id: &EntryId| {
+        let is_pinned = draft.goals.get(id).is_some_and(|goal| *goal.pinned.get(side));
+        !is_pinned && !is_beside(*id)
+    };
+    let mut losers: Vec<EntryId> = others.iter().copied().filter(may_lose).collect();
+    losers.sort_unstable();
+    losers
+}
+
+/// How good the claim of an entry to the name of its goal is; the least is the best.
+fn claim(draft: &Draft<'_>, side: Side, id: EntryId) -> (u8, bool, bool, bool) {
+    let (Some(entry), Some(goal)) = (draft.view.entry(id), draft.goals.get(&id)) else {
+        return (u8::MAX, true, true, true);
+    };
+    let rank = match (*goal.pinned.get(side), goal.yields) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    };
+    let is_file = !is_folder(entry) && !fault::is(Fault::FileKeepsName);
+    let spot = goal.spots.get(side).as_ref();
+    let was_there = spot.is_some_and(|spot| {
+        let base = entry.base.as_ref().and_then(|base| base.parent);
+        base == Some(spot.parent) && base_name(entry, side) == Some(&spot.name)
+    });
+    let is_newcomer = if fault::is(Fault::NewcomerKeepsName) {
+        was_there
+    } else {
+        !was_there
+    };
+    let is_remote = is_at_goal(draft, Side::There, id);
+    let is_ours = if fault::is(Fault::HereKeepsName) {
+        is_remote
+    } else {
+        !is_remote
+    };
+    (rank, is_file, is_newcomer, is_ours)
+}
+
+fn is_folder(entry: &Entry) -> bool {
+    let state = entry.here.as_ref().or(entry.there.as_ref());
+    state.is_some_and(|state| state.kind == Kind::Folder)
+}
+
+/// Whether an entry is on that side where it is to be.
+fn is_at_goal(draft: &Draft<'_>, side: Side, id: EntryId) -> bool {
+    let Some((state, spot)) = draft.view.on(id, side).zip(draft.spot(id, side)) else {
+        return false;
+    };
+    state.parent == spot.parent && state.name == spot.name
+}
+
+fn rename_here(draft: &mut Draft<'_>, here: &mut Index, there: &Index, id: EntryId) {
+    let view = draft.view;
+    let Some(Spot { parent, name }) = draft.spot(id, Side::Here).cloned() else {
+        return;
+    };
+    let goes_there = draft.spot(id, Side::There).cloned();
+    let stem = Stem { name: &name, id };
+    let new = stem.suffixed(|new| {
+        here.is_free(parent, &new.into()) && (goes_there.is_none() || view.rules.names.there(new).is_ok())
+    });
+    let new = Name::from(new);
+    here.give(parent, Name::clone(&new));
+    if let Some(spot) = goes_there.filter(|_| view.may_change(Side::There)) {
+        let key = view.key(Side::There, &spot.name);
+        let is_contested = !view.rules.has_duplicates && there.at(spot.parent, &key).any(|other| other != id);
+        // Nobody renames a user's file there for a name that is taken here only.
+        let stays = is_at_goal(draft, Side::There, id) && !is_contested;
+        if (!stays || fault::is(Fault::RenameDuplicates))
+            && let Ok(encoded) = view.rules.names.there(&new)
+            && let Some(spot) = draft.spot_mut(id, Side::There)
+        {
+            spot.name = encoded.into();
+        }
+    }
+    if let Some(spot) = draft.spot_mut(id, Side::Here) {
+        spot.name = new;
+    }
+    tell(draft, id);
+}
+
+fn rename_there(draft: &mut Draft<'_>, there: &mut Index, id: EntryId) {
+    let view = draft.view;
+    let Some(spot) = draft.spot(id, Side::There).cloned() else {
+        return;
+    };
+    let ours = match draft.spot(id, Side::Here) {
+        Some(here) => Name::clone(&here.name),
+        None => view.rules.names.here(&spot.name).into(),
+    };
+    let encode = |name: &str| view.rules.names.there(name).map(Name::from);
+    let stem = Stem { name: &ours, id };
+    let new = stem.suffixed(|new| {
+        encode(new).is_ok_and(|name| there.is_free(spot.parent, &view.key(Side::There, &name)))
+    });
+    let Ok(new) = encode(&new) else {
+        return;
+    };
+    there.give(spot.parent, view.key(Side::There, &new));
+    if let Some(spot) = draft.spot_mut(id, Side::There) {
+        spot.name = new;
+    }
+    tell(draft, id);
+}
+
+fn tell(draft: &mut Draft<'_>, id: EntryId) {
+    if let Some(goal) = draft.goals.get_mut(&id) {
+        goal.why_there = Why::NameTaken;
+    }
+}
+
+/// Where a person decides, a file and a folder that came to one name stay on their sides until then.
+fn hold_for_person(draft: &mut Draft<'_>, crowd: Vec<EntryId>) -> Vec<EntryId> {
+    if draft.view.rules.direction != Direction::TwoWay || fault::is(Fault::NoAsk) {
+        return crowd;
+    }
+    let newcomer = |id: &EntryId, sort: Kind| {
+        let entry = draft.view.entry(*id).filter(|entry| entry.base.is_none())?;
+        let side = only_side(entry)?;
+        let is_of_sort = entry.on(side)?.kind.is_same_sort(sort);
+        is_of_sort.then_some((*id, side, entry))
+    };
+    let file = Kind::File(super::super::Content(0));
+    let files: Vec<_> = crowd.iter().filter_map(|id| newcomer(id, file)).collect();
+    let folders: Vec<_> = crowd.iter().filter_map(|id| newcomer(id, Kind::Folder)).collect();
+    let pair = files.iter().find_map(|(file, side, entry)| {
+        let folder = folders.iter().find(|(_, other, _)| other != side)?.0;
+        (draft.view.policy(entry) == Policy::Manual).then_some((*file, folder, entry.is_parked))
+    });
+    let Some((file, folder, is_parked)) = pair else {
+        return crowd;
+    };
+    if is_parked {
+        draft.notes.push(Note::Parked { entry: folder });
+    } else {
+        draft.ask(file, Clash::KindKind, Why::NameTaken);
+    }
+    for id in [file, folder] {
+        stay(draft, id);
+    }
+    crowd
+        .into_iter()
+        .filter(|id| ![file, folder].contains(id))
+        .collect()
+}
+
+/// Keeps something on the side that it is on.
+fn stay(draft: &mut Draft<'_>, id: EntryId) {
+    if let Some(entry) = draft.view.entry(id) {
+        let goal = super::targets::stay(draft.view, id, entry);
+        draft.goals.insert(id, goal);
+        draft.fates.insert(id, Fate::Stays);
+    }
+}

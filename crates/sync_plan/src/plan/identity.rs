@@ -1,0 +1,294 @@
+//! Finds what is the same thing though two entries stand for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{Content, Direction, Entry, EntryId, Kind, Name, Planned, Policy, Side, State, Step, Why};
+use super::clock::{Later, later};
+use super::view::{View, base_name, only_side};
+use crate::fault::{self, Fault};
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Identity {
+    /// Ties to change. As long as there are any, nothing else is planned.
+    pub steps: Vec<Planned>,
+    /// Comparisons to make.
+    pub compares: Vec<Planned>,
+    /// What is compared; nothing else is planned about it.
+    pub comparing: BTreeSet<EntryId>,
+}
+
+/// Looks for entries that are one thing, and for contents that have to be compared.
+pub(super) fn find(view: View<'_>) -> Identity {
+    let mut finder = Finder {
+        view,
+        found: Identity::default(),
+        used: BTreeSet::new(),
+    };
+    finder.link();
+    finder.retie_at_place();
+    if !view.rules.has_ids {
+        finder.retie_moved();
+    }
+    finder.compare_sides();
+    finder.found
+}
+
+/// Whether two entries are one thing.
+enum Match {
+    Same,
+    /// One node is to hold both contents, one after the other.
+    Clashing,
+    Unsure,
+    No,
+}
+
+struct Finder<'a> {
+    view: View<'a>,
+    found: Identity,
+    /// Entries that a step is planned about.
+    used: BTreeSet<EntryId>,
+}
+
+impl<'a> Finder<'a> {
+    /// Entries that are on one side only and were never on the other.
+    fn newcomers(&self, side: Side) -> impl Iterator<Item = (EntryId, &'a Entry, &'a State)> {
+        self.view.scene.entries.iter().filter_map(move |(&id, entry)| {
+            let state = entry.on(side)?;
+            let is_new = only_side(entry).is_some() && entry.base.is_none() && !entry.is_parked;
+            let can_be_tied = state.kind != Kind::Other;
+            (is_new && can_be_tied).then_some((id, entry, state))
+        })
+    }
+
+    /// Links what came to be at one place on both sides, folders before what is in them.
+    fn link(&mut self) {
+        let mut there: BTreeMap<(EntryId, Name), Vec<EntryId>> = BTreeMap::new();
+        let mut here_by_parent: BTreeMap<EntryId, Vec<EntryId>> = BTreeMap::new();
+        for (id, _, state) in self.newcomers(Side::There) {
+            let exact = Name::from(self.view.rules.names.here(&state.name));
+            let folded = self.view.rules.names.folded(&state.name).into();
+            for key in BTreeSet::from([exact, folded]) {
+                there.entry((state.parent, key)).or_default().push(id);
+            }
+        }
+        if there.is_empty() {
+            return;
+        }
+        for (id, _, state) in self.newcomers(Side::Here) {
+            here_by_parent.entry(state.parent).or_default().push(id);
+        }
+
+        // A folder that is linked leads to the two folders whose children may be the same.
+        let mut folders: Vec<(EntryId, EntryId)> = here_by_parent.keys().map(|&id| (id, id)).collect();
+        let mut at = 0;
+        while let Some(&(parent_here, parent_there)) = folders.get(at) {
+            at += 1;
+            for here in here_by_parent.get(&parent_here).into_iter().flatten() {
+                if let Some(linked) = self.link_one(*here, parent_there, &there) {
+                    folders.push((*here, linked));
+                }
+            }
+        }
+    }
+
+    /// Links one entry that is here; gives its counterpart if they are folders.
+    fn link_one(
+        &mut self,
+        here: EntryId,
+        parent_there: EntryId,
+        there: &BTreeMap<(EntryId, Name), Vec<EntryId>>,
+    ) -> Option<EntryId> {
+        let entry = self.view.entry(here)?;
+        let state = entry.here.as_ref()?;
+        if self.used.contains(&here) || fault::is(Fault::NoLink) {
+            return None;
+        }
+        let encoded = self.view.rules.names.there(&state.name).ok();
+        let keys = [
+            Some(Name::clone(&state.name)),
+            encoded.map(|name| self.view.rules.names.folded(&name).into()),
+        ];
+        let candidates: BTreeSet<EntryId> = keys
+            .into_iter()
+            .flatten()
+            .filter_map(|key| there.get(&(parent_there, key)))
+            .flatten()
+            .copied()
+            .filter(|id| !self.used.contains(id))
+            .collect();
+        let best = candidates
+            .into_iter()
+            .filter_map(|id| Some((id, self.view.on(id, Side::There)?)))
+            .map(|(id, other)| (self.matching(entry, state, other), id, other))
+            .min_by_key(|(matching, id, other)| {
+                let is_other_name = self.view.rules.names.here(&other.name) != *state.name;
+                let rank = match matching {
+                    Match::Same => 0,
+                    Match::Unsure => 1,
+                    Match::Clashing => 2,
+                    Match::No => 3,
+                };
+                (rank, is_other_name, *id)
+            });
+        let (matching, other, its) = best?;
+        let (step, why) = match matching {
+            Match::No => return None,
+            Match::Same | Match::Clashing => (Step::Link { here, there: other }, Why::Same),
+            Match::Unsure => (Step::Compare { here, there: other }, Why::Unsure),
+        };
+        self.used.extend([here, other]);
+        if matches!(matching, Match::Unsure) {
+            self.found.comparing.extend([here, other]);
+            self.found.compares.push(Planned { step, why });
+        } else {
+            self.found.steps.push(Planned { step, why });
+        }
+        (its.kind == Kind::Folder && !fault::is(Fault::LinkTopOnly)).then_some(other)
+    }
+
+    /// Whether an entry here and one there, at one place, are one thing.
+    fn matching(&self, entry: &Entry, here: &State, there: &State) -> Match {
+        match (here.kind, there.kind) {
+            (Kind::Folder, Kind::Folder) => Match::Same,
+            (Kind::File(ours), Kind::File(theirs)) => {
+                self.matching_files(entry, (here, ours), (there, theirs))
+            }
+            _ if fault::is(Fault::LinkAcrossKinds) => Match::Same,
+            _ => Match::No,
+        }
+    }
+
+    fn matching_files(
+        &self,
+        entry: &Entry,
+        (here, ours): (&State, Content),
+        (there, theirs): (&State, Content),
+    ) -> Match {
+        if ours == theirs || fault::is(Fault::LinkDifferent) {
+            return Match::Same;
+        }
+        if self.view.scene.unsure.contains(&(ours, theirs)) && !fault::is(Fault::NoCompare) {
+            return Match::Unsure;
+        }
+        if here.obstacle.is_some() || there.obstacle.is_some() {
+            return Match::No;
+        }
+        match (self.view.rules.direction, self.view.policy(entry)) {
+            (Direction::Push, _) | (Direction::TwoWay, Policy::Manual) => Match::Clashing,
+            (Direction::TwoWay, Policy::LastWrite)
+                if later(here, there, self.view.rules.skew_ms) != Later::Unknown =>
+            {
+                Match::Clashing
+            }
+            _ => Match::No,
+        }
+    }
+
+    /// Gives a file that was deleted, and created anew at its place, its new item: many programs save like that.
+    fn retie_at_place(&mut self) {
+        for side in Side::BOTH {
+            let mut at_place: BTreeMap<(EntryId, Name), Vec<EntryId>> = BTreeMap::new();
+            for (id, _, state) in self.newcomers(side) {
+                if state.kind.content().is_some() {
+                    let place = (state.parent, Name::clone(&state.name));
+                    at_place.entry(place).or_default().push(id);
+                }
+            }
+            if at_place.is_empty() || fault::is(Fault::NoRetie) {
+                continue;
+            }
+            for (id, entry) in self.bereft(side) {
+                let place = entry.base.as_ref().and_then(|base| base.parent);
+                let Some((parent, name)) = place.zip(base_name(entry, side)) else {
+                    continue;
+                };
+                let newcomer = at_place
+                    .get(&(parent, Name::clone(name)))
+                    .into_iter()
+                    .flatten()
+                    .find(|newcomer| !self.used.contains(newcomer));
+                if let Some(&newcomer) = newcomer {
+                    self.retie(id, newcomer, side);
+                }
+            }
+        }
+    }
+
+    /// Gives a file that went its new item elsewhere, where an id there ends with a move: one that has its content,
+    /// if no other went or came with it.
+    fn retie_moved(&mut self) {
+        let mut went: BTreeMap<Content, Vec<EntryId>> = BTreeMap::new();
+        let mut came: BTreeMap<Content, Vec<EntryId>> = BTreeMap::new();
+        for (id, entry) in self.bereft(Side::There) {
+            if let Some(content) = entry.base.as_ref().and_then(|base| base.content) {
+                went.entry(content).or_default().push(id);
+            }
+        }
+        for (id, _, state) in self.newcomers(Side::There) {
+            if let Some(content) = state.kind.content().filter(|_| !self.used.contains(&id)) {
+                came.entry(content).or_default().push(id);
+            }
+        }
+        if fault::is(Fault::NoRetieMoved) {
+            return;
+        }
+        for (content, went) in went {
+            match (went.as_slice(), came.get(&content).map(Vec::as_slice)) {
+                (&[entry], Some(&[newcomer])) => self.retie(entry, newcomer, Side::There),
+                (&[entry, ..], Some(&[newcomer, ..])) if fault::is(Fault::RetieAmbiguous) => {
+                    self.retie(entry, newcomer, Side::There);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Files that were on both sides and are no more on that one.
+    fn bereft(&self, side: Side) -> Vec<(EntryId, &'a Entry)> {
+        let is_bereft = |entry: &Entry| {
+            let state = entry.on(side.other());
+            entry.on(side).is_none()
+                && entry.base.is_some()
+                && state.is_some_and(|state| state.kind.content().is_some())
+        };
+        self.view
+            .scene
+            .entries
+            .iter()
+            .filter(|(id, entry)| is_bereft(entry) && !self.used.contains(id))
+            .map(|(&id, entry)| (id, entry))
+            .collect()
+    }
+
+    fn retie(&mut self, entry: EntryId, newcomer: EntryId, side: Side) {
+        self.used.extend([entry, newcomer]);
+        self.found.steps.push(Planned {
+            step: Step::Retie {
+                entry,
+                newcomer,
+                side,
+            },
+            why: Why::CameBack,
+        });
+    }
+
+    /// Compares the two sides of an entry where their contents may be the same.
+    fn compare_sides(&mut self) {
+        if self.view.scene.unsure.is_empty() || fault::is(Fault::NoCompare) {
+            return;
+        }
+        for (&id, entry) in &self.view.scene.entries {
+            let content = |side| entry.on(side).and_then(|state| state.kind.content());
+            let pair = content(Side::Here).zip(content(Side::There));
+            let is_unsure = pair.is_some_and(|pair| self.view.scene.unsure.contains(&pair));
+            if is_unsure && !entry.is_parked {
+                self.found.comparing.insert(id);
+                self.found.compares.push(Planned {
+                    step: Step::Compare { here: id, there: id },
+                    why: Why::Unsure,
+                });
+            }
+        }
+    }
+}
