@@ -29,6 +29,7 @@ pub use import::{ImportOutcome, ImportedRemote, RcloneImport};
 pub use items::{RemoteDownload, RemotePage};
 pub(crate) use linking::Wish;
 pub use linking::{LinkTicket, Linked};
+pub(crate) use observe::remote_item;
 pub use open::Connectors;
 pub(crate) use vault::Vault;
 pub use vault::{KeySource, Rotated};

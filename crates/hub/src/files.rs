@@ -148,7 +148,11 @@ impl Hub {
     /// # Errors
     /// `Damaged` before the first byte when the stored length is wrong; later damage ends the stream.
     pub async fn read_content(&self, download: &Download, range: Range<u64>) -> Result<ByteStream, HubError> {
-        let blob = &download.blob;
+        self.read_blob(&download.blob, range).await
+    }
+
+    /// Reads bytes of a blob, as [`Hub::read_content`] does.
+    pub(crate) async fn read_blob(&self, blob: &Blob, range: Range<u64>) -> Result<ByteStream, HubError> {
         // What is known to be wrong is not handed out, not even the part of it that may be right.
         if blob.state == BlobState::Damaged {
             return Err(HubError::Damaged);

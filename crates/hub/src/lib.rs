@@ -12,6 +12,7 @@ mod archive;
 mod backup;
 mod changes;
 mod config;
+mod conflicts;
 mod connections;
 mod copies;
 mod cursors;
@@ -71,6 +72,10 @@ pub use backup::{
 };
 pub use changes::{Feed, JournalPage};
 pub use config::{Config, PasswordCost, SignupMode};
+pub use conflicts::{
+    Between, Comparison, ConflictFilter, ConflictPage, ConflictRow, Decision, ManyResolved, Preview, SideContent,
+    Told, WhichConflicts,
+};
 pub use connections::{
     Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint,
     Health, ImportOutcome, ImportedRemote, KeySource, LinkTicket, Linked, NewConnection, OwnClient,
