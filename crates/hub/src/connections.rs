@@ -7,7 +7,7 @@ mod health;
 mod import;
 mod items;
 mod linking;
-mod observe;
+pub(crate) mod observe;
 mod open;
 mod pace;
 mod stand_in;

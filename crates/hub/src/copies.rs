@@ -204,7 +204,7 @@ impl Hub {
         Ok((node, path))
     }
 
-    async fn hold_quota(&self, tx: &mut Tx, space: SpaceId, bytes: u64) -> Result<(), HubError> {
+    pub(crate) async fn hold_quota(&self, tx: &mut Tx, space: SpaceId, bytes: u64) -> Result<(), HubError> {
         let space = tx.lock_space(space).await?.ok_or(HubError::NotFound("space"))?;
         let free_bytes = self.free_bytes(tx, &space).await?;
         if bytes > free_bytes {

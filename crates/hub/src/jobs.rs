@@ -240,6 +240,16 @@ impl Hub {
         self.queue_chore(tx, JobKind::Purge, now).await
     }
 
+    /// When a job comes again that is done for now: as long as there is something to look after. `None` when it is done
+    /// for good.
+    async fn due_again(&self, tx: &mut Tx, job: &Job) -> Result<Option<Millis>, HubError> {
+        match job.kind {
+            JobKind::Observe => self.next_look(tx, job).await,
+            JobKind::Mirror => self.next_round(tx, job).await,
+            _ => Ok(None),
+        }
+    }
+
     /// Writes the job that answers for an upload. It is complete: the file is stored, and this
     /// version copies it nowhere else.
     pub(crate) async fn track_upload(
@@ -318,21 +328,19 @@ impl Lease {
         let lease = catalog::Lease::of(&self.job);
         let mut tx = self.hub.write().await?;
         match outcome {
-            // It comes again as long as there is a connection to look at.
-            JobOutcome::Done if self.job.kind == JobKind::Observe => {
-                match self.hub.next_look(&mut tx, &self.job).await? {
-                    Some(next) => tx.release_job(lease, next).await?,
-                    None => tx.complete_job(lease, now).await?,
-                };
-            }
-            JobOutcome::Done => {
-                tx.complete_job(lease, now).await?;
-                // What was purged while this job was about to end found it in the queue still.
-                if self.job.kind == JobKind::Purge && tx.next_to_purge().await?.is_some() {
-                    self.hub.queue_purge(&mut tx, now).await?;
-                    self.hub.wake_workers();
+            JobOutcome::Done => match self.hub.due_again(&mut tx, &self.job).await? {
+                Some(next) => {
+                    tx.release_job(lease, next).await?;
                 }
-            }
+                None => {
+                    tx.complete_job(lease, now).await?;
+                    // What was purged while this job was about to end found it in the queue still.
+                    if self.job.kind == JobKind::Purge && tx.next_to_purge().await?.is_some() {
+                        self.hub.queue_purge(&mut tx, now).await?;
+                        self.hub.wake_workers();
+                    }
+                }
+            },
             JobOutcome::Released => {
                 tx.release_job(lease, now).await?;
             }

@@ -70,11 +70,13 @@ pub use archive::restore_from_store;
 pub use backup::{
     BackupError, BackupOf, BackupReport, RestoreParts, RestoreReport, check_restorable, restore_backup,
 };
+pub use catalog::DirtyRow;
+pub use catalog::{DirtyCounts, EntryProof, EntryRow, MirrorEvent};
 pub use changes::{Feed, JournalPage};
 pub use config::{Config, PasswordCost, SignupMode};
 pub use conflicts::{
-    Between, Comparison, ConflictFilter, ConflictPage, ConflictRow, Decision, ManyResolved, Preview, SideContent,
-    Told, WhichConflicts,
+    Between, Comparison, ConflictFilter, ConflictPage, ConflictRow, Decision, ManyResolved, Preview,
+    SideContent, Told, WhichConflicts,
 };
 pub use connections::{
     Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint,
@@ -94,6 +96,11 @@ pub use jobs::{JobOutcome, JobPage, JobRow, Keep, Lease};
 pub use keys::Keys;
 pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
+pub use mirrors::{
+    Call, Deed, DeleteGuard, Ended, FailedEntry, Intent, Loaded, MirrorChange, MirrorDesk, MirrorError,
+    MirrorEvents, MirrorFolder, MirrorRow, MirrorSettings, NewMirror, Newcomers, Opened, Placed,
+    RemoteFolder, Sent, Sessions, StoredSource, Thing, as_item, as_remote,
+};
 pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;
 pub use outbound::Reach;

@@ -1,10 +1,34 @@
 //! Mirrors: folders here that are kept in step with folders at connections.
 
+mod aside;
+mod contents;
+mod desk;
+mod gather;
+mod here;
+mod intents;
+mod patterns;
+mod places;
+mod rules;
+mod scene;
+mod settings;
+mod ties;
+mod views;
+
 use catalog::{NewJob, Tx};
 use model::{Job, JobId, JobKind, MirrorId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Hub, HubError, keys};
+
+pub use aside::{as_item, as_remote};
+pub use desk::{Ended, MirrorDesk, MirrorError, Opened};
+pub use here::Deed;
+pub use intents::{Call, Intent, Placed, Sent, Sessions, StoredSource};
+pub use places::{MirrorFolder, RemoteFolder};
+pub use scene::{Loaded, Newcomers, Thing};
+pub use settings::{MirrorChange, MirrorSettings, NewMirror};
+pub use ties::Guard as DeleteGuard;
+pub use views::{FailedEntry, MirrorEvents, MirrorRow};
 
 /// Tries of a mirror's job before its lease counts as lost for good; it is released after each round.
 const TRIES: u32 = 8;
@@ -37,5 +61,7 @@ impl Hub {
 
 /// The mirror that a job looks after.
 pub(crate) fn mirror_of(job: &Job) -> Option<MirrorId> {
-    serde_json::from_str::<Payload>(&job.payload).ok().map(|payload| payload.mirror)
+    serde_json::from_str::<Payload>(&job.payload)
+        .ok()
+        .map(|payload| payload.mirror)
 }

@@ -107,9 +107,10 @@ impl Hub {
         let now = self.now();
         let cutoff = now.minus_secs(signed(self.config().sweep_grace_secs));
         let mut done = Upkept {
-            removed: self.sweep_items().await?,
+            removed: self.sweep_items().await? + self.sweep_mirror_rows().await?,
             ..Upkept::default()
         };
+        self.sweep_remote_changes().await?;
         for backend in self.0.content.backends() {
             done.removed += backend.sweep_temporary(cutoff).await?;
             if self.read().await?.sweep_waits(backend.name()).await? > now {
@@ -407,7 +408,9 @@ impl Hub {
 }
 
 impl Upkept {
-    pub(crate) const fn stopped(self) -> Self {
+    /// The same of a try that was cut on the way.
+    #[must_use]
+    pub const fn stopped(self) -> Self {
         Self {
             was_stopped: true,
             ..self

@@ -58,7 +58,7 @@ impl Attempt {
 }
 
 /// Does what the job's kind says.
-async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
+pub(crate) async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
     match lease.job.kind {
         // Its work is done before the job is made.
         JobKind::Upload => Ok(Upkept::default()),
@@ -71,12 +71,13 @@ async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
         JobKind::Reseal => hub.reseal(&lease).await,
         JobKind::Prove => hub.prove_new(&lease).await,
         JobKind::Observe => hub.observe(&lease).await,
-        // Their engines come with them.
-        JobKind::Mirror | JobKind::Migrate => Ok(Upkept::default()),
+        JobKind::Mirror => crate::mirrors::run(&hub, &lease).await,
+        // Its engine comes with it.
+        JobKind::Migrate => Ok(Upkept::default()),
     }
 }
 
-fn judge(ended: Option<Result<Result<Upkept, HubError>, JoinError>>) -> JobOutcome {
+pub(crate) fn judge(ended: Option<Result<Result<Upkept, HubError>, JoinError>>) -> JobOutcome {
     match ended {
         Some(Ok(Ok(upkept))) if upkept.was_stopped => JobOutcome::Stopped,
         Some(Ok(Ok(_))) => JobOutcome::Done,

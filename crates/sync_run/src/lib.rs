@@ -2,9 +2,12 @@
 //! hub; this crate decides when, keeps the lease of what takes long, and writes down how it ended.
 
 mod attempt;
+mod mirrors;
 mod runner;
 mod watcher;
 
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;
 

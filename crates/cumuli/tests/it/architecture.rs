@@ -12,7 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outbound", &["model"]),
     ("content", &["model", "outbound"]),
     ("connectors", &["model", "outbound"]),
-    ("hub", &["catalog", "connectors", "content", "model", "outbound"]),
+    ("hub", &["catalog", "connectors", "content", "model", "outbound", "sync_plan"]),
     ("sync_run", &["connectors", "hub", "model", "sync_plan"]),
     ("web", &["hub", "model"]),
     (

@@ -3,6 +3,8 @@
 //! A page and the cursor after it are written down in one transaction, so a look may be cut anywhere. One job looks at
 //! one connection for as long as there is one; between two looks it waits for its time.
 
+mod journal;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use self::journal::{Seen, take_down};
 use crate::jobs::{Keep, Lease};
 use crate::{Hub, HubError, Upkept, keys};
 
@@ -212,9 +215,14 @@ impl Hub {
             // Somebody else looked, or it was begun anew, or unlinked.
             return Ok(Step::GoOn);
         }
-        tx.put_items(id, feed.round, &items).await?;
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-        tx.remove_items(id, &gone).await?;
+        let seen = Seen {
+            connection: id,
+            round: feed.round,
+            items: &items,
+            gone: &gone,
+        };
+        take_down(&mut tx, seen).await?;
         let Next::Settled(cursor) = page.next else {
             feed.cursor = Some(page.next.cursor().0.clone());
             tx.put_feed(&feed).await?;
@@ -245,7 +253,9 @@ impl Hub {
         feed.failures = 0;
         feed.error = None;
         tx.put_feed(&feed).await?;
+        self.tell_mirrors(&mut tx, id).await?;
         tx.commit().await?;
+        self.wake_workers();
         Ok(Step::Settled)
     }
 
@@ -273,8 +283,14 @@ impl Hub {
             }
             let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
             let mut tx = self.write().await?;
-            tx.put_items(id, round, &found).await?;
-            tx.remove_items(id, &gone).await?;
+            tx.lock_feed(id).await?;
+            let seen = Seen {
+                connection: id,
+                round,
+                items: &found,
+                gone: &gone,
+            };
+            take_down(&mut tx, seen).await?;
             tx.commit().await?;
             match next {
                 Some(next) => after = next,

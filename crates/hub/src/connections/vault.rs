@@ -12,6 +12,8 @@ use crate::{Hub, HubError};
 
 /// What credentials are sealed for.
 const PURPOSE: &str = "credentials of a connection";
+/// What upload sessions are sealed for: whoever has one may write to that file.
+const SESSION: &str = "upload session";
 /// Connections that one step of a rotation takes in.
 const STEP: u32 = 100;
 
@@ -76,6 +78,17 @@ impl Hub {
             credentials: serde_json::from_slice(&plain).map_err(|_| lost())?,
             generation: sealed.generation,
         })
+    }
+
+    /// Seals where an upload stands; `name` says which.
+    pub(crate) fn seal_session(&self, name: &str, session: &str) -> Vec<u8> {
+        self.0.vault.ring().seal(SESSION, name, session.as_bytes())
+    }
+
+    /// Opens what [`Hub::seal_session`] sealed; `None` when no key of this server does, and the upload begins anew.
+    pub(crate) fn open_session(&self, name: &str, sealed: &[u8]) -> Option<String> {
+        let plain = self.0.vault.ring().open(SESSION, name, sealed).ok()?;
+        String::from_utf8(plain.to_vec()).ok()
     }
 
     /// Has the keys read anew each time that something is sealed or opened, so that a command may change them while

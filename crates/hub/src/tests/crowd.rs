@@ -161,6 +161,7 @@ async fn work(hub: &Hub) -> Result<(), HubError> {
             model::JobKind::Archive => hub.archive(&lease).await?,
             model::JobKind::Scrub => hub.scrub(&lease).await?,
             model::JobKind::Retention | model::JobKind::Upload => hub.retention(&lease).await?,
+            model::JobKind::Mirror | model::JobKind::Migrate => unreachable!("nobody here asks for that"),
         };
         assert!(!done.was_stopped && done.damaged == 0);
         lease.end(crate::JobOutcome::Done).await?;

@@ -1,0 +1,127 @@
+//! What mirrors are told of changes at connections: a journal for each connection that has any.
+
+use catalog::{CatalogError, Tx};
+use model::{ConnectionId, Job, Millis, RemoteItem};
+
+use crate::mirrors::mirror_of;
+use crate::{Hub, HubError};
+
+/// Entries that one transaction forgets.
+const STEP: u32 = 2000;
+/// How soon a mirror that waits for a person is looked at again, seconds.
+const WAITING_SECS: i64 = 60 * 60;
+
+/// What a look found out about items of a connection.
+pub(super) struct Seen<'a> {
+    /// The connection, whose feed is locked.
+    pub connection: ConnectionId,
+    /// The round.
+    pub round: u64,
+    /// How items are now.
+    pub items: &'a [RemoteItem],
+    /// Which are gone.
+    pub gone: &'a [&'a str],
+}
+
+/// Writes down what a look saw, and which of it is news for the connection's mirrors.
+pub(super) async fn take_down(tx: &mut Tx, seen: Seen<'_>) -> Result<(), CatalogError> {
+    let mut news = tx
+        .put_changed_items(seen.connection, seen.round, seen.items)
+        .await?;
+    news.extend(tx.remove_items(seen.connection, seen.gone).await?);
+    // Asked under the lock that a mirror is made under: what one did not see when it was made is in its journal.
+    if !news.is_empty() && tx.has_mirrors(seen.connection).await? {
+        let news: Vec<&str> = news.iter().map(String::as_str).collect();
+        tx.record_remote(seen.connection, &news).await?;
+    }
+    Ok(())
+}
+
+impl Hub {
+    /// Has the mirrors of a connection looked after that have not taken in its whole journal.
+    pub(super) async fn tell_mirrors(&self, tx: &mut Tx, id: ConnectionId) -> Result<(), HubError> {
+        let mirrors = tx.mirrors_of_connection(id).await?;
+        if mirrors.is_empty() {
+            return Ok(());
+        }
+        let head = tx.remote_head(id).await?;
+        let behind = mirrors.iter().filter(|mirror| mirror.progress.there_seq < head);
+        for mirror in behind.filter(|mirror| mirror.is_running()) {
+            self.queue_mirror(tx, mirror.id).await?;
+        }
+        Ok(())
+    }
+
+    /// When a mirror's job is due again; `None` when there is nothing to look after any more.
+    pub(crate) async fn next_round(&self, tx: &mut Tx, job: &Job) -> Result<Option<Millis>, HubError> {
+        let Some(id) = mirror_of(job) else {
+            return Ok(None);
+        };
+        let mirror = tx.mirror(id).await?;
+        let next = mirror.map(|mirror| match mirror.is_running() {
+            true => mirror.progress.next_ms,
+            // Whoever sets it going again has its job hastened.
+            false => mirror.progress.next_ms.max(self.now().plus_secs(WAITING_SECS)),
+        });
+        Ok(next)
+    }
+
+    /// Forgets what all mirrors of a connection have taken in. Answers how many entries that were.
+    pub(crate) async fn sweep_remote_changes(&self) -> Result<u64, HubError> {
+        let (mut forgotten, mut after) = (0, None);
+        loop {
+            let mut tx = self.read().await?;
+            let Some(id) = tx.next_with_remote_changes(after).await? else {
+                return Ok(forgotten);
+            };
+            after = Some(id);
+            let mirrors = tx.mirrors_of_connection(id).await?;
+            let taken_in = mirrors.iter().map(|mirror| mirror.progress.there_seq).min();
+            // Without a mirror nobody asks for what is there by now; the next one begins after it.
+            let up_to = match taken_in {
+                Some(taken_in) => taken_in,
+                None => tx.remote_head(id).await?,
+            };
+            drop(tx);
+            forgotten += self.trim_journal(id, up_to).await?;
+        }
+    }
+
+    async fn trim_journal(&self, id: ConnectionId, up_to: u64) -> Result<u64, HubError> {
+        let mut forgotten = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let step = tx.trim_remote(id, up_to, STEP).await?;
+            tx.commit().await?;
+            forgotten += step;
+            if step < u64::from(STEP) {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    /// Forgets what is known of the entries of mirrors that are gone. Answers how many rows that were.
+    pub(crate) async fn sweep_mirror_rows(&self) -> Result<u64, HubError> {
+        let (mut forgotten, mut after) = (0, None);
+        loop {
+            let mut tx = self.read().await?;
+            let Some(id) = tx.next_with_mirror_rows(after).await? else {
+                return Ok(forgotten);
+            };
+            after = Some(id);
+            if tx.mirror(id).await?.is_some() {
+                continue;
+            }
+            drop(tx);
+            loop {
+                let mut tx = self.write().await?;
+                let step = tx.forget_mirror_rows(id, STEP).await?;
+                tx.commit().await?;
+                forgotten += step;
+                if step == 0 {
+                    break;
+                }
+            }
+        }
+    }
+}

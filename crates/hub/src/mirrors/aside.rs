@@ -1,0 +1,358 @@
+//! What a mirror finds or keeps besides its plan: items that its feed has not told of yet, contents that would be lost.
+
+use std::collections::BTreeMap;
+
+use connectors::{HashKind, Hashes, Item, ItemId, ItemKind, RemoteError, Revision};
+use model::{ConflictKind, ConflictPolicy, Guard, OnConflict, Origin, RemoteItem, RemoteKind};
+use sync_plan::EntryId;
+
+use super::desk::{MirrorDesk, MirrorError};
+use super::here::Deed;
+use super::intents::{Call, Intent, Sent};
+use super::scene::{Loaded, hashes_of};
+use crate::conflicts::{self, NewConflict};
+use crate::connections::observe::remote_item;
+use crate::staging::Staged;
+use crate::uploads::{More, Upload, UploadPlace};
+use crate::{FolderRef, HubError, nodes, trash};
+
+/// An item as the catalog knows it.
+pub fn as_remote(item: Item) -> RemoteItem {
+    remote_item(item)
+}
+
+/// What the catalog knows, as a connector tells it.
+pub fn as_item(item: &RemoteItem) -> Item {
+    Item {
+        id: ItemId(item.id.clone()),
+        parent: item.parent.clone().map(ItemId),
+        name: item.name.clone(),
+        kind: match item.kind {
+            RemoteKind::Folder => ItemKind::Folder,
+            RemoteKind::File => ItemKind::File,
+            // What it can be exported as is asked for when it is needed.
+            RemoteKind::Document => ItemKind::Document { exports: Vec::new() },
+            RemoteKind::Shortcut => ItemKind::Shortcut { target: None },
+            RemoteKind::Other => ItemKind::Other,
+        },
+        size_bytes: item.size_bytes,
+        media_type: item.media_type.clone(),
+        hashes: hashes_of(&item.hashes),
+        revision: item.revision.clone().map(Revision),
+        tag: item.tag.clone().map(connectors::Tag),
+        modified: item.modified_ms,
+        is_trashed: item.is_trashed,
+        is_editable: item.is_editable,
+        web_url: item.web_url.clone(),
+    }
+}
+
+impl MirrorDesk {
+    /// Writes down with the connection what does not work there.
+    pub async fn note_trouble(&self, error: &RemoteError) {
+        self.hub.note_trouble(self.connection.id, error).await;
+    }
+
+    /// The item of a folder in a scene.
+    pub fn folder_there(&self, loaded: &Loaded, folder: EntryId) -> Option<String> {
+        if folder == EntryId::ROOT {
+            return Some(self.mirror.item.clone());
+        }
+        loaded.things.get(&folder)?.row.item.clone()
+    }
+
+    /// Takes in items that the provider told of besides its feed.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn take_in(&self, items: &[RemoteItem]) -> Result<(), MirrorError> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.fenced().await?;
+        self.put_items(&mut tx, items).await?;
+        let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
+        let known = tx.entries_of_items(self.mirror.id, &ids).await?;
+        let dirty: Vec<(u64, u32)> = known.iter().map(|row| (row.entry, 0)).collect();
+        tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
+        self.enrol_items(&mut tx, &ids).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Ties what is in a folder that moved, where ids are paths, to what its entries were before. Answers the folders
+    /// among it, with their entries.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn follow(&self, folder: u64, items: &[RemoteItem]) -> Result<Vec<(u64, String)>, MirrorError> {
+        let mut tx = self.fenced().await?;
+        self.put_items(&mut tx, items).await?;
+        let mut by_name = BTreeMap::new();
+        let mut after = 0;
+        loop {
+            let rows = tx.entries_in((self.mirror.id, folder), after, 200).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.entry;
+            for row in rows {
+                if let Some((_, there)) = &row.names {
+                    by_name.insert(there.clone(), row);
+                }
+            }
+        }
+        let (mut folders, mut rows, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for item in items {
+            let Some(mut row) = by_name.remove(&item.name) else {
+                continue;
+            };
+            if item.kind == RemoteKind::Folder {
+                folders.push((row.entry, item.id.clone()));
+            }
+            gone.extend(row.item.replace(item.id.clone()).filter(|old| *old != item.id));
+            if let Some(content) = &mut row.content
+                && content.there_bytes == item.size_bytes
+                && hashes_of(&content.there_hashes).agrees(&hashes_of(&item.hashes)) != Some(false)
+            {
+                content.revision.clone_from(&item.revision);
+                content.there_hashes.clone_from(&item.hashes);
+            }
+            rows.push(row);
+        }
+        self.put_entries(&mut tx, &rows).await?;
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        tx.remove_items(self.connection.id, &gone).await?;
+        let dirty: Vec<(u64, u32)> = rows.iter().map(|row| (row.entry, 0)).collect();
+        tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
+        let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
+        self.enrol_items(&mut tx, &ids).await?;
+        tx.commit().await?;
+        Ok(folders)
+    }
+
+    /// A trashed item is not there any more.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn gone(&self, intent: &Intent, item: &str) -> Result<(), MirrorError> {
+        let mut tx = self.fenced().await?;
+        tx.remove_items(self.connection.id, &[item]).await?;
+        tx.remove_intent(self.mirror.id, intent.entry).await?;
+        tx.mark_dirty(self.mirror.id, &[(intent.entry, 0)], self.now())
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Whether an item has a content of ours, as far as its hashes tell; those of ours that are missing are found by
+    /// reading it.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn has_content(&self, item: &RemoteItem, sent: &Sent) -> Result<bool, MirrorError> {
+        self.hashes_fit(&hashes_of(&item.hashes), item.size_bytes, sent)
+            .await
+    }
+
+    /// The same for hashes that the provider told.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn hashes_fit(
+        &self,
+        theirs: &Hashes,
+        size_bytes: Option<u64>,
+        sent: &Sent,
+    ) -> Result<bool, MirrorError> {
+        if size_bytes.is_some_and(|size| size != sent.size_bytes) {
+            return Ok(false);
+        }
+        let told = sent
+            .sha256
+            .as_deref()
+            .and_then(|text| text.parse::<model::Digest>().ok());
+        let ours = Hashes {
+            sha256: told.map(|digest| digest.0),
+            ..Hashes::default()
+        };
+        if let Some(fits) = ours.agrees(theirs) {
+            return Ok(fits);
+        }
+        if theirs.kinds().iter().all(|kind| *kind == HashKind::Sha256) {
+            // Nothing tells them apart: it counts as another, and both are kept.
+            return Ok(false);
+        }
+        let (_, ours) = self.hashes_here(sent.node, sent.version).await?;
+        Ok(ours.agrees(theirs) == Some(true))
+    }
+
+    /// Lets a file here go from the mirror: it stays, and has nothing to do with anything there any more.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn let_go(&self, deed: Deed<'_>) -> Result<(), MirrorError> {
+        let mut row = deed.thing()?.row.clone();
+        row.item = None;
+        row.has_base = false;
+        row.parent = None;
+        row.names = None;
+        row.content = None;
+        let mut tx = self.fenced().await?;
+        self.settle_row(&mut tx, row).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Keeps a content of theirs that is about to be trashed as a version of the file here, which is in the trash.
+    ///
+    /// # Errors
+    /// `Changed` when the file here is not as it was.
+    pub async fn keep_in_trash(&self, deed: Deed<'_>, staged: Staged) -> Result<(), MirrorError> {
+        let thing = deed.thing()?;
+        let node = thing.node.as_ref().ok_or(MirrorError::Changed)?;
+        let now = self.now();
+        let mut tx = self.fenced().await?;
+        let root = FolderRef::Id(self.mirror.node);
+        let name = super::here::node_name(&format!("{}{}", super::here::TEMPORARY, thing.row.entry))?;
+        let back = (node.id, Some(root), Some(name));
+        trash::restore_node(&mut tx, &self.actor, back, now).await?;
+        tx.commit().await?;
+        let upload = Upload {
+            place: UploadPlace::Over(node.id),
+            on_conflict: OnConflict::NewVersion,
+            guard: Guard::Matches(vec![node.etag()]),
+            media_type: thing
+                .item
+                .as_ref()
+                .and_then(|item| item.media_type.clone())
+                .unwrap_or_else(|| "application/octet-stream".to_owned()),
+            origin: Origin::Mirror(self.mirror.id),
+            is_tracked: false,
+        };
+        let (actor, id) = (self.actor.clone(), node.id);
+        let more: More = Box::new(move |tx, _| {
+            Box::pin(async move {
+                nodes::trash_node(tx, &actor, (id, &Guard::None), now).await?;
+                Ok(())
+            })
+        });
+        self.hub
+            .finish_upload_with(&self.actor, upload, staged, Some(more))
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps a content of somebody else that a write of ours replaced unseen as a file beside, and records that.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn rescued(
+        &self,
+        (entry, revision): (u64, &str),
+        staged: Staged,
+        author: Option<&str>,
+    ) -> Result<(), MirrorError> {
+        let mut tx = self.hub.read().await?;
+        let row = tx
+            .entries(self.mirror.id, &[entry])
+            .await?
+            .pop()
+            .ok_or(MirrorError::Changed)?;
+        let node = match row.node {
+            Some(node) => tx.node(node).await?,
+            None => None,
+        };
+        let item = match &row.item {
+            Some(item) => tx.item(self.connection.id, item).await?,
+            None => None,
+        };
+        drop(tx);
+        let folder = node
+            .as_ref()
+            .and_then(|node| node.parent)
+            .unwrap_or(self.mirror.node);
+        let name = item.as_ref().map_or("file", |item| item.name.as_str());
+        let name = super::here::node_name(&beside(&self.limits.names().here(name)))?;
+        let upload = Upload {
+            place: UploadPlace::In {
+                folder: FolderRef::Id(folder),
+                name: name.clone(),
+            },
+            on_conflict: OnConflict::KeepBoth,
+            guard: Guard::None,
+            media_type: item
+                .as_ref()
+                .and_then(|item| item.media_type.clone())
+                .unwrap_or_else(|| "application/octet-stream".to_owned()),
+            origin: Origin::Mirror(self.mirror.id),
+            is_tracked: false,
+        };
+        let (mirror, now) = (self.mirror.clone(), self.now());
+        let (revision, author) = (revision.to_owned(), author.map(ToOwned::to_owned));
+        let handle = self.handle();
+        let more: More = Box::new(move |tx, (_, copy)| {
+            Box::pin(async move {
+                handle.check(tx).await?;
+                let theirs = item.map(|item| RemoteItem {
+                    revision: Some(revision),
+                    size_bytes: copy.version.as_ref().map(|version| version.size_bytes),
+                    hashes: Vec::new(),
+                    ..item
+                });
+                let conflict = NewConflict {
+                    mirror: &mirror,
+                    row: &row,
+                    kind: ConflictKind::Overwrote,
+                    path: copy.name.as_str(),
+                    here: node.as_ref(),
+                    there: theirs.as_ref(),
+                    theirs: (None, author.as_deref()),
+                    copy: Some(copy.id),
+                    decided: Some((ConflictPolicy::KeepBoth, None)),
+                };
+                // Rescued before: once is enough.
+                match conflicts::record(tx, conflict, now).await? {
+                    Some(_) => Ok(()),
+                    None => Err(HubError::Stale),
+                }
+            })
+        });
+        match self
+            .hub
+            .finish_upload_with(&self.actor, upload, staged, Some(more))
+            .await
+        {
+            Ok(_) | Err(HubError::Stale) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The name of a file beside one, for what was brought back.
+fn beside(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 10 => {
+            format!("{} (brought back).{extension}", cut(stem))
+        }
+        _ => format!("{} (brought back)", cut(name)),
+    }
+}
+
+fn cut(stem: &str) -> &str {
+    let mut end = stem.len().min(200);
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    &stem[..end]
+}
+
+impl Call {
+    /// What it does, in a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::MakeFolder { .. } => "make_folder",
+            Self::Create { .. } => "create",
+            Self::Replace { .. } => "replace",
+            Self::Relocate { .. } => "relocate",
+            Self::Trash { .. } => "trash",
+            Self::Restore { .. } => "restore",
+            Self::Rescue { .. } => "rescue",
+        }
+    }
+}

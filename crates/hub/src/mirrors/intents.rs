@@ -1,0 +1,475 @@
+//! Calls that change something at the provider. Each is written down before it is made, with what will be agreed by it,
+//! so that one whose answer was lost is found out about rather than made twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use catalog::{EntryContent, EntryRow, IntentRow, Tx};
+use connectors::{Source, UploadJournal};
+use model::{BodyError, ByteStream, MirrorId, NodeId, RemoteItem};
+use serde::{Deserialize, Serialize};
+use sync_plan::EntryId;
+
+use super::desk::{MirrorDesk, MirrorError};
+use super::here::{Deed, TEMPORARY};
+use super::scene::{Loaded, hashes_of};
+use crate::access::{self, Hold};
+use crate::{Download, Hub, HubError};
+
+/// Intents that one look takes in.
+const STEP: u32 = 100;
+
+/// A place there, and what is agreed once it is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The folder's id.
+    pub parent: String,
+    /// The name there.
+    pub name: String,
+    /// The folder's entry, when ours is in it too.
+    pub parent_entry: Option<u64>,
+    /// The name here that it stands for, when ours has it.
+    pub name_here: Option<String>,
+}
+
+/// A content of ours that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The file.
+    pub node: NodeId,
+    /// The version.
+    pub version: u64,
+    /// Its length, bytes.
+    pub size_bytes: u64,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: Option<String>,
+}
+
+/// A call that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub enum Call {
+    /// A folder is made.
+    MakeFolder {
+        /// Where.
+        place: Placed,
+        /// Its id, where ids can be had ahead.
+        id: Option<String>,
+    },
+    /// A file is made.
+    Create {
+        /// Where.
+        place: Placed,
+        /// Its id, where ids can be had ahead.
+        id: Option<String>,
+        /// What.
+        sent: Sent,
+    },
+    /// A content is replaced.
+    Replace {
+        /// The file.
+        item: String,
+        /// The content that it had.
+        expected: String,
+        /// What.
+        sent: Sent,
+    },
+    /// An item is moved or renamed.
+    Relocate {
+        /// The item.
+        item: String,
+        /// Where it goes.
+        place: Placed,
+        /// The folder that it came from.
+        was_parent: Option<String>,
+        /// The name that it had.
+        was_name: String,
+    },
+    /// An item goes to the trash.
+    Trash {
+        /// The item.
+        item: String,
+        /// The content that it had.
+        revision: Option<String>,
+    },
+    /// What went to the trash by mistake comes back.
+    Restore {
+        /// The item.
+        item: String,
+    },
+    /// Contents of somebody else that ours replaced unseen are fetched from the provider's revisions.
+    Rescue {
+        /// The item.
+        item: String,
+        /// Which.
+        revisions: Vec<String>,
+    },
+}
+
+/// A call that was begun, and of which it is not known that it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The entry that it is about.
+    pub entry: u64,
+    /// The call.
+    pub call: Call,
+}
+
+impl MirrorDesk {
+    /// Calls that were begun and not ended, by this try or an earlier one.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn intents(&self) -> Result<Vec<Intent>, MirrorError> {
+        let rows = self.hub.read().await?.intents(self.mirror.id, STEP).await?;
+        let read = |row: IntentRow| {
+            let call = serde_json::from_str(&row.op).map_err(|error| HubError::Internal(error.into()))?;
+            Ok(Intent {
+                entry: row.entry,
+                call,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Writes a call down before it is made. What it was planned from must still be so here.
+    ///
+    /// # Errors
+    /// `Changed` when it is not, or a call about the entry is under way.
+    pub async fn begin(&self, deed: Deed<'_>, call: &Call) -> Result<(), MirrorError> {
+        let thing = deed.thing()?;
+        let mut tx = self.fenced().await?;
+        if tx.intent(self.mirror.id, thing.row.entry).await?.is_some() {
+            return Err(MirrorError::Changed);
+        }
+        let state = deed
+            .loaded
+            .scene
+            .entries
+            .get(&deed.entry)
+            .and_then(|entry| entry.here.as_ref());
+        match (&thing.node, state) {
+            (Some(node), Some(_)) => {
+                let found = access::node(&mut tx, &self.actor, node.id, model::Right::View, Hold::No).await?;
+                if found.node.revision != node.revision || found.node.parent != node.parent {
+                    return Err(MirrorError::Changed);
+                }
+            }
+            // It must not have come back.
+            (Some(node), None) => {
+                let now = tx.node(node.id).await?;
+                if now.is_some_and(|now| now.revision != node.revision || now.parent != node.parent) {
+                    return Err(MirrorError::Changed);
+                }
+            }
+            (None, _) => {}
+        }
+        self.put_intent(&mut tx, thing.row.entry, call).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn put_intent(&self, tx: &mut Tx, entry: u64, call: &Call) -> Result<(), MirrorError> {
+        let row = IntentRow {
+            entry,
+            op: serde_json::to_string(call).map_err(|error| HubError::Internal(error.into()))?,
+            session: None,
+            attempts: 0,
+            began_ms: self.now(),
+        };
+        Ok(tx.put_intent(self.mirror.id, &row).await?)
+    }
+
+    /// Puts another call in the place of one that was begun: what makes up for it.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn instead(&self, entry: u64, call: &Call) -> Result<(), MirrorError> {
+        let mut tx = self.fenced().await?;
+        self.put_intent(&mut tx, entry, call).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// A call went well, and the item is as `item` says: writes that down together with what is agreed now.
+    /// `then` is what has still to be made up for.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn done(
+        &self,
+        intent: &Intent,
+        item: Option<&RemoteItem>,
+        is_rewritten: bool,
+        then: Option<&Call>,
+    ) -> Result<(), MirrorError> {
+        let mut tx = self.fenced().await?;
+        if let Some(item) = item {
+            self.put_items(&mut tx, std::slice::from_ref(item)).await?;
+        }
+        let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
+        if let Some(mut row) = row {
+            self.agree_on(&mut row, &intent.call, item, is_rewritten);
+            if let (Some(old), Some(item)) = (old_id(&intent.call), item)
+                && old != item.id
+            {
+                tx.remove_items(self.connection.id, &[old]).await?;
+            }
+            self.settle_row(&mut tx, row).await?;
+        }
+        match then {
+            Some(call) => self.put_intent(&mut tx, intent.entry, call).await?,
+            None => {
+                tx.remove_intent(self.mirror.id, intent.entry).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// A call did not take effect, or what it did does not count: the item is as `item` says.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn abandon(&self, entry: u64, item: Option<&RemoteItem>) -> Result<(), MirrorError> {
+        let mut tx = self.fenced().await?;
+        if let Some(item) = item {
+            self.put_items(&mut tx, std::slice::from_ref(item)).await?;
+        }
+        tx.remove_intent(self.mirror.id, entry).await?;
+        tx.mark_dirty(self.mirror.id, &[(entry, 0)], self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// What a call that went well made both sides agree on. Only what the answer shows alive counts.
+    fn agree_on(&self, row: &mut EntryRow, call: &Call, item: Option<&RemoteItem>, is_rewritten: bool) {
+        let Some(item) = item.filter(|item| !item.is_trashed) else {
+            return;
+        };
+        match call {
+            Call::MakeFolder { place, .. } => {
+                row.item = Some(item.id.clone());
+                row.has_base = true;
+                row.is_folder = true;
+                place.agree(row, item);
+            }
+            Call::Create { place, sent, .. } => {
+                row.item = Some(item.id.clone());
+                row.has_base = true;
+                row.content = Some(sent.content(item));
+                prove(row, item, is_rewritten, self.now());
+                place.agree(row, item);
+            }
+            Call::Replace { sent, .. } => {
+                row.item = Some(item.id.clone());
+                row.has_base = true;
+                row.content = Some(sent.content(item));
+                prove(row, item, is_rewritten, self.now());
+            }
+            Call::Relocate { place, .. } => {
+                row.item = Some(item.id.clone());
+                place.agree(row, item);
+                if let (Some(content), true) = (&mut row.content, item.revision.is_some()) {
+                    // Where it was copied it has another revision of the same content.
+                    let is_same = content.there_bytes == item.size_bytes
+                        && hashes_of(&content.there_hashes).agrees(&hashes_of(&item.hashes)) != Some(false);
+                    if is_same && content.revision != item.revision {
+                        content.revision.clone_from(&item.revision);
+                        content.there_hashes.clone_from(&item.hashes);
+                    }
+                }
+            }
+            Call::Trash { .. } | Call::Restore { .. } | Call::Rescue { .. } => {}
+        }
+    }
+
+    /// A content of ours, to be sent.
+    ///
+    /// # Errors
+    /// `Changed` when that version is not there any more.
+    pub async fn source(&self, sent: &Sent) -> Result<StoredSource, MirrorError> {
+        let download = self
+            .hub
+            .open_file(&self.actor, sent.node, Some(sent.version))
+            .await?;
+        Ok(StoredSource {
+            hub: self.hub.clone(),
+            download,
+        })
+    }
+
+    /// What remembers how far an upload came, so that it can go on after a restart.
+    pub fn journal(&self, entry: u64, arrived: Arc<AtomicU64>) -> Sessions {
+        Sessions {
+            hub: self.hub.clone(),
+            mirror: self.mirror.id,
+            lease: catalog::Lease::of(&self.lease.job),
+            entry,
+            arrived,
+        }
+    }
+
+    /// A place there as a step names it.
+    ///
+    /// # Errors
+    /// `Changed` when its folder is not there.
+    pub fn place_there(
+        &self,
+        loaded: &Loaded,
+        entry: EntryId,
+        (parent, name): (EntryId, &str),
+    ) -> Result<Placed, MirrorError> {
+        let folder = match parent {
+            EntryId::ROOT => self.mirror.item.clone(),
+            _ => {
+                let thing = loaded.things.get(&parent).ok_or(MirrorError::Changed)?;
+                let item = thing.item.as_ref().filter(|item| !item.is_trashed);
+                item.map(|item| item.id.clone()).ok_or(MirrorError::Changed)?
+            }
+        };
+        let state = loaded
+            .scene
+            .entries
+            .get(&entry)
+            .and_then(|entry| entry.here.as_ref());
+        let is_fit = |here: &str| {
+            !here.starts_with(TEMPORARY)
+                && !name.starts_with(TEMPORARY)
+                && self.limits.names().there(here).is_ok_and(|there| there == name)
+        };
+        let base = loaded
+            .things
+            .get(&entry)
+            .and_then(|thing| thing.row.names.as_ref());
+        Ok(Placed {
+            parent: folder,
+            name: name.to_owned(),
+            parent_entry: state.filter(|state| state.parent == parent).map(|_| parent.0),
+            name_here: state
+                .filter(|state| {
+                    is_fit(&state.name)
+                        || base.is_some_and(|(here, there)| **here == *state.name && there == name)
+                })
+                .map(|state| state.name.to_string()),
+        })
+    }
+}
+
+impl Placed {
+    fn agree(&self, row: &mut EntryRow, item: &RemoteItem) {
+        let is_here = item.parent.as_deref() == Some(self.parent.as_str());
+        if is_here {
+            row.parent = self.parent_entry.or(row.parent);
+        }
+        if let Some(here) = self.name_here.as_ref().filter(|_| item.name == self.name) {
+            row.names = Some((here.clone(), item.name.clone()));
+        }
+    }
+}
+
+impl Sent {
+    fn content(&self, item: &RemoteItem) -> EntryContent {
+        EntryContent {
+            version: self.version,
+            digest: self.sha256.as_deref().and_then(|text| text.parse().ok()),
+            size_bytes: self.size_bytes,
+            revision: item.revision.clone(),
+            there_bytes: item.size_bytes,
+            there_hashes: item.hashes.clone(),
+        }
+    }
+}
+
+/// The id that an item had before a call, where ids are paths.
+fn old_id(call: &Call) -> Option<&str> {
+    match call {
+        Call::Relocate { item, .. } => Some(item),
+        _ => None,
+    }
+}
+
+/// What an upload proves: connectors compare the provider's hash with what was sent, where it tells one.
+fn prove(row: &mut EntryRow, item: &RemoteItem, is_rewritten: bool, now: model::Millis) {
+    row.proof = match (is_rewritten, item.hashes.is_empty()) {
+        (true, _) => catalog::EntryProof::Rewritten,
+        (false, false) => catalog::EntryProof::Asserted,
+        (false, true) => catalog::EntryProof::Unverifiable,
+    };
+    row.proven_ms = Some(now);
+}
+
+/// A content of ours that can be read as often as it takes.
+pub struct StoredSource {
+    hub: Hub,
+    download: Download,
+}
+
+impl StoredSource {
+    /// Its media type.
+    pub fn media_type(&self) -> &str {
+        &self.download.version.media_type
+    }
+
+    /// When it was stored.
+    pub const fn stored(&self) -> model::Millis {
+        self.download.version.created_ms
+    }
+}
+
+#[async_trait]
+impl Source for StoredSource {
+    fn size_bytes(&self) -> u64 {
+        self.download.version.size_bytes
+    }
+
+    async fn open(&self, offset: u64) -> Result<ByteStream, BodyError> {
+        let range = offset..self.download.version.size_bytes;
+        let body = self.hub.read_content(&self.download, range).await;
+        body.map_err(|error| match error {
+            HubError::Body(error) => error,
+            error => BodyError::Unreadable(Box::new(error)),
+        })
+    }
+}
+
+/// Keeps upload sessions with their intents, sealed.
+pub struct Sessions {
+    hub: Hub,
+    mirror: MirrorId,
+    lease: catalog::Lease,
+    entry: u64,
+    arrived: Arc<AtomicU64>,
+}
+
+impl Sessions {
+    async fn write(&self, session: Option<&str>) -> Result<(), HubError> {
+        let sealed = session.map(|session| self.hub.seal_session(&self.name(), session));
+        let mut tx = self.hub.write().await?;
+        if !tx.holds_lease(self.lease).await? {
+            return Err(HubError::Conflict("another worker looks after this mirror now"));
+        }
+        tx.keep_session(self.mirror, self.entry, sealed.as_deref())
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.mirror, self.entry)
+    }
+}
+
+#[async_trait]
+impl UploadJournal for Sessions {
+    async fn kept(&self) -> Option<String> {
+        let mut tx = self.hub.read().await.ok()?;
+        let row = tx.intent(self.mirror, self.entry).await.ok()??;
+        self.hub.open_session(&self.name(), &row.session?)
+    }
+
+    async fn keep(&self, session: Option<&str>) -> Result<(), BodyError> {
+        let kept = self.write(session).await;
+        kept.map_err(|error| BodyError::Unreadable(Box::new(error)))
+    }
+
+    fn arrived(&self, bytes: u64) {
+        self.arrived.store(bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,326 @@
+//! One plan and its steps.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use hub::{Deed, DeleteGuard, DirtyRow, Loaded, MirrorError};
+use sync_plan::{EntryId, Note, Plan, Side, Step};
+
+use super::{Run, Verdict, gate, judge};
+
+/// Contents that are on their way at once.
+const TRANSFERS: usize = 4;
+/// Times that a scene is loaded anew because something in it was not known.
+const LOOKS: u32 = 64;
+/// Things that are trashed before the next look.
+const TRASHED: u32 = 100;
+
+impl Run {
+    /// Loads the scene around entries; what is not known of it is asked for.
+    async fn load(&mut self, entries: &[u64]) -> Result<Loaded, MirrorError> {
+        for _ in 0..LOOKS {
+            let loaded = self.desk.load(entries, &self.absent).await?;
+            if !loaded.newcomers.is_empty() {
+                self.desk.enrol(&loaded.newcomers).await?;
+            } else if loaded.strange.is_empty() {
+                return Ok(loaded);
+            }
+            for id in &loaded.strange {
+                if self.desk.look(id).await?.is_none() {
+                    self.absent.insert(id.clone());
+                }
+            }
+        }
+        Err(MirrorError::Changed)
+    }
+
+    /// Plans what is due and does it. Answers whether anything was done.
+    pub(super) async fn round(&mut self, due: &[DirtyRow]) -> Result<bool, MirrorError> {
+        let entries: Vec<u64> = due.iter().map(|row| row.entry).collect();
+        let loaded = match self.load(&entries).await {
+            Err(MirrorError::Changed) => {
+                self.put_off_all(due).await?;
+                return Ok(false);
+            }
+            loaded => loaded?,
+        };
+        let plan = self.desk.plan(&loaded);
+        tracing::trace!(mirror = %self.desk.mirror.id, ?plan, "a plan");
+        let busy = self.note(due, &plan).await?;
+        let done: Vec<(u64, u64)> = due
+            .iter()
+            .filter(|row| !busy.contains(&row.entry))
+            .map(|row| (row.entry, row.generation))
+            .collect();
+        self.desk.clear(&done).await?;
+        let did = self.execute(&loaded, &plan, due).await?;
+        if !did && done.is_empty() {
+            self.put_off_all(due).await?;
+        }
+        Ok(did || !done.is_empty())
+    }
+
+    async fn put_off_all(&self, due: &[DirtyRow]) -> Result<(), MirrorError> {
+        for row in due {
+            self.desk.put_off(row, None, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Entries that have steps or wait for others'. Writes down what hinders the rest.
+    async fn note(&self, due: &[DirtyRow], plan: &Plan) -> Result<BTreeSet<u64>, MirrorError> {
+        let mut busy = BTreeSet::new();
+        for planned in &plan.steps {
+            busy.insert(planned.step.entry().0);
+            match planned.step {
+                Step::Link { there, .. } | Step::Compare { there, .. } => busy.insert(there.0),
+                Step::Retie { newcomer, .. } => busy.insert(newcomer.0),
+                _ => false,
+            };
+        }
+        for note in &plan.notes {
+            match note {
+                Note::Waits { entry } => {
+                    busy.insert(entry.0);
+                }
+                Note::Blocked { entry, obstacle, .. } if due.iter().any(|row| row.entry == entry.0) => {
+                    self.desk
+                        .note_blocked(entry.0, Some(&obstacle.to_string()))
+                        .await?;
+                }
+                Note::Drift { entry, side } if due.iter().any(|row| row.entry == entry.0) => {
+                    let reason = format!("it was changed {}, on the side that only receives", side.word());
+                    self.desk.note_blocked(entry.0, Some(&reason)).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(busy)
+    }
+
+    /// Does the steps of a plan but for deletes, which are only marked. Answers whether any was done.
+    async fn execute(&mut self, loaded: &Loaded, plan: &Plan, due: &[DirtyRow]) -> Result<bool, MirrorError> {
+        let (mut notes, mut trash, mut small, mut large) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for planned in &plan.steps {
+            match &planned.step {
+                Step::Trash { entry, side, .. } => trash.push((*entry, *side)),
+                Step::Agree { .. }
+                | Step::Forget { .. }
+                | Step::Link { .. }
+                | Step::Retie { .. }
+                | Step::Ask { .. } => notes.push(planned.step.clone()),
+                Step::Place { .. } => small.push(&planned.step),
+                Step::Create { entry, side, .. } => {
+                    let state = loaded
+                        .scene
+                        .entries
+                        .get(entry)
+                        .and_then(|entry| entry.on(side.other()));
+                    let is_file = state.is_some_and(|state| state.kind.content().is_some());
+                    if is_file {
+                        large.push(&planned.step)
+                    } else {
+                        small.push(&planned.step)
+                    }
+                }
+                Step::Write { .. } | Step::KeepBoth { .. } | Step::Compare { .. } => {
+                    large.push(&planned.step)
+                }
+            }
+        }
+        self.desk.write_down(loaded, &notes).await?;
+        self.desk.wish_trash(loaded, due, &trash).await?;
+        gate("written_down").await;
+        let mut did = notes.len() + trash.len();
+        for step in small {
+            did += usize::from(self.attempt(loaded, step, due).await?);
+        }
+        self.keep().await?;
+        let this = &*self;
+        let transfers: Vec<BoxFuture<'_, Result<bool, MirrorError>>> =
+            large.into_iter().map(|step| this.attempt(loaded, step, due).boxed()).collect();
+        let mut transfers = stream::iter(transfers).buffer_unordered(TRANSFERS);
+        let mut moved = 0;
+        let mut failed = None;
+        while let Some(outcome) = transfers.next().await {
+            match outcome {
+                Ok(is_done) => moved += usize::from(is_done),
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_some() {
+                break;
+            }
+        }
+        drop(transfers);
+        did += moved;
+        self.done += did as u64;
+        failed.map_or(Ok(did > 0), Err)
+    }
+
+    /// Does one step. Answers whether it was done; what it failed of is written down with its entry.
+    async fn attempt(&self, loaded: &Loaded, step: &Step, due: &[DirtyRow]) -> Result<bool, MirrorError> {
+        let Err(error) = self.perform(loaded, step).await else {
+            return Ok(true);
+        };
+        let entry = step.entry();
+        tracing::debug!(mirror = %self.desk.mirror.id, entry = entry.0, ?step, %error, "a step was not done");
+        match judge(&error) {
+            Verdict::Stop(_) => Err(error),
+            verdict => {
+                self.after_failure(loaded, entry, due, (&error, verdict)).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn after_failure(
+        &self,
+        loaded: &Loaded,
+        entry: EntryId,
+        due: &[DirtyRow],
+        (error, verdict): (&MirrorError, Verdict),
+    ) -> Result<(), MirrorError> {
+        let is_remote = matches!(error, MirrorError::Remote(_));
+        if verdict == Verdict::Again && is_remote {
+            self.look_again(loaded, entry).await?;
+        }
+        let Some(row) = due.iter().find(|row| row.entry == entry.0) else {
+            return Ok(());
+        };
+        let is_lasting = verdict == Verdict::Wait { is_lasting: true };
+        let reason = error.to_string();
+        let reason = (verdict != Verdict::Again).then_some(reason.as_str());
+        self.desk.put_off(row, reason, is_lasting).await
+    }
+
+    /// Asks how things are there after something was not as it was thought to be.
+    async fn look_again(&self, loaded: &Loaded, entry: EntryId) -> Result<(), MirrorError> {
+        let Some(thing) = loaded.things.get(&entry) else {
+            return Ok(());
+        };
+        if let Some(item) = &thing.row.item {
+            self.desk.look(item).await?;
+        }
+        // Something unknown may have the name.
+        let state = loaded
+            .scene
+            .entries
+            .get(&entry)
+            .and_then(|entry| entry.here.as_ref());
+        let parents = [state.map(|state| state.parent), thing.row.parent.map(EntryId)];
+        let parents: BTreeSet<EntryId> = parents.into_iter().flatten().collect();
+        for parent in parents {
+            if let Some(folder) = self.desk.folder_there(loaded, parent) {
+                self.desk.look(&folder).await?;
+                self.list(&folder).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, loaded: &Loaded, step: &Step) -> Result<(), MirrorError> {
+        let deed = |entry: &EntryId| Deed {
+            loaded,
+            entry: *entry,
+        };
+        match step {
+            Step::Create {
+                entry,
+                side: Side::Here,
+                parent,
+                name,
+            } => self.create_here(deed(entry), (*parent, name)).await,
+            Step::Create {
+                entry,
+                side: Side::There,
+                parent,
+                name,
+            } => self.create_there(deed(entry), (*parent, name)).await,
+            Step::Write {
+                entry,
+                side: Side::Here,
+                overrides,
+            } => self.write_here(deed(entry), *overrides).await,
+            Step::Write {
+                entry,
+                side: Side::There,
+                overrides,
+            } => self.write_there(deed(entry), *overrides).await,
+            Step::KeepBoth { entry, copy, clash } => self.keep_both(deed(entry), (copy, *clash)).await,
+            Step::Place {
+                entry,
+                side: Side::Here,
+                parent,
+                name,
+            } => self.place_here(deed(entry), (*parent, name)).await,
+            Step::Place {
+                entry,
+                side: Side::There,
+                parent,
+                name,
+            } => self.place_there(deed(entry), (*parent, name)).await,
+            Step::Trash {
+                entry,
+                side: Side::Here,
+                keeps,
+            } => self.trash_here(deed(entry), *keeps).await,
+            Step::Trash {
+                entry,
+                side: Side::There,
+                keeps,
+            } => self.trash_there(deed(entry), *keeps).await,
+            Step::Compare { here, there } => self.compare(loaded, (*here, *there)).await,
+            Step::Link { .. }
+            | Step::Retie { .. }
+            | Step::Ask { .. }
+            | Step::Agree { .. }
+            | Step::Forget { .. } => Ok(()),
+        }
+    }
+
+    /// Trashes what nothing else is left to do before, as far as the guard lets it. Answers whether anything was done.
+    pub(super) async fn trash_round(&mut self) -> Result<bool, MirrorError> {
+        let (guard, rows) = self.desk.to_trash(TRASHED).await?;
+        if guard == DeleteGuard::Nothing || rows.is_empty() {
+            return Ok(false);
+        }
+        let entries: Vec<u64> = rows.iter().map(|row| row.entry).collect();
+        let loaded = self.load(&entries).await?;
+        let plan = self.desk.plan(&loaded);
+        let mut did = false;
+        for row in &rows {
+            let mut steps = plan
+                .steps
+                .iter()
+                .filter(|planned| planned.step.entry().0 == row.entry);
+            let wish = steps.find(|planned| matches!(planned.step, Step::Trash { .. }));
+            match wish {
+                Some(planned) => did |= self.attempt(&loaded, &planned.step, &rows).await?,
+                // It is not so any more, or has to wait for what is in it.
+                None => {
+                    let waits = plan
+                        .notes
+                        .iter()
+                        .any(|note| matches!(note, Note::Waits { entry } if entry.0 == row.entry));
+                    let is_folder = loaded
+                        .things
+                        .get(&EntryId(row.entry))
+                        .is_some_and(|thing| thing.row.is_folder);
+                    if waits && is_folder {
+                        continue;
+                    }
+                    self.desk.again(&[row.entry]).await?;
+                    did = true;
+                }
+            }
+            self.keep().await?;
+        }
+        if !did {
+            for row in &rows {
+                self.desk.put_off(row, None, false).await?;
+            }
+        }
+        Ok(true)
+    }
+}

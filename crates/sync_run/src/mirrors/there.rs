@@ -1,0 +1,476 @@
+//! Steps at the provider. Each call is written down before it is made, and its answer after.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use connectors::{Item, ItemId, Relocate, RemoteError, Revision, Source as _, Tag, Target, Upload, Written};
+use hub::{Call, Deed, Intent, MirrorError, Placed, Sent, as_remote};
+use model::{Node, RemoteItem};
+use sync_plan::{Clash, EntryId};
+
+use super::here::item_of;
+use super::{Run, gate};
+
+impl Run {
+    pub(super) async fn create_there(
+        &self,
+        deed: Deed<'_>,
+        place: (EntryId, &str),
+    ) -> Result<(), MirrorError> {
+        let thing = deed.thing()?;
+        let node = thing.node.as_ref().ok_or(MirrorError::Changed)?;
+        if let Some(old) = &thing.row.item
+            && self.is_there(old).await?
+        {
+            // It only looked gone.
+            return Err(MirrorError::Changed);
+        }
+        let place = self.desk.place_there(deed.loaded, deed.entry, place)?;
+        let id = self.new_id().await?;
+        let call = match sent(node) {
+            None => Call::MakeFolder { place, id },
+            Some(sent) => Call::Create { place, id, sent },
+        };
+        self.desk.begin(deed, &call).await?;
+        gate("create.begun").await;
+        self.make(Intent {
+            entry: thing.row.entry,
+            call,
+        })
+        .await
+    }
+
+    async fn new_id(&self) -> Result<Option<String>, MirrorError> {
+        let connector = self.desk.connector();
+        if !connector.abilities().gives_ids {
+            return Ok(None);
+        }
+        Ok(connector.new_ids(1).await?.pop().map(|id| id.0))
+    }
+
+    /// Makes the call of an intent that creates something.
+    async fn make(&self, intent: Intent) -> Result<(), MirrorError> {
+        let made = match &intent.call {
+            Call::MakeFolder { place, id } => self.make_folder(place, id.as_deref()).await,
+            Call::Create { place, id, sent } => {
+                let (parent, id) = (ItemId(place.parent.clone()), id.clone().map(ItemId));
+                let target = Target::Create {
+                    parent: &parent,
+                    name: &place.name,
+                    id: id.as_ref(),
+                };
+                self.send(intent.entry, target, sent).await
+            }
+            _ => return Err(MirrorError::Changed),
+        };
+        gate("create.made").await;
+        match made {
+            Ok(written) => self.take_written(intent, written).await,
+            Err(error) => self.give_up(&intent, error).await,
+        }
+    }
+
+    async fn make_folder(&self, place: &Placed, id: Option<&str>) -> Result<Written, MirrorError> {
+        let (parent, id) = (ItemId(place.parent.clone()), id.map(|id| ItemId(id.to_owned())));
+        let made = self
+            .desk
+            .connector()
+            .make_folder(&parent, &place.name, id.as_ref())
+            .await?;
+        Ok(Written {
+            item: made,
+            overwrote: Vec::new(),
+            is_rewritten: false,
+        })
+    }
+
+    async fn send(&self, entry: u64, target: Target<'_>, sent: &Sent) -> Result<Written, MirrorError> {
+        let source = self.desk.source(sent).await?;
+        if source.size_bytes() != sent.size_bytes {
+            return Err(MirrorError::Changed);
+        }
+        let journal = self.desk.journal(entry, Arc::new(AtomicU64::new(0)));
+        let upload = Upload {
+            target,
+            source: &source,
+            media_type: source.media_type(),
+            modified: Some(source.stored()),
+            journal: &journal,
+        };
+        Ok(self.desk.connector().upload(upload).await?)
+    }
+
+    /// Writes down what an upload made; what it overwrote unseen is fetched back.
+    pub(super) async fn take_written(&self, intent: Intent, written: Written) -> Result<(), MirrorError> {
+        let item = as_remote(written.item);
+        let rescue = (!written.overwrote.is_empty()).then(|| Call::Rescue {
+            item: item.id.clone(),
+            revisions: written.overwrote.into_iter().map(|revision| revision.0).collect(),
+        });
+        self.desk
+            .done(&intent, Some(&item), written.is_rewritten, rescue.as_ref())
+            .await?;
+        gate("written").await;
+        if item.is_trashed {
+            // It landed in a folder that had just been trashed: what was agreed does not count.
+            self.look_up(&item).await?;
+        }
+        match rescue {
+            Some(call) => {
+                self.rescue(&Intent {
+                    entry: intent.entry,
+                    call,
+                })
+                .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Asks how the folders above an item are.
+    pub(super) async fn look_up(&self, item: &RemoteItem) -> Result<(), MirrorError> {
+        let mut at = item.parent.clone();
+        while let Some(id) = at.filter(|id| *id != self.desk.mirror.item) {
+            at = match self.desk.look(&id).await? {
+                Some(folder) => folder.parent,
+                None => None,
+            };
+        }
+        Ok(())
+    }
+
+    /// A call failed: what is certain not to have happened is struck out; the rest is found out about later.
+    pub(super) async fn give_up(&self, intent: &Intent, error: MirrorError) -> Result<(), MirrorError> {
+        let is_open = match &error {
+            MirrorError::Remote(error) => matches!(
+                error,
+                RemoteError::Unavailable(_) | RemoteError::Paused { .. } | RemoteError::Damaged(_)
+            ),
+            MirrorError::Lost => true,
+            MirrorError::Changed | MirrorError::Hub(_) => false,
+        };
+        if !is_open {
+            self.desk.abandon(intent.entry, None).await?;
+        }
+        Err(error)
+    }
+
+    pub(super) async fn write_there(
+        &self,
+        deed: Deed<'_>,
+        overrides: Option<Clash>,
+    ) -> Result<(), MirrorError> {
+        let thing = deed.thing()?;
+        let item = item_of(thing)?;
+        let node = thing.node.as_ref().ok_or(MirrorError::Changed)?;
+        if let Some(clash) = overrides {
+            let staged = self.fetch(item).await?;
+            gate("capture.fetched").await;
+            // From then on only ours differs from what is agreed: the next plan sends it.
+            return self.desk.capture(deed, staged, clash).await;
+        }
+        let expected = item.revision.clone().ok_or(MirrorError::Changed)?;
+        if !self.desk.connector().abilities().conditions.replace {
+            self.expect_there(thing).await?;
+        }
+        let call = Call::Replace {
+            item: item.id.clone(),
+            expected,
+            sent: sent(node).ok_or(MirrorError::Changed)?,
+        };
+        self.desk.begin(deed, &call).await?;
+        gate("write.begun").await;
+        let intent = Intent {
+            entry: thing.row.entry,
+            call,
+        };
+        self.replace(intent).await
+    }
+
+    async fn replace(&self, intent: Intent) -> Result<(), MirrorError> {
+        let Call::Replace { item, expected, sent } = &intent.call else {
+            return Err(MirrorError::Changed);
+        };
+        let (id, expected) = (ItemId(item.clone()), Revision(expected.clone()));
+        let target = Target::Replace {
+            id: &id,
+            expected: &expected,
+        };
+        let written = self.send(intent.entry, target, sent).await;
+        gate("write.made").await;
+        match written {
+            Ok(written) => self.take_written(intent, written).await,
+            Err(error) => self.give_up(&intent, error).await,
+        }
+    }
+
+    pub(super) async fn place_there(
+        &self,
+        deed: Deed<'_>,
+        place: (EntryId, &str),
+    ) -> Result<(), MirrorError> {
+        let thing = deed.thing()?;
+        let item = item_of(thing)?;
+        let place = self.desk.place_there(deed.loaded, deed.entry, place)?;
+        let now = match self.desk.connector().abilities().conditions.relocate {
+            true => item.clone(),
+            false => self.expect_there(thing).await?,
+        };
+        if place.parent != self.desk.mirror.item
+            && self
+                .desk
+                .look(&place.parent)
+                .await?
+                .is_none_or(|folder| folder.is_trashed)
+        {
+            return Err(MirrorError::Changed);
+        }
+        let call = Call::Relocate {
+            item: item.id.clone(),
+            place,
+            was_parent: now.parent.clone(),
+            was_name: now.name.clone(),
+        };
+        self.desk.begin(deed, &call).await?;
+        gate("place.begun").await;
+        let intent = Intent {
+            entry: thing.row.entry,
+            call,
+        };
+        self.relocate(intent, now.tag.map(Tag)).await
+    }
+
+    pub(super) async fn relocate(&self, intent: Intent, expected: Option<Tag>) -> Result<(), MirrorError> {
+        let Call::Relocate {
+            item,
+            place,
+            was_parent,
+            was_name,
+        } = &intent.call
+        else {
+            return Err(MirrorError::Changed);
+        };
+        let (id, parent) = (ItemId(item.clone()), ItemId(place.parent.clone()));
+        let relocate = Relocate {
+            parent: (was_parent.as_deref() != Some(place.parent.as_str())).then_some(&parent),
+            name: (*was_name != place.name).then_some(place.name.as_str()),
+            expected: expected.as_ref(),
+        };
+        let moved = self.desk.connector().relocate(&id, relocate).await;
+        gate("place.made").await;
+        let moved = match moved {
+            Ok(moved) => as_remote(moved),
+            Err(error) => return self.give_up(&intent, error.into()).await,
+        };
+        if moved.is_trashed {
+            // Its new folder had just been trashed: it must not go down with it.
+            return self.move_back(intent, &moved).await;
+        }
+        let (old, is_path) = (item.clone(), !self.desk.connector().abilities().has_ids);
+        self.desk.done(&intent, Some(&moved), false, None).await?;
+        if is_path && old != moved.id {
+            self.follow(intent.entry, &moved).await?;
+        }
+        Ok(())
+    }
+
+    async fn move_back(&self, intent: Intent, moved: &RemoteItem) -> Result<(), MirrorError> {
+        let Call::Relocate {
+            was_parent, was_name, ..
+        } = &intent.call
+        else {
+            return Err(MirrorError::Changed);
+        };
+        let root = self.desk.mirror.item.clone();
+        let homes = [was_parent.clone().unwrap_or_else(|| root.clone()), root];
+        for home in homes {
+            let back = Call::Relocate {
+                item: moved.id.clone(),
+                place: Placed {
+                    parent: home.clone(),
+                    name: was_name.clone(),
+                    parent_entry: None,
+                    name_here: None,
+                },
+                was_parent: moved.parent.clone(),
+                was_name: moved.name.clone(),
+            };
+            self.desk.instead(intent.entry, &back).await?;
+            gate("place.back").await;
+            let parent = ItemId(home);
+            let relocate = Relocate {
+                parent: Some(&parent),
+                name: Some(was_name),
+                expected: None,
+            };
+            let back = self
+                .desk
+                .connector()
+                .relocate(&ItemId(moved.id.clone()), relocate)
+                .await;
+            match back {
+                Ok(item) if !item.is_trashed => {
+                    let item = as_remote(item);
+                    self.desk.abandon(intent.entry, Some(&item)).await?;
+                    self.look_up(moved).await?;
+                    return Err(MirrorError::Changed);
+                }
+                Ok(_) | Err(RemoteError::Exists | RemoteError::NotFound | RemoteError::Changed) => {}
+                Err(error) => return self.give_up(&intent, error.into()).await,
+            }
+        }
+        self.desk.abandon(intent.entry, None).await?;
+        self.desk.look(&moved.id).await?;
+        self.look_up(moved).await?;
+        Err(MirrorError::Changed)
+    }
+
+    /// Where ids are paths, what is in a folder that moved has other ids now.
+    async fn follow(&self, entry: u64, folder: &RemoteItem) -> Result<(), MirrorError> {
+        let mut folders = vec![(entry, folder.id.clone())];
+        while let Some((entry, id)) = folders.pop() {
+            let mut page = None;
+            loop {
+                let children = self
+                    .desk
+                    .connector()
+                    .children(&ItemId(id.clone()), page.as_deref())
+                    .await?;
+                let items: Vec<RemoteItem> = children.items.into_iter().map(as_remote).collect();
+                folders.extend(self.desk.follow(entry, &items).await?);
+                page = children.next;
+                if page.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists a folder at the provider, and takes in what was not known of it.
+    pub(super) async fn list(&self, folder: &str) -> Result<bool, MirrorError> {
+        let mut page = None;
+        let mut is_any = false;
+        loop {
+            let children = self
+                .desk
+                .connector()
+                .children(&ItemId(folder.to_owned()), page.as_deref())
+                .await?;
+            let items: Vec<RemoteItem> = children.items.into_iter().map(as_remote).collect();
+            is_any |= !items.is_empty();
+            self.desk.take_in(&items).await?;
+            page = children.next;
+            if page.is_none() {
+                return Ok(is_any);
+            }
+        }
+    }
+
+    pub(super) async fn trash_there(&self, deed: Deed<'_>, keeps: bool) -> Result<(), MirrorError> {
+        let thing = deed.thing()?;
+        let known = item_of(thing)?;
+        let Some(now) = self.desk.look(&known.id).await?.filter(|item| !item.is_trashed) else {
+            // It is gone already.
+            return self.desk.again(&[thing.row.entry]).await;
+        };
+        if now.parent != known.parent || now.name != known.name || now.revision != known.revision {
+            return Err(MirrorError::Changed);
+        }
+        let item: Item = hub::as_item(&now);
+        if item.is_folder() && self.list(&now.id).await? {
+            return Err(MirrorError::Changed);
+        }
+        if keeps && item.is_file() {
+            let staged = self.fetch(&now).await?;
+            gate("trash.fetched").await;
+            self.desk.keep_in_trash(deed, staged).await?;
+        }
+        let call = Call::Trash {
+            item: now.id.clone(),
+            revision: now.revision.clone(),
+        };
+        self.desk.begin(deed, &call).await?;
+        gate("trash.begun").await;
+        let intent = Intent {
+            entry: thing.row.entry,
+            call,
+        };
+        let tag = now.tag.clone().map(Tag);
+        let trashed = self.desk.connector().trash(&item.id, tag.as_ref()).await;
+        gate("trash.made").await;
+        match trashed {
+            Ok(()) => self.after_trash(intent).await,
+            Err(error) => self.give_up(&intent, error.into()).await,
+        }
+    }
+
+    /// Looks whether what went to the trash is what was meant to.
+    pub(super) async fn after_trash(&self, intent: Intent) -> Result<(), MirrorError> {
+        let Call::Trash { item, revision } = &intent.call else {
+            return Err(MirrorError::Changed);
+        };
+        let connector = self.desk.connector();
+        if connector.abilities().conditions.trash {
+            return self.desk.gone(&intent, item).await;
+        }
+        let now = connector.item(&ItemId(item.clone())).await?.map(as_remote);
+        let Some(now) = now else {
+            return self.desk.gone(&intent, item).await;
+        };
+        if now.revision == *revision {
+            return self.desk.done(&intent, Some(&now), false, None).await;
+        }
+        // Somebody wrote to it between our look and our call.
+        let back = Call::Restore { item: item.clone() };
+        self.desk.instead(intent.entry, &back).await?;
+        gate("trash.back").await;
+        self.restore(&Intent {
+            entry: intent.entry,
+            call: back,
+        })
+        .await
+    }
+
+    pub(super) async fn restore(&self, intent: &Intent) -> Result<(), MirrorError> {
+        let Call::Restore { item } = &intent.call else {
+            return Err(MirrorError::Changed);
+        };
+        match self.desk.connector().restore(&ItemId(item.clone())).await {
+            Ok(back) => self.desk.abandon(intent.entry, Some(&as_remote(back))).await?,
+            Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => {
+                self.desk.abandon(intent.entry, None).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.desk.look(item).await?;
+        Err(MirrorError::Changed)
+    }
+
+    /// Fetches contents that a write of ours replaced unseen, and keeps each as a file beside.
+    pub(super) async fn rescue(&self, intent: &Intent) -> Result<(), MirrorError> {
+        let Call::Rescue { item, revisions } = &intent.call else {
+            return Err(MirrorError::Changed);
+        };
+        for revision in revisions {
+            if let Some((staged, past)) = self.fetch_past(item, revision).await? {
+                gate("rescue.fetched").await;
+                self.desk
+                    .rescued((intent.entry, revision), staged, past.as_deref())
+                    .await?;
+            }
+        }
+        self.desk.abandon(intent.entry, None).await
+    }
+}
+
+/// The content of a file that is sent; `None` of a folder.
+fn sent(node: &Node) -> Option<Sent> {
+    let version = node.version.as_ref()?;
+    Some(Sent {
+        node: node.id,
+        version: version.number,
+        size_bytes: version.size_bytes,
+        sha256: version.digest.map(|digest| digest.to_string()),
+    })
+}

@@ -1,0 +1,140 @@
+//! Whether both sides are alike.
+
+use model::{MirrorDirection, MirrorDrift, NodeId};
+
+use super::cloud::{Cloud, ROOT, Sort};
+use super::drive::text;
+use super::judge::End;
+use super::play::Play;
+use super::world::{Ledger, Tree};
+
+/// Both sides, to be compared.
+struct Sides<'a> {
+    tree: &'a Tree,
+    cloud: &'a Cloud,
+    ledger: &'a Ledger,
+    /// Paths whose content waits for a person.
+    parked: Vec<String>,
+    /// There may be more there than here, and the other way round.
+    extra: (bool, bool),
+}
+
+/// I3: the trees are alike, byte for byte, but for what is left alone on purpose.
+pub(super) fn compare(play: &Play<'_>, end: &End) -> Result<(), String> {
+    let setup = &play.tape.setup;
+    let (has_push, has_pull) = match setup.direction {
+        MirrorDirection::TwoWay => (true, true),
+        MirrorDirection::Push => (true, false),
+        MirrorDirection::Pull => (false, true),
+    };
+    if setup.direction != MirrorDirection::TwoWay && setup.drift == MirrorDrift::Leave {
+        // Whatever changed on the side that only receives stays as it is.
+        return Ok(());
+    }
+    let cloud = play.sea.cloud();
+    let sides = Sides {
+        tree: &end.tree,
+        cloud: &cloud,
+        ledger: &play.ledger,
+        parked: parked_paths(end),
+        extra: (!has_pull, !has_push),
+    };
+    sides.folder(play.mirrored, ROOT, "").map_err(|why| {
+        format!(
+            "the sides are not alike: {why}\n here {:?}\n there {:?}",
+            sides.here(play.mirrored),
+            sides.there()
+        )
+    })
+}
+
+/// Paths of what has an open conflict.
+fn parked_paths(end: &End) -> Vec<String> {
+    let open = end
+        .conflicts
+        .iter()
+        .filter(|conflict| conflict.resolution.is_none());
+    open.map(|conflict| conflict.path.clone()).collect()
+}
+
+impl Sides<'_> {
+    /// Compares a folder here with one there.
+    fn folder(&self, here: NodeId, there: u64, path: &str) -> Result<(), String> {
+        let mut left: Vec<_> = self.tree.inside(here).collect();
+        let mut right: Vec<u64> = self.cloud.live_children(there);
+        right.retain(|number| matches!(self.cloud.things[number].sort, Sort::Folder | Sort::File));
+        // By name first; of several of one name there one has it here, and the others something like it.
+        for is_exact in [true, false] {
+            right.retain(|number| {
+                let name = &self.cloud.things[number].name;
+                let found = left.iter().position(|node| {
+                    let is_alike = node.is_folder() == (self.cloud.things[number].sort == Sort::Folder);
+                    is_alike
+                        && match is_exact {
+                            true => node.name.as_str() == name && self.item(node, *number, path).is_ok(),
+                            false => {
+                                is_like(node.name.as_str(), name) && self.item(node, *number, path).is_ok()
+                            }
+                        }
+                });
+                match found {
+                    Some(found) => {
+                        left.remove(found);
+                        false
+                    }
+                    None => true,
+                }
+            });
+        }
+        let (more_there, more_here) = self.extra;
+        if !right.is_empty() && !more_there {
+            let names: Vec<_> = right.iter().map(|number| self.cloud.path(*number)).collect();
+            return Err(format!("only there, or other: {names:?}"));
+        }
+        if !left.is_empty() && !more_here {
+            let names: Vec<_> = left.iter().map(|node| format!("{path}{}", node.name)).collect();
+            return Err(format!("only here, or other: {names:?}"));
+        }
+        Ok(())
+    }
+
+    fn item(&self, node: &model::Node, number: u64, path: &str) -> Result<(), String> {
+        let path = format!("{path}{}", node.name);
+        if node.is_folder() {
+            return self.folder(node.id, number, &format!("{path}/"));
+        }
+        let here = self.ledger.bytes_of(node).map(Ledger::plain);
+        let there = self.cloud.things[&number]
+            .kept
+            .last()
+            .map(|kept| Ledger::plain(&kept.bytes));
+        match here == there || self.parked.contains(&path) {
+            true => Ok(()),
+            false => Err(path),
+        }
+    }
+
+    fn here(&self, top: NodeId) -> Vec<String> {
+        let nodes = self.tree.nodes.iter();
+        let mut all: Vec<String> = nodes
+            .map(|node| {
+                let bytes = self.ledger.bytes_of(node).map(text);
+                format!("{} {}", self.tree.path(top, node), bytes.unwrap_or_default())
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn there(&self) -> Vec<String> {
+        let all = self.cloud.tree().into_iter();
+        all.map(|(path, bytes)| format!("{path} {}", bytes.map(|bytes| text(&bytes)).unwrap_or_default()))
+            .collect()
+    }
+}
+
+/// Whether a name here may stand for a name there that something else has here.
+fn is_like(here: &str, there: &str) -> bool {
+    let stem = there.split('.').next().unwrap_or(there);
+    here.starts_with(&format!("{stem} ("))
+}

@@ -1,0 +1,228 @@
+//! Many schedules, one again, and the parts that one takes to fail.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::judge::judge;
+use super::play::{Count, Outcome, Play};
+use super::tape::Tape;
+use super::world::World;
+
+/// Schedules that are played over one catalog before a new one is made.
+const PER_WORLD: u64 = 400;
+/// Schedules of a usual run, of one of its parts.
+const USUAL: u64 = 250;
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn number(name: &str) -> Option<u64> {
+    setting(name).map(|text| text.parse().expect("a number"))
+}
+
+/// Plays a schedule to its end.
+async fn play(world: &World, tape: &Tape, name: &str, is_told: bool) -> Outcome {
+    let mut told = vec![format!("{:?}", tape.setup)];
+    let mut play = match Play::new(world, tape, name, is_told).await {
+        Ok(play) => play,
+        Err(error) => {
+            return Outcome {
+                verdict: Err(format!("it cannot be set up: {error}")),
+                told,
+                count: Count::default(),
+            };
+        }
+    };
+    let curtain = play.stage.clone().set();
+    let mut verdict = play.play().await;
+    if verdict.is_ok() {
+        verdict = judge(&mut play).await;
+    }
+    drop(curtain);
+    let mut count = std::mem::take(&mut play.count);
+    count.points = play.stage.passed();
+    {
+        let cloud = play.sea.cloud();
+        count.calls = cloud.calls;
+        count.writes = cloud.engine_writes;
+    }
+    told.extend(play.sea.take_told());
+    // What is left of it would be looked at for ever.
+    if let Err(error) = play.clear_away().await
+        && verdict.is_ok()
+    {
+        verdict = Err(format!("it cannot be cleared away: {error}"));
+    }
+    Outcome { verdict, told, count }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// One schedule in a world of its own.
+fn alone(tape: &Tape, is_told: bool) -> Outcome {
+    runtime().block_on(async { play(&World::new().await, tape, "alone", is_told).await })
+}
+
+/// How one schedule is played again.
+fn command(seed: u64, without: &BTreeSet<String>) -> String {
+    let without: Vec<&str> = without.iter().map(String::as_str).collect();
+    let without = match without.is_empty() {
+        true => String::new(),
+        false => format!("CUMULI_SIM_WITHOUT={} ", without.join(",")),
+    };
+    format!("CUMULI_SIM_SEED={seed} {without}cargo nextest run -p sync_run sim::runs::replay --no-capture")
+}
+
+/// Plays schedules of seeds one after another, and tells of each that fails.
+fn many(first: u64, count: u64) -> Vec<String> {
+    let began = Instant::now();
+    let mut failed = Vec::new();
+    let mut total = Count::default();
+    let mut seed = first;
+    while seed < first + count {
+        let end = (seed + PER_WORLD).min(first + count);
+        runtime().block_on(async {
+            let world = World::new().await;
+            while seed < end {
+                let tape = Tape::of(seed);
+                let outcome = play(&world, &tape, &format!("p{seed}"), false).await;
+                total.add(&outcome.count);
+                seed += 1;
+                if let Err(why) = outcome.verdict {
+                    let what = format!(
+                        "seed {}: {why}\n  {}",
+                        seed - 1,
+                        command(seed - 1, &BTreeSet::new())
+                    );
+                    println!("{what}");
+                    failed.push(what);
+                    // Whatever it left behind is nobody else's matter.
+                    break;
+                }
+            }
+        });
+        if failed.len() >= 20 {
+            break;
+        }
+    }
+    let secs = began.elapsed().as_secs_f64();
+    let played = seed - first;
+    let rate = f64::from(u32::try_from(played).unwrap_or(u32::MAX)) / secs;
+    println!(
+        "{played} schedules in {secs:.1} s ({rate:.0} a second): {} acts, {} gates, {} calls, {} writes, {} faults, {} crashes; \
+         {} failed",
+        total.acts,
+        total.gates,
+        total.calls,
+        total.writes,
+        total.faults,
+        total.crashes,
+        failed.len()
+    );
+    failed
+}
+
+impl Count {
+    fn add(&mut self, other: &Self) {
+        self.acts += other.acts;
+        self.gates += other.gates;
+        self.calls += other.calls;
+        self.writes += other.writes;
+        self.crashes += other.crashes;
+        self.faults += other.faults;
+        for (point, times) in &other.points {
+            *self.points.entry(*point).or_default() += times;
+        }
+    }
+}
+
+/// A share of the schedules that `CUMULI_SIM_SCHEDULES` asks for, or of the usual ones.
+fn share(part: u64) {
+    let count = number("CUMULI_SIM_SCHEDULES").map_or(USUAL, |all| all.div_ceil(2));
+    let first = number("CUMULI_SIM_FIRST").unwrap_or(1) + part * 100_000_000;
+    let failed = many(first, count);
+    assert!(failed.is_empty(), "{} schedules failed", failed.len());
+}
+
+#[test]
+fn every_schedule_of_the_first_half_ends_well() {
+    share(0);
+}
+
+#[test]
+fn every_schedule_of_the_second_half_ends_well() {
+    share(1);
+}
+
+#[test]
+fn one_seed_is_one_schedule() {
+    for seed in 7..17 {
+        let tape = Tape::of(seed);
+        let [one, other] = [alone(&tape, true), alone(&tape, true)];
+        let length = one.told.len().max(other.told.len());
+        for line in 0..length {
+            assert_eq!(
+                one.told.get(line),
+                other.told.get(line),
+                "seed {seed}, line {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn replay() {
+    let Some(seed) = number("CUMULI_SIM_SEED") else {
+        return;
+    };
+    let mut without: BTreeSet<String> = setting("CUMULI_SIM_WITHOUT")
+        .map(|parts| parts.split(',').map(ToOwned::to_owned).collect())
+        .unwrap_or_default();
+    if setting("CUMULI_SIM_SHRINK").is_some() {
+        without = shrunk(seed, without);
+    }
+    let outcome = alone(&Tape::of(seed).without(&without), true);
+    for line in &outcome.told {
+        println!("{line}");
+    }
+    println!("{}", command(seed, &without));
+    if let Err(why) = outcome.verdict {
+        panic!("seed {seed}: {why}");
+    }
+}
+
+/// Looks for parts that a schedule fails without, larger ones first.
+fn shrunk(seed: u64, mut without: BTreeSet<String>) -> BTreeSet<String> {
+    let kind = |why: &str| why.split([':', '\n']).next().unwrap_or_default().to_owned();
+    let Err(why) = alone(&Tape::of(seed).without(&without), false).verdict else {
+        return without;
+    };
+    let why = kind(&why);
+    let mut size = Tape::of(seed).without(&without).parts().len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        loop {
+            let parts = Tape::of(seed).without(&without).parts();
+            let Some(some) = parts
+                .get(at..(at + size).min(parts.len()))
+                .filter(|some| !some.is_empty())
+            else {
+                break;
+            };
+            let mut less = without.clone();
+            less.extend(some.iter().cloned());
+            match alone(&Tape::of(seed).without(&less), false).verdict {
+                Err(other) if kind(&other) == why => without = less,
+                _ => at += size,
+            }
+        }
+        size /= 2;
+    }
+    without
+}
