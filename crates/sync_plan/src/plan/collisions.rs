@@ -26,6 +26,7 @@ pub(super) fn settle(draft: &mut Draft<'_>) {
         return;
     }
     for crowd in there.crowds() {
+        let crowd = hold_for_person(draft, crowd);
         for id in losers(draft, Side::There, crowd) {
             rename_there(draft, &mut there, id);
         }
@@ -75,9 +76,10 @@ fn claim(draft: &Draft<'_>, side: Side, id: EntryId) -> (u8, bool, bool, bool) {
     };
     let is_file = !is_folder(entry) && !fault::is(Fault::FileKeepsName);
     let spot = goal.spots.get(side).as_ref();
+    // Parts of a base advance by themselves: it also has to be there.
     let was_there = spot.is_some_and(|spot| {
         let base = entry.base.as_ref().and_then(|base| base.parent);
-        base == Some(spot.parent) && base_name(entry, side) == Some(&spot.name)
+        base == Some(spot.parent) && base_name(entry, side) == Some(&spot.name) && is_at_goal(draft, side, id)
     });
     let is_newcomer = if fault::is(Fault::NewcomerKeepsName) {
         was_there
@@ -90,7 +92,7 @@ fn claim(draft: &Draft<'_>, side: Side, id: EntryId) -> (u8, bool, bool, bool) {
     } else {
         !is_remote
     };
-    (rank, is_file, is_newcomer, is_ours)
+    (rank, is_newcomer, is_file, is_ours)
 }
 
 fn is_folder(entry: &Entry) -> bool {

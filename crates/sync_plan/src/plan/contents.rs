@@ -14,6 +14,9 @@ pub(super) fn merge(draft: &mut Draft<'_>, id: EntryId, (here, there): (&State, 
     let Some(entry) = draft.view.entry(id) else {
         return Contents::Stay;
     };
+    if draft.comparing.contains(&id) {
+        return Contents::Stay;
+    }
     if (entry.is_parked && !fault::is(Fault::IgnoreParked)) || fault::is(Fault::NoWrites) {
         return Contents::Stay;
     }

@@ -44,7 +44,7 @@ fn revive(draft: &mut Draft<'_>) {
             }
             continue;
         }
-        if revive_one(draft, parent) {
+        if revive_one(draft, parent, side) {
             waiting.extend(Side::BOTH.map(|side| (parent, side)));
         }
     }
@@ -62,8 +62,9 @@ fn rehome(draft: &mut Draft<'_>, id: EntryId) {
     }
 }
 
-/// Makes a folder live that was to go, or to stay on one side. Tells whether it does now.
-fn revive_one(draft: &mut Draft<'_>, id: EntryId) -> bool {
+/// Makes a folder live that was to go, or to stay on one side, because of something that is to be in it on `side`.
+/// Tells whether it does now.
+fn revive_one(draft: &mut Draft<'_>, id: EntryId, side: Side) -> bool {
     let Some(entry) = draft.view.entry(id) else {
         return false;
     };
@@ -74,6 +75,11 @@ fn revive_one(draft: &mut Draft<'_>, id: EntryId) -> bool {
         // What a push or pull deletes is not made anew on the side that deleted it.
         Some(Fate::Dies { .. }) if draft.view.authority().is_some() => {
             draft.fates.insert(id, Fate::Stays);
+            targets::stay(draft.view, id, entry)
+        }
+        // It is not made anew for what cannot go there.
+        Some(Fate::Dies { .. }) if entry.on(side).is_some() => {
+            draft.fates.insert(id, Fate::Left);
             targets::stay(draft.view, id, entry)
         }
         Some(Fate::Dies { .. } | Fate::Left) => {

@@ -14,7 +14,8 @@ pub(super) enum Fate {
     Live(Why),
     /// It is on one side and stays there, and only there. It holds its name.
     Stays,
-    /// As [`Fate::Stays`], for it was deleted on the side that only receives; it lives again if something needs it.
+    /// As [`Fate::Stays`], for it was deleted on the side that only receives, or holds something that cannot go; it
+    /// lives again if something needs it.
     Left,
     /// It goes from the side that it is on.
     Dies {
@@ -152,9 +153,6 @@ fn both_or_none(id: EntryId, entry: &Entry, draft: &mut Draft<'_>) -> Fate {
             side: Side::Here,
             obstacle: Obstacle::Odd,
         });
-        return Fate::Stays;
-    }
-    if draft.comparing.contains(&id) {
         return Fate::Stays;
     }
     if entry.is_parked {

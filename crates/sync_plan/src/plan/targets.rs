@@ -149,7 +149,11 @@ fn live_of_both(draft: &mut Draft<'_>, id: EntryId, entry: &Entry, why: Why) -> 
     let are_tied = are_tied(draft.view, id, entry);
     let renamed = Both::of(|side| !are_tied && is_renamed(id, entry, side));
     let mut parent_lead = lead(draft, (id, entry), moved);
-    let mut name_lead = lead(draft, (id, entry), renamed);
+    let mut name_lead = if (renamed.here || renamed.there) && is_ours_suffixed(draft.view, id, entry) {
+        Lead::From(Side::There, Why::NameTaken)
+    } else {
+        lead(draft, (id, entry), renamed)
+    };
     if fault::is(Fault::NoMoves) {
         parent_lead = Lead::Apart;
     }
@@ -160,13 +164,15 @@ fn live_of_both(draft: &mut Draft<'_>, id: EntryId, entry: &Entry, why: Why) -> 
         name_lead = parent_lead;
     }
 
-    let yields =
-        draft.view.authority() == Some(Side::There) && [parent_lead, name_lead].contains(&Lead::Apart);
-    let left = draft.view.authority() == Some(Side::Here) && [parent_lead, name_lead].contains(&Lead::Apart);
+    let leads = [parent_lead, name_lead];
+    let is_apart = leads.contains(&Lead::Apart);
+    // What is left where the receiving side put it stays there, and in a pull gives way to what is pulled.
+    let is_led = leads.iter().any(|lead| matches!(lead, Lead::From(..)));
+    let is_left = draft.view.authority() == Some(Side::Here) && is_apart && !is_led;
     let mut spots = Both::of(|side| current(id, entry, side));
     goal.is_tied = name_lead != Lead::Apart;
-    goal.yields = yields;
-    goal.pinned = Both::of(|side| !draft.view.may_change(side) || left);
+    goal.yields = draft.view.authority() == Some(Side::There) && is_apart;
+    goal.pinned = Both::of(|side| !draft.view.may_change(side) || is_left);
     goal.why_there = Why::Same;
     if let Lead::From(side, why) = name_lead {
         match pair_from(draft.view, id, entry, side) {
@@ -219,16 +225,17 @@ fn are_tied(view: View<'_>, id: EntryId, entry: &Entry) -> bool {
     if !renamed.here && !renamed.there {
         return true;
     }
-    if !renamed.here || !renamed.there {
-        return false;
-    }
     let names = view.rules.names;
-    let decoded = names.here(there);
-    decoded == **here
-        || suffix::is_suffixed(here, &decoded, id)
-        || names
-            .there(here)
-            .is_ok_and(|encoded| encoded == **there || suffix::is_suffixed(&decoded, here, id))
+    *names.here(there) == **here || names.there(here).is_ok_and(|encoded| *encoded == **there)
+}
+
+/// Whether the name here is the one there with the suffix that we gave it, because something else had it. Then the one
+/// there counts: what is called alike there is not renamed for our sake.
+fn is_ours_suffixed(view: View<'_>, id: EntryId, entry: &Entry) -> bool {
+    let (Some(here), Some(there)) = (name(id, entry, Side::Here), name(id, entry, Side::There)) else {
+        return false;
+    };
+    view.authority().is_none() && suffix::is_suffixed(here, &view.rules.names.here(there), id)
 }
 
 /// Which side a part of a place is taken from that has changed on those.
