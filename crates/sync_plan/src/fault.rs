@@ -17,7 +17,7 @@ pub(crate) enum Fault {
     NoRetie,
     /// A file that was moved where ids are paths counts as deleted and created.
     NoRetieMoved,
-    /// Of several with the same content, any counts as the one that moved.
+    /// What came counts as what went, whatever its content is.
     RetieAmbiguous,
     /// What was deleted on one side goes though it was edited on the other.
     DeleteBeatsEdit,

@@ -28,7 +28,7 @@ pub(super) fn settle(draft: &mut Draft<'_>) {
     for crowd in there.crowds() {
         let crowd = hold_for_person(draft, crowd);
         for id in losers(draft, Side::There, crowd) {
-            rename_there(draft, &mut there, id);
+            rename_there(draft, &mut here, &mut there, id);
         }
     }
 }
@@ -138,26 +138,40 @@ fn rename_here(draft: &mut Draft<'_>, here: &mut Index, there: &Index, id: Entry
     tell(draft, id);
 }
 
-fn rename_there(draft: &mut Draft<'_>, there: &mut Index, id: EntryId) {
+/// Another name for what collides there. What is called as here keeps its name here, for only the provider cannot hold
+/// it beside the other; anything else is renamed on both sides.
+fn rename_there(draft: &mut Draft<'_>, here: &mut Index, there: &mut Index, id: EntryId) {
     let view = draft.view;
     let Some(spot) = draft.spot(id, Side::There).cloned() else {
         return;
     };
-    let ours = match draft.spot(id, Side::Here) {
-        Some(here) => Name::clone(&here.name),
-        None => view.rules.names.here(&spot.name).into(),
-    };
+    let ours = draft.spot(id, Side::Here).cloned();
+    let stays_here = draft.goals.get(&id).is_some_and(|goal| goal.is_called_as_here);
+    let also_here = ours
+        .clone()
+        .filter(|_| !stays_here && view.may_change(Side::Here));
+    let name = ours.map_or_else(|| view.rules.names.here(&spot.name).into(), |ours| ours.name);
     let encode = |name: &str| view.rules.names.there(name).map(Name::from);
-    let stem = Stem { name: &ours, id };
+    let stem = Stem { name: &name, id };
     let new = stem.suffixed(|new| {
-        encode(new).is_ok_and(|name| there.is_free(spot.parent, &view.key(Side::There, &name)))
+        let is_free_here = also_here
+            .as_ref()
+            .is_none_or(|ours| here.is_free(ours.parent, &new.into()));
+        let is_free = |name: Name| there.is_free(spot.parent, &view.key(Side::There, &name));
+        is_free_here && encode(new).is_ok_and(is_free)
     });
-    let Ok(new) = encode(&new) else {
+    let Ok(encoded) = encode(&new) else {
         return;
     };
-    there.give(spot.parent, view.key(Side::There, &new));
+    there.give(spot.parent, view.key(Side::There, &encoded));
     if let Some(spot) = draft.spot_mut(id, Side::There) {
-        spot.name = new;
+        spot.name = encoded;
+    }
+    if let Some(ours) = also_here {
+        here.give(ours.parent, Name::from(new.as_str()));
+        if let Some(spot) = draft.spot_mut(id, Side::Here) {
+            spot.name = new.into();
+        }
     }
     tell(draft, id);
 }

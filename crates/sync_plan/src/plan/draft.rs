@@ -39,6 +39,8 @@ pub(super) struct Goal {
     pub why_there: Why,
     /// Whether the two names stand for each other.
     pub is_tied: bool,
+    /// Its name is the one that it has here, and on the other side is made from it.
+    pub is_called_as_here: bool,
     /// Where its name stays as it is, whatever else wants that name.
     pub pinned: Both<bool>,
     /// It gives up its name to all others.
@@ -57,6 +59,7 @@ impl Goal {
         why: Why::Gone,
         why_there: Why::Gone,
         is_tied: false,
+        is_called_as_here: false,
         pinned: Both {
             here: false,
             there: false,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Content, Direction, Entry, EntryId, Kind, Name, Planned, Policy, Side, State, Step, Why};
 use super::clock::{Later, later};
-use super::view::{View, base_name, only_side};
+use super::view::{View, base_name, is_temp, only_side};
 use crate::fault::{self, Fault};
 
 /// What was found.
@@ -203,10 +203,14 @@ impl<'a> Finder<'a> {
                 let Some((parent, name)) = place.zip(base_name(entry, side)) else {
                     continue;
                 };
-                let newcomer = at_place
-                    .get(&(parent, Name::clone(name)))
-                    .into_iter()
-                    .flatten()
+                let same_place = at_place.get(&(parent, Name::clone(name))).into_iter().flatten();
+                // Written anew while it made room for another.
+                let on_the_way = at_place
+                    .iter()
+                    .filter(|((_, name), _)| is_temp(id, name))
+                    .flat_map(|(_, newcomers)| newcomers);
+                let newcomer = same_place
+                    .chain(on_the_way)
                     .find(|newcomer| !self.used.contains(newcomer));
                 if let Some(&newcomer) = newcomer {
                     self.retie(id, newcomer, side);
@@ -215,31 +219,40 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Gives a file that went its new item elsewhere, where an id there ends with a move: one that has its content,
-    /// if no other went or came with it.
+    /// Gives files that went their new items elsewhere, where an id there ends with a move. Of several with one content
+    /// those of one name belong together, the others in the order of their numbers: all at once, so that it makes no
+    /// difference later which of them is dealt with first.
     fn retie_moved(&mut self) {
-        let mut went: BTreeMap<Content, Vec<EntryId>> = BTreeMap::new();
-        let mut came: BTreeMap<Content, Vec<EntryId>> = BTreeMap::new();
-        for (id, entry) in self.bereft(Side::There) {
-            if let Some(content) = entry.base.as_ref().and_then(|base| base.content) {
-                went.entry(content).or_default().push(id);
-            }
-        }
-        for (id, _, state) in self.newcomers(Side::There) {
-            if let Some(content) = state.kind.content().filter(|_| !self.used.contains(&id)) {
-                came.entry(content).or_default().push(id);
-            }
-        }
         if fault::is(Fault::NoRetieMoved) {
             return;
         }
-        for (content, went) in went {
-            match (went.as_slice(), came.get(&content).map(Vec::as_slice)) {
-                (&[entry], Some(&[newcomer])) => self.retie(entry, newcomer, Side::There),
-                (&[entry, ..], Some(&[newcomer, ..])) if fault::is(Fault::RetieAmbiguous) => {
-                    self.retie(entry, newcomer, Side::There);
+        let mut came: BTreeMap<Content, Vec<(EntryId, &Name)>> = BTreeMap::new();
+        for (id, _, state) in self.newcomers(Side::There) {
+            if let Some(content) = state.kind.content().filter(|_| !self.used.contains(&id)) {
+                let content = moved_content(content);
+                came.entry(content).or_default().push((id, &state.name));
+            }
+        }
+        let went: Vec<(EntryId, Content, Option<&Name>)> = self
+            .bereft(Side::There)
+            .into_iter()
+            .filter_map(|(id, entry)| {
+                let content = moved_content(entry.base.as_ref()?.content?);
+                Some((id, content, base_name(entry, Side::There)))
+            })
+            .collect();
+        for is_by_name in [true, false] {
+            for &(id, content, name) in &went {
+                let Some(came) = came.get_mut(&content).filter(|_| !self.used.contains(&id)) else {
+                    continue;
+                };
+                let at = came
+                    .iter()
+                    .position(|(_, other)| !is_by_name || Some(*other) == name);
+                if let Some(at) = at {
+                    let (newcomer, _) = came.remove(at);
+                    self.retie(id, newcomer, Side::There);
                 }
-                _ => {}
             }
         }
     }
@@ -290,5 +303,14 @@ impl<'a> Finder<'a> {
                 });
             }
         }
+    }
+}
+
+/// What a file that went and one that came have to have in common.
+fn moved_content(content: Content) -> Content {
+    if fault::is(Fault::RetieAmbiguous) {
+        Content(0)
+    } else {
+        content
     }
 }

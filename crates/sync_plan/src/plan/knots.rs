@@ -14,8 +14,11 @@ pub(super) fn untie(emitter: &mut Emitter<'_, '_>) {
     }
     for side in Side::BOTH {
         for knot in knots(emitter, side) {
-            if let Some(id) = loosest(emitter, side, &knot) {
-                make_room(emitter, side, id);
+            if let Some((is_news, id)) = loosest(emitter, side, &knot) {
+                // News of a name would be lost; whatever else there is to do may bring it to the other side first.
+                if !is_news || emitter.steps.is_empty() {
+                    make_room(emitter, side, id);
+                }
             }
         }
     }
@@ -49,8 +52,9 @@ fn knots(emitter: &Emitter<'_, '_>, side: Side) -> Vec<Vec<EntryId>> {
     knots
 }
 
-/// The one of a knot to be renamed: it has a name that another of the knot waits for, and its own is not news.
-fn loosest(emitter: &Emitter<'_, '_>, side: Side, knot: &[EntryId]) -> Option<EntryId> {
+/// The one of a knot to be renamed: it has a name that another of the knot waits for, and its own is not news if that
+/// can be had; and whether it is.
+fn loosest(emitter: &Emitter<'_, '_>, side: Side, knot: &[EntryId]) -> Option<(bool, EntryId)> {
     let view = emitter.draft.view;
     let holders: BTreeSet<EntryId> = knot
         .iter()
@@ -67,7 +71,6 @@ fn loosest(emitter: &Emitter<'_, '_>, side: Side, knot: &[EntryId]) -> Option<En
         .filter(|(_, entry)| base_name(entry, side).is_some() || entry.on(side.other()).is_some())
         .map(|(id, entry)| (is_renamed(id, entry, side), id))
         .min()
-        .map(|(_, id)| id)
 }
 
 fn make_room(emitter: &mut Emitter<'_, '_>, side: Side, id: EntryId) {

@@ -46,6 +46,7 @@ pub(super) fn stay(view: View<'_>, id: EntryId, entry: &Entry) -> Goal {
         why: Why::Same,
         why_there: Why::MakesRoom,
         is_tied: false,
+        is_called_as_here: false,
         pinned: Both::of(|_| !yields),
         yields,
         contents: Contents::Stay,
@@ -69,6 +70,7 @@ fn live_of_one(draft: &mut Draft<'_>, id: EntryId, entry: &Entry, (side, why): (
             goal.pinned = Both::of(|at| !draft.view.may_change(at));
             goal.yields = false;
             goal.is_tied = true;
+            goal.is_called_as_here = side == Side::Here;
             goal.why_there = placing(&names, why);
             goal.spots = Both::of(|at| {
                 Some(Spot {
@@ -171,6 +173,7 @@ fn live_of_both(draft: &mut Draft<'_>, id: EntryId, entry: &Entry, why: Why) -> 
     let is_left = draft.view.authority() == Some(Side::Here) && is_apart && !is_led;
     let mut spots = Both::of(|side| current(id, entry, side));
     goal.is_tied = name_lead != Lead::Apart;
+    goal.is_called_as_here = matches!(name_lead, Lead::From(Side::Here, _));
     goal.yields = draft.view.authority() == Some(Side::There) && is_apart;
     goal.pinned = Both::of(|side| !draft.view.may_change(side) || is_left);
     goal.why_there = Why::Same;
