@@ -5,6 +5,7 @@ mod admin;
 mod app_passwords;
 mod auth;
 mod changes;
+mod conflict_views;
 mod conflicts;
 mod connection_bodies;
 mod connection_views;
@@ -172,7 +173,10 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(jobs::retry_job))
         .routes(routes!(conflicts::list_conflicts))
         .routes(routes!(conflicts::get_conflict))
+        .routes(routes!(conflicts::resolve_conflicts))
         .routes(routes!(conflicts::resolve_conflict))
+        .routes(routes!(conflicts::diff_conflict))
+        .routes(routes!(conflicts::undo_conflict))
         .routes(routes!(admin::list_users, admin::create_user))
         .routes(routes!(admin::change_user))
         .routes(routes!(admin::create_invite))

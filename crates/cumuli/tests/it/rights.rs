@@ -99,6 +99,8 @@ const RULES: &[Rule] = &[
     // Whether there is a conflict of that id does not depend on who asks.
     ("GET", "/api/v1/conflicts/{id}", Need::Trash, None),
     ("POST", "/api/v1/conflicts/{id}/resolve", Need::Trash, None),
+    ("GET", "/api/v1/conflicts/{id}/diff", Need::Trash, None),
+    ("POST", "/api/v1/conflicts/{id}/undo", Need::Trash, None),
 ];
 
 /// What somebody holds.

@@ -374,6 +374,10 @@ pub const POLICY: &[Row] = &[
     row("GET", "/api/v1/conflicts", Nothing, signed(200)),
     row("GET", "/api/v1/conflicts/{id}", File, signed(404)),
     row("POST", "/api/v1/conflicts/{id}/resolve", File, signed(404)).with(Json(r#"{"policy":"manual"}"#)),
+    row("GET", "/api/v1/conflicts/{id}/diff", File, signed(404)),
+    row("POST", "/api/v1/conflicts/{id}/undo", File, signed(404)),
+    row("POST", "/api/v1/conflicts/resolve", Nothing, signed(200))
+        .with(Json(r#"{"ids":[],"policy":"manual"}"#)),
     // Accounts of others.
     row("GET", "/api/v1/admin/users", Nothing, admins(200)),
     row("POST", "/api/v1/admin/users", Nothing, admins(201)).with(Json(
