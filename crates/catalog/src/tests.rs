@@ -4,6 +4,7 @@ mod database;
 mod groups;
 mod jobs;
 mod migrations;
+mod mirrors;
 mod nodes_apart;
 pub(crate) mod plans;
 mod transactions;

@@ -1,7 +1,7 @@
 //! What mirrors are told of changes at connections: a journal for each connection that has any.
 
 use catalog::{CatalogError, Tx};
-use model::{ConnectionId, Job, Millis, RemoteItem};
+use model::{ConnectionId, Job, Millis, Mirror, RemoteItem};
 
 use crate::mirrors::mirror_of;
 use crate::{Hub, HubError};
@@ -57,13 +57,20 @@ impl Hub {
         let Some(id) = mirror_of(job) else {
             return Ok(None);
         };
-        let mirror = tx.mirror(id).await?;
-        let next = mirror.map(|mirror| match mirror.is_running() {
-            true => mirror.progress.next_ms,
+        let Some(mirror) = tx.mirror(id).await? else {
+            return Ok(None);
+        };
+        let now = self.now();
+        if !mirror.is_running() {
             // Whoever sets it going again has its job hastened.
-            false => mirror.progress.next_ms.max(self.now().plus_secs(WAITING_SECS)),
-        });
-        Ok(next)
+            return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(WAITING_SECS))));
+        }
+        let is_in_step = mirror.progress.behind_ms.is_none();
+        if is_in_step && has_news(tx, &mirror).await? {
+            // They came when the round had looked for news already: nobody could hasten the job, as it was running.
+            return Ok(Some(now));
+        }
+        Ok(Some(mirror.progress.next_ms))
     }
 
     /// Forgets what all mirrors of a connection have taken in. Answers how many entries that were.
@@ -124,4 +131,11 @@ impl Hub {
             }
         }
     }
+}
+
+/// Whether a journal holds what a mirror has not taken in.
+async fn has_news(tx: &mut Tx, mirror: &Mirror) -> Result<bool, HubError> {
+    let here = tx.space(mirror.space).await?.map_or(0, |space| space.head);
+    let there = tx.remote_head(mirror.connection).await?;
+    Ok(here > mirror.progress.here_seq || there > mirror.progress.there_seq)
 }
