@@ -21,7 +21,7 @@ use super::tape::Trouble;
 /// A connector of one node's.
 pub(super) struct SimDrive {
     pub(super) sea: Arc<Sea>,
-    abilities: Abilities,
+    pub(super) abilities: Abilities,
 }
 
 /// What came of a write: what is there then.
