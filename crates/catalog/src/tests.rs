@@ -1,5 +1,6 @@
 //! Every test runs on SQLite, and on PostgreSQL when `CUMULI_TEST_POSTGRES` names a server.
 
+mod conflicts;
 mod database;
 mod groups;
 mod jobs;
@@ -7,6 +8,7 @@ mod migrations;
 mod mirrors;
 mod nodes_apart;
 pub(crate) mod plans;
+mod remote;
 mod transactions;
 mod urls;
 mod values;
