@@ -4,6 +4,7 @@
 mod archive;
 mod blobs;
 mod changes;
+mod cloud_migrations;
 mod conflicts;
 mod connections;
 mod content_hashes;
@@ -18,6 +19,7 @@ mod links;
 mod listings;
 mod lists;
 mod migrate;
+mod migration_items;
 mod mirror_entries;
 mod mirror_work;
 mod mirrors;
@@ -46,6 +48,7 @@ use model::Digest;
 
 pub use archive::{ARCHIVED, Behind, Queued};
 pub use changes::Entry;
+pub use cloud_migrations::MigrationMark;
 pub use conflicts::ConflictFilter;
 pub use connections::SealedCredentials;
 pub use content_hashes::ContentHashes;

@@ -66,6 +66,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0008_mirrors.sql"),
         postgres: include_str!("../migrations/0008_mirrors.sql"),
     },
+    Migration {
+        version: 9,
+        name: "migrations",
+        sqlite: include_str!("../migrations/0009_migrations.sql"),
+        postgres: include_str!("../migrations/0009_migrations.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

@@ -480,24 +480,28 @@ fn fill(params: &mut Vec<Value>, connection: ConnectionId, round: u64, item: &Re
     ]);
 }
 
-fn kind_code(kind: RemoteKind) -> i64 {
+pub(crate) fn kind_code(kind: RemoteKind) -> i64 {
     let at = RemoteKind::ALL.iter().position(|known| *known == kind);
     at.and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
 }
 
-fn lines(text: &str) -> Vec<String> {
+pub(crate) fn lines(text: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
-fn read(row: &Row) -> Result<RemoteItem, CatalogError> {
-    let kind = usize::try_from(row.int(3)?).ok();
+pub(crate) fn kind_of(code: i64) -> Result<RemoteKind, CatalogError> {
+    let kind = usize::try_from(code).ok();
     let kind = kind.and_then(|code| RemoteKind::ALL.get(code)).copied();
+    kind.ok_or_else(|| CatalogError::Damaged("a remote item is of no kind".to_owned()))
+}
+
+fn read(row: &Row) -> Result<RemoteItem, CatalogError> {
     let flags = row.int(10)?;
     Ok(RemoteItem {
         id: row.text(0)?,
         parent: row.opt_text(1)?,
         name: row.text(2)?,
-        kind: kind.ok_or_else(|| CatalogError::Damaged("a remote item is of no kind".to_owned()))?,
+        kind: kind_of(row.int(3)?)?,
         size_bytes: row.opt_int(4)?.map(count),
         media_type: row.opt_text(5)?,
         hashes: lines(&row.text(6)?),

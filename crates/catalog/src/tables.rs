@@ -31,7 +31,7 @@ pub struct Table {
 /// Tables that a backup leaves out: what the migrations did is told by the version of the schema, people sign in
 /// again, and counters of tries are about the moment. Uploads that are under way, what was seen by the archive and
 /// what could not be moved are about the stores of one installation.
-const LEFT_OUT: [&str; 13] = [
+const LEFT_OUT: [&str; 15] = [
     "migrations",
     "sessions",
     "throttles",
@@ -45,6 +45,8 @@ const LEFT_OUT: [&str; 13] = [
     "connection_items",
     "connection_paces",
     "remote_changes",
+    "cloud_migrations",
+    "cloud_migration_items",
 ];
 
 /// Rows that one statement puts in.

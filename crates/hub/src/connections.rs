@@ -26,6 +26,7 @@ pub use check::{CheckReport, CheckStep, Checked};
 pub use endpoint::{Bucket, Credentials, Endpoint, OwnClient, StoredTokens};
 pub use health::{Concern, Health};
 pub use import::{ImportOutcome, ImportedRemote, RcloneImport};
+pub(crate) use items::saved_name;
 pub use items::{RemoteDownload, RemotePage};
 pub(crate) use linking::Wish;
 pub use linking::{LinkTicket, Linked};

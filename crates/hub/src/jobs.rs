@@ -246,6 +246,7 @@ impl Hub {
         match job.kind {
             JobKind::Observe => self.next_look(tx, job).await,
             JobKind::Mirror => self.next_round(tx, job).await,
+            JobKind::Migrate => self.next_migration_step(tx, job).await,
             _ => Ok(None),
         }
     }

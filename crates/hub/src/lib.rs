@@ -26,6 +26,7 @@ mod jobs;
 mod keys;
 mod links;
 mod listings;
+mod migrations;
 mod mirrors;
 mod moves;
 mod nodes;
@@ -96,6 +97,7 @@ pub use jobs::{JobOutcome, JobPage, JobRow, Keep, Lease};
 pub use keys::Keys;
 pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
+pub use migrations::{MigrationPage, MigrationReport, NewMigration};
 pub use mirrors::{
     Call, Deed, DeleteGuard, Ended, FailedEntry, Intent, Loaded, MirrorChange, MirrorDesk, MirrorError,
     MirrorEvents, MirrorFolder, MirrorRow, MirrorSettings, NewMirror, Newcomers, Opened, Placed,

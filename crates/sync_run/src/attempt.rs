@@ -72,8 +72,7 @@ pub(crate) async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> 
         JobKind::Prove => hub.prove_new(&lease).await,
         JobKind::Observe => hub.observe(&lease).await,
         JobKind::Mirror => crate::mirrors::run(&hub, &lease).await,
-        // Its engine comes with it.
-        JobKind::Migrate => Ok(Upkept::default()),
+        JobKind::Migrate => hub.migrate(&lease).await,
     }
 }
 

@@ -287,7 +287,7 @@ fn chosen<'a>(exports: &[&'a str], wanted: Option<&str>) -> Result<&'a str, HubE
 }
 
 /// The name of a file that an item is saved as: that of an export has its ending.
-fn saved_name(item: &Item, export: Option<&str>) -> String {
+pub(crate) fn saved_name(item: &Item, export: Option<&str>) -> String {
     let ending = match export {
         Some("application/vnd.openxmlformats-officedocument.wordprocessingml.document") => ".docx",
         Some("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet") => ".xlsx",

@@ -331,7 +331,8 @@ impl TestHub {
             model::JobKind::Purge => self.free_purged(&lease).await.unwrap(),
             model::JobKind::Observe => self.observe(&lease).await.unwrap(),
             // Done by another crate; here it is called off, and seen in what was done.
-            model::JobKind::Mirror | model::JobKind::Migrate => Upkept::default().stopped(),
+            model::JobKind::Mirror => Upkept::default().stopped(),
+            model::JobKind::Migrate => self.migrate(&lease).await.unwrap(),
         };
         let outcome = match upkept.was_stopped {
             true => crate::JobOutcome::Stopped,
