@@ -1,8 +1,9 @@
 //! What is written down: what both sides agree on, and what is gone.
 
-use super::super::{Base, Entry, Kind, Planned, Side, Step, Why};
+use super::super::{Base, Entry, EntryId, Kind, Planned, Side, Step, Why};
 use super::draft::{Draft, Goal};
 use super::survival::Fate;
+use super::view::only_side;
 use crate::fault::{self, Fault};
 
 /// The steps that write down what is so on both sides.
@@ -19,6 +20,9 @@ pub(super) fn settle(draft: &Draft<'_>) -> Vec<Planned> {
                     why: Why::Gone,
                 });
             }
+            if let Some(lives) = withdrawn(draft, id, entry) {
+                return Some(lives);
+            }
             let goal = draft.goals.get(&id)?;
             let is_live = matches!(draft.fates.get(&id), Some(Fate::Live(_)));
             let base = agreed(entry, goal).filter(|_| is_live && !fault::is(Fault::NoAgree))?;
@@ -28,6 +32,21 @@ pub(super) fn settle(draft: &Draft<'_>) -> Vec<Planned> {
             })
         })
         .collect()
+}
+
+/// Nothing is agreed on any more about something that went with the folder that it is in, and lives with it: so it lives
+/// by itself, as if it was new, once the folder is there again.
+fn withdrawn(draft: &Draft<'_>, id: EntryId, entry: &Entry) -> Option<Planned> {
+    let shelter = draft.sheltered.get(&id)?;
+    let lives = |id: &EntryId| matches!(draft.fates.get(id), Some(Fate::Live(_)));
+    let side = only_side(entry).filter(|_| lives(shelter) && lives(&id))?;
+    Some(Planned {
+        step: Step::Agree {
+            entry: id,
+            base: Base::default(),
+        },
+        why: Why::Survives(side),
+    })
 }
 
 /// What both sides agree on now; `None` if that is nothing that was not agreed on before.

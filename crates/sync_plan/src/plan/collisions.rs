@@ -145,13 +145,17 @@ fn rename_there(draft: &mut Draft<'_>, here: &mut Index, there: &mut Index, id: 
     let Some(spot) = draft.spot(id, Side::There).cloned() else {
         return;
     };
-    let ours = draft.spot(id, Side::Here).cloned();
+    let encode = |name: &str| view.rules.names.there(name).map(Name::from);
+    // A name here that cannot be held there has nothing to do with the one there.
+    let ours = draft
+        .spot(id, Side::Here)
+        .filter(|ours| encode(&ours.name).is_ok())
+        .cloned();
     let stays_here = draft.goals.get(&id).is_some_and(|goal| goal.is_called_as_here);
     let also_here = ours
         .clone()
         .filter(|_| !stays_here && view.may_change(Side::Here));
     let name = ours.map_or_else(|| view.rules.names.here(&spot.name).into(), |ours| ours.name);
-    let encode = |name: &str| view.rules.names.there(name).map(Name::from);
     let stem = Stem { name: &name, id };
     let new = stem.suffixed(|new| {
         let is_free_here = also_here

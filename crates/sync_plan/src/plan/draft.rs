@@ -75,6 +75,11 @@ pub(super) struct Draft<'a> {
     /// What is compared: nothing else is planned about it.
     pub comparing: BTreeSet<EntryId>,
     pub fates: BTreeMap<EntryId, Fate>,
+    /// What lives only because it lies in a folder that was moved on one side and deleted on the other; and that folder.
+    pub sheltered: BTreeMap<EntryId, EntryId>,
+    /// Those folders. One that is made anew waits: once it is on both sides, nothing tells any more that what is in it
+    /// lives. That is written down first.
+    pub shelters: BTreeSet<EntryId>,
     pub goals: BTreeMap<EntryId, Goal>,
     /// What a person is to be asked.
     pub asks: Vec<Planned>,
@@ -87,6 +92,8 @@ impl<'a> Draft<'a> {
             view,
             comparing,
             fates: BTreeMap::new(),
+            sheltered: BTreeMap::new(),
+            shelters: BTreeSet::new(),
             goals: BTreeMap::new(),
             asks: Vec::new(),
             notes: Vec::new(),

@@ -1,6 +1,6 @@
 //! Steps: what can be done now of what is to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Clash, EntryId, Kind, Name, Note, Planned, Side, Step, Why};
 use super::draft::{Contents, Draft, Goal, Spot};
@@ -30,7 +30,15 @@ pub(super) struct Emitter<'d, 'a> {
     pub waits: BTreeMap<(Side, EntryId), Wait>,
     /// Copies that this plan makes, by folder and name.
     copies: Vec<Spot>,
+    /// Where this plan moves folders.
+    moves: Both<BTreeMap<EntryId, EntryId>>,
+    /// How many more folders may be looked at for finding out whether moves of this plan get in each other's way. Moves
+    /// that are left over come with the next plan.
+    looks: usize,
 }
+
+/// See [`Emitter::looks`].
+const LOOKS: usize = 200_000;
 
 impl<'d, 'a> Emitter<'d, 'a> {
     pub fn new(draft: &'d Draft<'a>) -> Self {
@@ -41,6 +49,8 @@ impl<'d, 'a> Emitter<'d, 'a> {
             trash: Vec::new(),
             waits: BTreeMap::new(),
             copies: Vec::new(),
+            moves: Both::default(),
+            looks: LOOKS,
         }
     }
 
@@ -66,6 +76,7 @@ impl<'d, 'a> Emitter<'d, 'a> {
         match (state, goal.spots.get(side)) {
             (None, None) => {}
             (Some(_), None) => self.trash(id, goal, side),
+            (None, Some(_)) if self.draft.shelters.contains(&id) => self.wait(side, id, Wait::Nothing),
             (None, Some(spot)) => match self.obstruction(id, spot, side) {
                 Some(wait) => self.wait(side, id, wait),
                 None => self.push(
@@ -85,6 +96,7 @@ impl<'d, 'a> Emitter<'d, 'a> {
             (Some(state), Some(spot)) if state.parent == spot.parent && state.name == spot.name => {}
             (Some(_), Some(spot)) => match self.obstruction(id, spot, side) {
                 Some(wait) => self.wait(side, id, wait),
+                None if self.is_crossed(id, spot.parent, side) => self.wait(side, id, Wait::Nothing),
                 None => self.push(
                     Step::Place {
                         entry: id,
@@ -128,6 +140,37 @@ impl<'d, 'a> Emitter<'d, 'a> {
         } else {
             Wait::Nothing
         })
+    }
+
+    /// Whether a move, together with others of this plan, could put folders into each other, whichever of them is done
+    /// first. If not, it is one of them from now on.
+    fn is_crossed(&mut self, id: EntryId, parent: EntryId, side: Side) -> bool {
+        let view = self.draft.view;
+        let Some(state) = view.on(id, side).filter(|state| state.kind == Kind::Folder) else {
+            return false;
+        };
+        if state.parent == parent {
+            return false;
+        }
+        let moves = self.moves.get_mut(side);
+        let mut seen = BTreeSet::new();
+        let mut above = if moves.is_empty() {
+            Vec::new()
+        } else {
+            vec![parent]
+        };
+        while let Some(at) = above.pop() {
+            if at == id || self.looks == 0 {
+                return true;
+            }
+            if seen.insert(at) {
+                self.looks -= 1;
+                above.extend(view.on(at, side).map(|state| state.parent));
+                above.extend(moves.get(&at));
+            }
+        }
+        moves.insert(id, parent);
+        false
     }
 
     /// Whether an entry is to be elsewhere on a side than it is.

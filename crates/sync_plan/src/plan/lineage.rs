@@ -160,8 +160,11 @@ fn put(draft: &mut Draft<'_>, id: EntryId, sides: &[Side], parent: EntryId) {
             spot.parent = parent;
         }
     }
+    let view = draft.view;
     if let Some(goal) = draft.goals.get_mut(&id) {
         goal.why_there = Why::Ring;
+        // It comes to where it was not wanted: others keep their names.
+        goal.pinned = Both::of(|at| !view.may_change(at));
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Clash, Drift, Entry, EntryId, Kind, Note, Obstacle, Planned, Policy, Side, Step, Why};
+use super::super::{
+    Base, Clash, Drift, Entry, EntryId, Kind, Note, Obstacle, Planned, Policy, Side, Step, Why,
+};
 use super::draft::Draft;
 use super::view::{Both, View, is_edited, is_elsewhere, only_side};
 use crate::fault::{self, Fault};
@@ -63,8 +65,9 @@ impl Judge<'_> {
         if draft.comparing.contains(&id) {
             return Fate::Stays;
         }
-        let is_odd = state.kind == Kind::Other && !fault::is(Fault::OthersTravel);
-        if is_odd || (state.obstacle.is_some() && !fault::is(Fault::IgnoreObstacle)) {
+        let is_odd = state.kind == Kind::Other;
+        let is_blocked = state.obstacle.is_some() && !fault::is(Fault::IgnoreObstacle);
+        if (is_odd || is_blocked) && !(is_odd && fault::is(Fault::OthersTravel)) {
             draft.notes.push(Note::Blocked {
                 entry: id,
                 side: side.other(),
@@ -84,6 +87,10 @@ impl Judge<'_> {
         if entry.base.is_none() {
             return Fate::Live(Why::New(side));
         }
+        // It was in a folder that was moved; see `agree`.
+        if entry.base == Some(Base::default()) {
+            return Fate::Live(Why::Survives(side));
+        }
         let is_touched = is_touched(id, entry, side);
         if is_touched && self.view.policy(entry) == Policy::Manual && !fault::is(Fault::NoAsk) {
             let clash = match side {
@@ -96,7 +103,8 @@ impl Judge<'_> {
             });
             return Fate::Stays;
         }
-        if is_touched || self.shelter.get_mut(side).holds(id) || fault::is(Fault::NothingDies) {
+        let is_sheltered = !is_touched && self.is_sheltered(id, side, draft);
+        if is_touched || is_sheltered || fault::is(Fault::NothingDies) {
             return Fate::Live(Why::Survives(side));
         }
         Fate::Dies {
@@ -105,12 +113,20 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether it lies in a folder that was moved, and that went on the other side with all that was in it.
+    fn is_sheltered(&mut self, id: EntryId, side: Side, draft: &mut Draft<'_>) -> bool {
+        let shelter = self.shelter.get_mut(side).of(id);
+        draft.sheltered.extend(shelter.map(|shelter| (id, shelter)));
+        draft.shelters.extend(shelter);
+        shelter.is_some()
+    }
+
     /// On the side that decides, and not on the one that receives.
     fn fate_at_authority(&mut self, id: EntryId, entry: &Entry, side: Side, draft: &mut Draft<'_>) -> Fate {
         if entry.base.is_none() {
             return Fate::Live(Why::New(side));
         }
-        if is_touched(id, entry, side) || self.shelter.get_mut(side).holds(id) {
+        if is_touched(id, entry, side) || self.is_sheltered(id, side, draft) {
             return Fate::Live(Why::Survives(side));
         }
         if self.view.reverts() {
@@ -132,7 +148,7 @@ impl Judge<'_> {
                 why: Why::Deleted(side.other()),
             };
         }
-        if side == Side::There && self.view.reverts() && self.doom.holds(id) {
+        if side == Side::There && self.view.reverts() && self.doom.of(id).is_some() {
             return Fate::Dies {
                 keeps: is_file && !fault::is(Fault::NoKeeps),
                 why: Why::Drifted,
@@ -181,7 +197,7 @@ impl View<'_> {
 struct Above<'a> {
     view: View<'a>,
     side: Side,
-    known: BTreeMap<EntryId, bool>,
+    known: BTreeMap<EntryId, Option<EntryId>>,
 }
 
 impl<'a> Above<'a> {
@@ -193,31 +209,35 @@ impl<'a> Above<'a> {
         }
     }
 
-    fn holds(&mut self, id: EntryId) -> bool {
+    /// The folder of the kind that something lies in, if all between are on this side only.
+    fn of(&mut self, id: EntryId) -> Option<EntryId> {
         let mut path = Vec::new();
         let mut at = id;
-        let holds = loop {
+        let above = loop {
             if let Some(known) = self.known.get(&at) {
                 break *known;
             }
             let Some(entry) = self.view.entry(at) else {
-                break false;
+                break None;
             };
             let Some(state) = entry.on(self.side) else {
-                break false;
+                break None;
             };
             // Known while it is looked at, which ends a ring; no coherent scene has one.
-            self.known.insert(at, false);
+            self.known.insert(at, None);
             path.push(at);
+            if entry.on(self.side.other()).is_some() {
+                break None;
+            }
             if self.begins(at, entry) {
-                break true;
+                break Some(at);
             }
             at = state.parent;
         };
         for id in path {
-            self.known.insert(id, holds);
+            self.known.insert(id, above);
         }
-        holds
+        above
     }
 
     /// Whether everything in this one counts.

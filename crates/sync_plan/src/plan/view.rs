@@ -76,11 +76,11 @@ impl<'a> View<'a> {
     }
 
     /// The side that decides, of a push or pull.
-    pub const fn authority(self) -> Option<Side> {
+    pub fn authority(self) -> Option<Side> {
         match self.rules.direction {
-            Direction::TwoWay => None,
-            Direction::Push => Some(Side::Here),
-            Direction::Pull => Some(Side::There),
+            Direction::Push if !fault::is(Fault::PushWritesHere) => Some(Side::Here),
+            Direction::Pull if !fault::is(Fault::PullWritesThere) => Some(Side::There),
+            Direction::TwoWay | Direction::Push | Direction::Pull => None,
         }
     }
 
