@@ -141,6 +141,44 @@ impl Tx {
         rows.iter().map(read).collect()
     }
 
+    /// All dirty entries by their numbers, whatever they wait for: those after `after`, at most `limit`.
+    pub async fn dirty_after(
+        &mut self,
+        mirror: MirrorId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<DirtyRow>, CatalogError> {
+        let sql = format!(
+            "SELECT {DIRTY} FROM mirror_dirty WHERE mirror_id = $1 AND entry > $2 ORDER BY entry LIMIT $3"
+        );
+        // The folder of a mirror is entry 0.
+        let after = after.map_or(-1, signed);
+        let rows = self
+            .query(&sql, &[mirror.into(), after.into(), i64::from(limit).into()])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Entries that are to be trashed and that nobody approved, by their numbers: those after `after`, at most `limit`.
+    pub async fn unapproved_trash(
+        &mut self,
+        mirror: MirrorId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<DirtyRow>, CatalogError> {
+        let sql = format!(
+            "SELECT {DIRTY} FROM mirror_dirty WHERE mirror_id = $1 AND trash <> 0 AND is_approved = 0 AND entry > $2
+             ORDER BY entry LIMIT $3"
+        );
+        let rows = self
+            .query(
+                &sql,
+                &[mirror.into(), signed(after).into(), i64::from(limit).into()],
+            )
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// What is known of these entries, as far as they are dirty.
     pub async fn dirty(&mut self, mirror: MirrorId, entries: &[u64]) -> Result<Vec<DirtyRow>, CatalogError> {
         let mut found = Vec::new();

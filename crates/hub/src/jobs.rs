@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::told;
 use crate::listings::Part;
+use crate::mirrors::Copied;
 use crate::{Hub, HubError, access, cursors, keys};
 
 /// How long a worker may be silent before its job is another's.
@@ -52,8 +53,11 @@ pub enum JobOutcome {
 
 /// What an upload's job is about.
 #[derive(Serialize, Deserialize)]
-struct UploadPayload {
-    filename: String,
+pub(crate) struct UploadPayload {
+    pub(crate) filename: String,
+    /// Copies that it asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) copies: Vec<Copied>,
 }
 
 /// A job and the name of the file that it is about.
@@ -247,12 +251,12 @@ impl Hub {
             JobKind::Observe => self.next_look(tx, job).await,
             JobKind::Mirror => self.next_round(tx, job).await,
             JobKind::Migrate => self.next_migration_step(tx, job).await,
+            JobKind::Upload => self.next_look_at_copies(tx, job).await,
             _ => Ok(None),
         }
     }
 
-    /// Writes the job that answers for an upload. It is complete: the file is stored, and this
-    /// version copies it nowhere else.
+    /// Writes the job that answers for an upload that asked for no copies. It is complete: the file is stored.
     pub(crate) async fn track_upload(
         &self,
         tx: &mut Tx,
@@ -262,6 +266,7 @@ impl Hub {
     ) -> Result<JobId, HubError> {
         let payload = UploadPayload {
             filename: node.name.to_string(),
+            copies: Vec::new(),
         };
         let size_bytes = node.size_bytes();
         let job = Job {
@@ -351,7 +356,11 @@ impl Lease {
             JobOutcome::Failed(error) => {
                 let retry_at = now.plus_secs(pause_secs(self.job.attempts));
                 let reason = told(&error);
-                let state = tx.fail_job(lease, &reason, (now, Some(retry_at))).await?;
+                // Whoever copies an upload tried often enough before it said so.
+                let is_final =
+                    matches!(error, HubError::RemoteRefuses(_)) && self.job.kind == JobKind::Upload;
+                let retry_at = (!is_final).then_some(retry_at);
+                let state = tx.fail_job(lease, &reason, (now, retry_at)).await?;
                 let kind = self.job.kind.as_str();
                 match state {
                     Some(JobState::Failed) => {

@@ -99,9 +99,10 @@ pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
 pub use migrations::{MigrationPage, MigrationReport, NewMigration};
 pub use mirrors::{
-    Call, Deed, DeleteGuard, Ended, FailedEntry, Intent, Loaded, MirrorChange, MirrorDesk, MirrorError,
-    MirrorEvents, MirrorFolder, MirrorRow, MirrorSettings, NewMirror, Newcomers, Opened, Placed,
-    RemoteFolder, Sent, Sessions, StoredSource, Thing, as_item, as_remote,
+    Call, Deed, DeleteGuard, Ended, FailedEntry, HeldDeletes, Intent, Loaded, MirrorChange, MirrorDesk,
+    MirrorError, MirrorEvents, MirrorFolder, MirrorPlan, MirrorRow, MirrorSettings, NameProblem, NewMirror,
+    Newcomers, Opened, Placed, PlanNote, PlanSide, PlanStep, PlanSummary, RemoteFolder, Room, Sent, Sessions,
+    StoredSource, Thing, WhichEntries, as_item, as_remote,
 };
 pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;
@@ -145,6 +146,7 @@ struct Parts {
     vault: connections::Vault,
     connectors: Connectors,
     holds: transfers::Holds,
+    on_the_way: mirrors::OnTheWay,
     tasks: TaskTracker,
 }
 
@@ -210,6 +212,7 @@ impl Hub {
             vault: connections::Vault::new(vault),
             connectors: Connectors::default(),
             holds: transfers::Holds::default(),
+            on_the_way: mirrors::OnTheWay::default(),
             tasks,
         }));
         hub.follow_moves().await?;

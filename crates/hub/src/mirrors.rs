@@ -2,16 +2,20 @@
 
 mod aside;
 mod contents;
+mod costs;
 mod desk;
 mod gather;
 mod here;
+mod holds;
 mod intents;
 mod patterns;
 mod places;
+mod preview;
 mod rules;
 mod scene;
 mod settings;
 mod ties;
+mod uploads;
 mod views;
 
 use catalog::{NewJob, Tx};
@@ -23,11 +27,14 @@ use crate::{Hub, HubError, keys};
 pub use aside::{as_item, as_remote};
 pub use desk::{Ended, MirrorDesk, MirrorError, Opened};
 pub use here::Deed;
+pub use holds::{HeldDeletes, WhichEntries};
 pub use intents::{Call, Intent, Placed, Sent, Sessions, StoredSource};
 pub use places::{MirrorFolder, RemoteFolder};
+pub use preview::{MirrorPlan, NameProblem, PlanNote, PlanSide, PlanStep, PlanSummary, Room};
 pub use scene::{Loaded, Newcomers, Thing};
 pub use settings::{MirrorChange, MirrorSettings, NewMirror};
 pub use ties::Guard as DeleteGuard;
+pub(crate) use uploads::{Copied, OnTheWay};
 pub use views::{FailedEntry, MirrorEvents, MirrorRow};
 
 /// Tries of a mirror's job before its lease counts as lost for good; it is released after each round.

@@ -132,22 +132,20 @@ impl Hub {
         })
     }
 
-    /// Refuses unless files can be kept in step with a provider's drive, which this version does not do yet; it names
-    /// missing settings first.
+    /// Refuses unless the server has the settings that a provider needs.
     ///
     /// # Errors
     /// `NotFound` (no such provider), `NotConfigured`.
     pub fn require_provider(&self, name: &str) -> Result<(), HubError> {
         let kind = connectors::kind(name).ok_or(HubError::NotFound("provider"))?;
         let missing = kind.missing(&self.config().provider_settings);
-        Err(HubError::NotConfigured {
-            title: kind.title,
-            missing: if missing.is_empty() {
-                "a version that keeps folders in step with it".to_owned()
-            } else {
-                missing.join(", ")
-            },
-        })
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(HubError::NotConfigured {
+                title: kind.title,
+                missing: missing.join(", "),
+            }),
+        }
     }
 
     /// Tells whether a user has linked a provider. Another person's status does not exist.

@@ -60,8 +60,8 @@ impl Attempt {
 /// Does what the job's kind says.
 pub(crate) async fn perform(hub: Hub, lease: Lease) -> Result<Upkept, HubError> {
     match lease.job.kind {
-        // Its work is done before the job is made.
-        JobKind::Upload => Ok(Upkept::default()),
+        // The file is stored before the job is made; mirrors make the copies.
+        JobKind::Upload => hub.follow_upload(&lease).await,
         JobKind::Sweep => hub.sweep(&lease).await,
         JobKind::Retention => hub.retention(&lease).await,
         JobKind::Scrub => hub.scrub(&lease).await,

@@ -20,6 +20,10 @@ mod jobs;
 mod linking;
 mod links;
 pub(crate) mod listings;
+mod mirror_bodies;
+mod mirror_plans;
+mod mirror_views;
+mod mirrors;
 pub(crate) mod nodes;
 pub(crate) mod profiles;
 mod providers;
@@ -75,6 +79,23 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(remote_contents::item_content))
         .routes(routes!(remote_contents::sign_item))
         .routes(routes!(remote_contents::signed_item))
+        .routes(routes!(mirrors::list_mirrors, mirrors::create_mirror))
+        .routes(routes!(
+            mirrors::get_mirror,
+            mirrors::change_mirror,
+            mirrors::remove_mirror
+        ))
+        .routes(routes!(mirrors::pause_mirror))
+        .routes(routes!(mirrors::resume_mirror))
+        .routes(routes!(mirrors::run_mirror))
+        .routes(routes!(mirrors::mirror_events))
+        .routes(routes!(mirrors::mirror_errors))
+        .routes(routes!(mirror_plans::mirror_plan))
+        .routes(routes!(mirror_plans::approve_deletes))
+        .routes(routes!(mirror_plans::reject_deletes))
+        .routes(routes!(mirror_plans::skip_entries))
+        .routes(routes!(mirror_plans::unskip_entries))
+        .routes(routes!(mirror_plans::mirror_skips))
         .routes(routes!(account::me, account::change_me))
         .routes(routes!(
             profiles::own_photo,

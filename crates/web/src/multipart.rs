@@ -10,8 +10,8 @@ use axum::extract::Request;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header;
-use hub::{Expected, FolderRef, Hub, HubError, Staged, Stored, Upload, UploadPlace};
-use model::{Actor, BodyError, ByteStream, Guard, NodeName, NodePath, OnConflict, Origin};
+use hub::{Expected, FolderRef, Hub, Staged, Stored, Upload, UploadPlace};
+use model::{Actor, BodyError, ByteStream, Guard, Mirror, NodeName, NodePath, OnConflict, Origin};
 use multer::{Field, Multipart};
 
 use crate::extract::{Folder, refuse_encoding};
@@ -32,6 +32,8 @@ const TWO_FILES: &str = "there are two files in the form; send one";
 pub(crate) struct Form {
     staged: Staged,
     upload: Upload,
+    /// What copies it to providers.
+    mirrors: Vec<Mirror>,
 }
 
 /// What the text parts say.
@@ -81,9 +83,20 @@ struct FilePart {
 }
 
 impl Form {
+    /// Whether it asks for copies elsewhere.
+    pub const fn asks_for_copies(&self) -> bool {
+        !self.mirrors.is_empty()
+    }
+
     /// Makes the file.
     pub async fn finish(self, hub: &Hub, actor: &Actor) -> Result<Stored, ApiError> {
-        Ok(hub.finish_upload(actor, self.upload, self.staged).await?)
+        Ok(match self.mirrors.is_empty() {
+            true => hub.finish_upload(actor, self.upload, self.staged).await?,
+            false => {
+                let upload = (self.upload, self.staged);
+                hub.finish_copied_upload(actor, upload, self.mirrors).await?
+            }
+        })
     }
 }
 
@@ -104,10 +117,11 @@ pub(crate) async fn receive(
     let mut file: Option<FilePart> = None;
     let outcome = read_parts((hub, actor), parts, (&mut fields, &mut file)).await;
     match (outcome, file) {
-        (Ok(()), Some(file)) => match build(hub, fields, &file, (guard, origin)) {
-            Ok(upload) => Ok(Form {
+        (Ok(()), Some(file)) => match build((hub, actor), fields, &file, (guard, origin)).await {
+            Ok((upload, mirrors)) => Ok(Form {
                 staged: file.staged,
                 upload,
+                mirrors,
             }),
             Err(error) => {
                 hub.discard_staged(file.staged).await;
@@ -266,7 +280,7 @@ async fn read_file(
         origin: Origin::Api,
         is_tracked: true,
     };
-    require_providers(hub, fields)?;
+    hub.require_copies(actor, &fields.providers).await?;
     let limit_bytes = hub.admit(actor, &probe, Expected::default()).await?;
     let staged = hub.stage(limit_bytes, Expected::default(), body(field)).await?;
     Ok(FilePart {
@@ -335,50 +349,46 @@ fn is_yes(name: &str, text: &str) -> Result<bool, ApiError> {
     }
 }
 
-fn require_providers(hub: &Hub, fields: &Fields) -> Result<(), HubError> {
-    fields
-        .providers
-        .iter()
-        .try_for_each(|provider| hub.require_provider(provider))
-}
-
-fn build(
-    hub: &Hub,
+async fn build(
+    (hub, actor): (&Hub, &Actor),
     fields: Fields,
     file: &FilePart,
     (guard, origin): (Guard, Origin),
-) -> Result<Upload, ApiError> {
-    require_providers(hub, &fields)?;
-    let (place, media_type) = match (fields.folder, fields.path) {
-        (Some(_), Some(_)) => return Err(invalid("path", "give either folder_id or path")),
-        (_, Some(path)) => {
-            let (name, _) = path
-                .split_last()
-                .ok_or_else(|| invalid("path", "a file needs a name"))?;
-            let media_type = media::of(&file.media_type, name);
-            (UploadPlace::Path(path), media_type)
-        }
-        (folder, None) => {
-            let filename = file.filename.as_deref().unwrap_or_default();
-            let name = NodeName::new(filename).map_err(|error| invalid("file", error))?;
-            let media_type = media::of(&file.media_type, &name);
-            (
-                UploadPlace::In {
-                    folder: folder.unwrap_or(FolderRef::Root),
-                    name,
-                },
-                media_type,
-            )
-        }
+) -> Result<(Upload, Vec<Mirror>), ApiError> {
+    if fields.folder.is_some() && fields.path.is_some() {
+        return Err(invalid("path", "give either folder_id or path"));
+    }
+    let filename = file.filename.as_deref().unwrap_or_default();
+    let name = match &fields.path {
+        Some(path) => path
+            .names()
+            .last()
+            .ok_or_else(|| invalid("path", "a file needs a name"))?
+            .clone(),
+        None => NodeName::new(filename).map_err(|error| invalid("file", error))?,
     };
-    Ok(Upload {
+    let mirrors = hub.copying_mirrors(actor, &fields.providers).await?;
+    // What nobody gave a place goes where it is copied from.
+    let usual = mirrors
+        .first()
+        .map_or(FolderRef::Root, |mirror| FolderRef::Id(mirror.node));
+    let media_type = media::of(&file.media_type, &name);
+    let place = match fields.path {
+        Some(path) => UploadPlace::Path(path),
+        None => UploadPlace::In {
+            folder: fields.folder.unwrap_or(usual),
+            name,
+        },
+    };
+    let upload = Upload {
         place,
         on_conflict: fields.on_conflict,
         guard,
         media_type,
         origin,
         is_tracked: true,
-    })
+    };
+    Ok((upload, mirrors))
 }
 
 fn broken(error: multer::Error) -> ApiError {

@@ -24,7 +24,7 @@ const OPTIONAL_BODIES: [&str; 5] = [
     "complete_direct",
 ];
 
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 17] = [
     ("auth", "Accounts, signing in and out"),
     ("account", "Your own account, sign-ins and app passwords"),
     ("nodes", "Folders and files by their ids"),
@@ -41,6 +41,10 @@ const TAGS: [(&str, &str); 16] = [
     ("jobs", "Background work"),
     ("conflicts", "Both sides of a mirror changed"),
     ("connections", "Linked accounts, buckets and folders"),
+    (
+        "mirrors",
+        "Folders that are kept in step with folders at connections",
+    ),
     ("admin", "Accounts of others, for administrators"),
     ("health", "How the server is"),
     ("docs", "The API's own description"),

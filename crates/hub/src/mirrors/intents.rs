@@ -14,6 +14,7 @@ use sync_plan::EntryId;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{Deed, TEMPORARY};
 use super::scene::{Loaded, hashes_of};
+use super::uploads::counted;
 use crate::access::{self, Hold};
 use crate::{Download, Hub, HubError};
 
@@ -291,6 +292,7 @@ impl MirrorDesk {
             .open_file(&self.actor, sent.node, Some(sent.version))
             .await?;
         Ok(StoredSource {
+            sent: self.hub.0.on_the_way.begin(self.mirror.id, sent.node),
             hub: self.hub.clone(),
             download,
         })
@@ -400,6 +402,8 @@ fn prove(row: &mut EntryRow, item: &RemoteItem, is_rewritten: bool, now: model::
 pub struct StoredSource {
     hub: Hub,
     download: Download,
+    /// How much of it was read, for whom it may concern.
+    sent: Arc<AtomicU64>,
 }
 
 impl StoredSource {
@@ -423,6 +427,7 @@ impl Source for StoredSource {
     async fn open(&self, offset: u64) -> Result<ByteStream, BodyError> {
         let range = offset..self.download.version.size_bytes;
         let body = self.hub.read_content(&self.download, range).await;
+        let body = body.map(|body| counted(body, offset, self.sent.clone()));
         body.map_err(|error| match error {
             HubError::Body(error) => error,
             error => BodyError::Unreadable(Box::new(error)),

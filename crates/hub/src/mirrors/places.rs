@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use catalog::Tx;
 use connectors::{Connector, Item, ItemId, ItemKind, RemoteError};
-use model::{Actor, Connection, ConnectionId, MirrorDirection, MirrorId, NodePath, Right};
+use model::{Actor, Connection, ConnectionId, MirrorDirection, MirrorId, NodeId, NodePath, Right};
 
 use crate::access::{self, Found, Hold};
 use crate::{FolderRef, Hub, HubError, folders};
@@ -13,6 +13,8 @@ use crate::{FolderRef, Hub, HubError, folders};
 const DEEPEST: usize = 512;
 /// Pages of a folder at the provider that the search for a name takes in.
 const MOST_PAGES: usize = 1000;
+const LIES_IN: &str = "it lies in a folder that is kept in step already";
+const LIES_IN_THERE: &str = "it lies in a folder there that is kept in step already";
 const NAME_PROBLEM: &str = "`..`, `.` and empty names cannot be part of it";
 
 /// A folder here, as callers name it.
@@ -65,6 +67,35 @@ impl Hub {
         }
     }
 
+    /// Refuses a folder here that cannot be a mirror's, as far as it is there yet.
+    pub(super) async fn check_folder_here(
+        &self,
+        actor: &Actor,
+        (folder, direction): (&MirrorFolder, MirrorDirection),
+        connection: ConnectionId,
+    ) -> Result<(), HubError> {
+        let mut tx = self.read().await?;
+        let path = match folder {
+            MirrorFolder::Ref(folder) => {
+                let here = access::folder(&mut tx, actor, *folder, needed(direction), Hold::No).await?;
+                return refuse_overlap_here(&mut tx, &here, connection).await;
+            }
+            MirrorFolder::Path(path) => path,
+        };
+        let mut here = access::folder(&mut tx, actor, FolderRef::Root, Right::Edit, Hold::No).await?;
+        for name in path.names() {
+            match access::child(&mut tx, &here, name).await? {
+                Some(node) => {
+                    let folder = FolderRef::Id(node.id);
+                    here = access::folder(&mut tx, actor, folder, Right::Edit, Hold::No).await?;
+                }
+                // The rest is made in it.
+                None => return refuse_inside(&mut tx, &here).await,
+            }
+        }
+        refuse_overlap_here(&mut tx, &here, connection).await
+    }
+
     /// Finds the folder there, and makes it where that is wanted.
     pub(super) async fn remote_folder(
         &self,
@@ -73,51 +104,56 @@ impl Hub {
         folder: &RemoteFolder,
     ) -> Result<Item, HubError> {
         let root = ItemId(connection.root.clone());
-        let found = match folder {
-            RemoteFolder::Item(id) if id == "root" => item(connector, &root).await,
-            RemoteFolder::Item(id) => item(connector, &ItemId(id.clone())).await,
-            RemoteFolder::Path { path, makes } => {
-                let names = path.split('/').filter(|name| !name.is_empty());
-                let names: Vec<&str> = names.collect();
-                if names.iter().any(|name| matches!(*name, "." | "..")) {
-                    return Err(HubError::invalid("remote_path", NAME_PROBLEM));
-                }
-                self.go_down(connector, root, &names, *makes).await
+        let (path, makes) = match folder {
+            RemoteFolder::Item(id) => {
+                let id = if id == "root" { root } else { ItemId(id.clone()) };
+                let found = item(connector, &id).await;
+                return self.heard(connection, found).await?.ok_or_else(not_there);
             }
+            RemoteFolder::Path { path, makes } => (path, *makes),
         };
-        self.heard(connection, found).await?.ok_or_else(|| {
-            HubError::invalid(
+        let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+        if names.iter().any(|name| matches!(*name, "." | "..")) {
+            return Err(HubError::invalid("remote_path", NAME_PROBLEM));
+        }
+        let found = go_down(connector, &root, &names).await;
+        let (mut at, missing) = self.heard(connection, found).await?.ok_or_else(not_there)?;
+        if missing.is_empty() {
+            return Ok(at);
+        }
+        if !makes {
+            return Err(not_there());
+        }
+        if at.kind != ItemKind::Folder {
+            return Err(HubError::invalid(
                 "remote_folder",
-                "there is no such folder there; its path begins at the top of the connection, and `make_remote` makes it",
-            )
-        })
+                format!("`{}` there is no folder", at.name),
+            ));
+        }
+        self.refuse_inside_there(connection, connector, &at.id.0).await?;
+        for name in missing {
+            let made = make(connector, &at.id, name).await;
+            at = self.heard(connection, made).await?;
+        }
+        Ok(at)
     }
 
-    /// Goes down a path, making what is missing.
-    async fn go_down(
+    /// Refuses to make anything in a folder there that a mirror of the connection has.
+    async fn refuse_inside_there(
         &self,
+        connection: &Connection,
         connector: &dyn Connector,
-        root: ItemId,
-        names: &[&str],
-        makes: bool,
-    ) -> Result<Option<Item>, RemoteError> {
-        let Some(mut at) = item(connector, &root).await? else {
-            return Ok(None);
-        };
-        for name in names {
-            at = match child(connector, &at.id, name).await? {
-                Some(found) => found,
-                None if makes => match connector.make_folder(&at.id, name, None).await {
-                    // Somebody made it in between.
-                    Err(RemoteError::Exists) => {
-                        child(connector, &at.id, name).await?.ok_or(RemoteError::Exists)?
-                    }
-                    made => made?,
-                },
-                None => return Ok(None),
-            };
+        id: &str,
+    ) -> Result<(), HubError> {
+        let others = self.read().await?.mirrors_of_connection(connection.id).await?;
+        if others.is_empty() {
+            return Ok(());
         }
-        Ok(Some(at))
+        let way = self.way_there(connection, connector, id).await?;
+        match others.iter().any(|other| way.contains(&other.item)) {
+            true => Err(HubError::invalid("remote_folder", LIES_IN_THERE)),
+            false => Ok(()),
+        }
     }
 
     /// The ids from an item up to the root, itself first, by what is known and, where that is not enough, by asking.
@@ -167,7 +203,7 @@ impl Hub {
             let problem = if other.item == id {
                 "this folder there is kept in step already; change that mirror, or choose another folder"
             } else if way.contains(&other.item) {
-                "it lies in a folder there that is kept in step already"
+                LIES_IN_THERE
             } else if self
                 .way_there(connection, connector, &other.item)
                 .await?
@@ -198,7 +234,7 @@ pub(super) async fn refuse_overlap_here(
             }
             "this folder is kept in step with this connection already; change that mirror, or choose another folder"
         } else if here.way.iter().any(|step| step.id == other.node) {
-            "it lies in a folder that is kept in step already"
+            LIES_IN
         } else if tx
             .way_up(other.node)
             .await?
@@ -212,6 +248,49 @@ pub(super) async fn refuse_overlap_here(
         return Err(HubError::invalid("folder", problem));
     }
     Ok(())
+}
+
+/// Refuses to make a mirror's folder in one that a mirror has.
+async fn refuse_inside(tx: &mut Tx, here: &Found) -> Result<(), HubError> {
+    let mirrors = tx.mirrors_of_space(here.space.id).await?;
+    let is_in = |node: NodeId| here.way.iter().any(|step| step.id == node);
+    match mirrors.iter().any(|mirror| is_in(mirror.node)) {
+        true => Err(HubError::invalid("folder", LIES_IN)),
+        false => Ok(()),
+    }
+}
+
+fn not_there() -> HubError {
+    HubError::invalid(
+        "remote_folder",
+        "there is no such folder there; its path begins at the top of the connection, and `make_remote` makes it",
+    )
+}
+
+/// Goes down a path as far as it is there: to what, and the names that are missing.
+async fn go_down<'a>(
+    connector: &dyn Connector,
+    root: &ItemId,
+    names: &'a [&'a str],
+) -> Result<Option<(Item, &'a [&'a str])>, RemoteError> {
+    let Some(mut at) = item(connector, root).await? else {
+        return Ok(None);
+    };
+    for (depth, name) in names.iter().enumerate() {
+        at = match child(connector, &at.id, name).await? {
+            Some(found) => found,
+            None => return Ok(Some((at, &names[depth..]))),
+        };
+    }
+    Ok(Some((at, &[])))
+}
+
+async fn make(connector: &dyn Connector, folder: &ItemId, name: &str) -> Result<Item, RemoteError> {
+    match connector.make_folder(folder, name, None).await {
+        // Somebody made it in between.
+        Err(RemoteError::Exists) => child(connector, folder, name).await?.ok_or(RemoteError::Exists),
+        made => made,
+    }
 }
 
 /// An item, unless it is gone or in the trash.

@@ -82,12 +82,14 @@ impl Hub {
     pub async fn create_mirror(&self, actor: &Actor, new: NewMirror) -> Result<Mirror, HubError> {
         let owner = access::user(actor)?;
         check_rules(&new.settings.rules)?;
+        refuse_default(new.settings.is_default, new.settings.direction)?;
         let connection = found_connection(&mut self.read().await?, actor, new.connection).await?;
         let connector = self.connector(&connection).await;
         let connector = self.heard(&connection, connector).await?;
         refuse_writing(new.settings.direction, connector.abilities().is_read_only)?;
         // Before anything is made there.
-        self.check_folder_here(actor, &new).await?;
+        let here = (&new.folder, new.settings.direction);
+        self.check_folder_here(actor, here, new.connection).await?;
         let item = self
             .remote_folder(&connection, connector.as_ref(), &new.remote)
             .await?;
@@ -120,16 +122,6 @@ impl Hub {
             Ok(mirror)
         })
         .await
-    }
-
-    async fn check_folder_here(&self, actor: &Actor, new: &NewMirror) -> Result<(), HubError> {
-        if let MirrorFolder::Ref(folder) = &new.folder {
-            let needed = places::needed(new.settings.direction);
-            let mut tx = self.read().await?;
-            let here = access::folder(&mut tx, actor, *folder, needed, Hold::No).await?;
-            places::refuse_overlap_here(&mut tx, &here, new.connection).await?;
-        }
-        Ok(())
     }
 
     async fn add_mirror(
@@ -230,6 +222,7 @@ impl Hub {
                 hub.take_default(&mut tx, mirror.owner, &connection).await?;
             }
             change.apply(&mut mirror);
+            refuse_default(mirror.is_default, mirror.direction)?;
             if mirror != before {
                 tx.put_mirror(&mirror).await?;
             }
@@ -393,6 +386,16 @@ impl MirrorChange {
             mirror.is_default = is_default;
         }
     }
+}
+
+fn refuse_default(is_default: bool, direction: MirrorDirection) -> Result<(), HubError> {
+    if is_default && direction == MirrorDirection::Pull {
+        return Err(HubError::invalid(
+            "default",
+            "uploads cannot go where nothing is ever sent: a pull mirror is no default",
+        ));
+    }
+    Ok(())
 }
 
 fn refuse_writing(direction: MirrorDirection, is_read_only: bool) -> Result<(), HubError> {

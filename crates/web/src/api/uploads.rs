@@ -71,10 +71,11 @@ pub(crate) struct UploadForm {
     /// When the name is taken: `new_version` (default), `keep_both` or `fail`.
     #[schema(nullable = false)]
     on_conflict: Option<ConflictWord>,
-    /// Also put it on your Google Drive.
+    /// Also put it on your Google Drive: into the folder of your default mirror there, or, when you have none, a folder
+    /// `Cumuli` that is made for it. Without a folder or path it is stored in that mirror's folder.
     #[schema(nullable = false)]
     sync_google: Option<bool>,
-    /// Also put it on your Azure storage.
+    /// Also put it into your Azure container, likewise.
     #[schema(nullable = false)]
     sync_azure: Option<bool>,
 }
@@ -94,7 +95,7 @@ pub(crate) struct UploadView {
     /// In a sentence.
     #[schema(example = "report.pdf is stored")]
     message: String,
-    /// The job's state.
+    /// The job's state: `pending` until the copies that were asked for are there.
     #[schema(example = "completed")]
     status: &'static str,
     /// The file as it is now.
@@ -103,13 +104,15 @@ pub(crate) struct UploadView {
 
 /// `POST /api/v1/upload`
 ///
-/// Stores a file that comes as a form. The parts may come in any order.
+/// Stores a file that comes as a form. The parts may come in any order. With `sync_google` or `sync_azure` the job ends
+/// once the copy is there, and its progress is that of all bytes; `/api/v1/status/{job_id}` tells it.
 #[utoipa::path(post, path = "/api/v1/upload", tag = "files",
     params(("If-Match" = Option<String>, Header, description = "Only over this content"),
            ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is no such file")),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "The file is stored", body = UploadView),
-              (status = 409, description = "The name is taken, or a provider that is asked for is not configured",
+              (status = 409,
+               description = "The name is taken, or a provider that is asked for is not configured or not linked",
                body = Problem, content_type = "application/problem+json"),
               (status = 412, description = "The precondition failed", body = Problem,
                content_type = "application/problem+json"),
@@ -123,14 +126,19 @@ pub(crate) async fn upload_form(
     let guard = conditions::guard(request.headers())?;
     let origin = origin(request.headers());
     let form = multipart::receive(&hub, &actor, (guard, origin), request).await?;
+    let is_copied = form.asks_for_copies();
     let stored = form.finish(&hub, &actor).await?;
     let node = &stored.node;
+    let (message, status) = match is_copied {
+        true => (format!("{} is stored, and is being copied", node.name), "pending"),
+        false => (format!("{} is stored", node.name), "completed"),
+    };
     let view = UploadView {
         job_id: stored.job.map(|job| job.to_string()).unwrap_or_default(),
         file_id: node.id.to_string(),
         filename: node.name.to_string(),
-        message: format!("{} is stored", node.name),
-        status: "completed",
+        message,
+        status,
         file: NodeView::new(node, false, None),
     };
     let etag = conditions::etag(&node.etag());

@@ -193,6 +193,25 @@ pub const POLICY: &[Row] = &[
     )
     .query("?item=x"),
     row("GET", "/blob/connections/{secret}", Address, all(403)),
+    // Mirrors, of which there are none without connections; whose they are is tried where there are some.
+    row("GET", "/api/v1/mirrors", Nothing, signed(200)),
+    row("POST", "/api/v1/mirrors", Connection, signed(404)).with(Json(
+        r#"{"folder_id":"root","connection_id":"{id}","remote_id":"root"}"#,
+    )),
+    row("GET", "/api/v1/mirrors/{id}", Connection, signed(404)),
+    row("PATCH", "/api/v1/mirrors/{id}", Connection, signed(404)).with(Json(r#"{"direction":"pull"}"#)),
+    row("DELETE", "/api/v1/mirrors/{id}", Connection, signed(404)),
+    row("POST", "/api/v1/mirrors/{id}/pause", Connection, signed(404)),
+    row("POST", "/api/v1/mirrors/{id}/resume", Connection, signed(404)),
+    row("POST", "/api/v1/mirrors/{id}/run", Connection, signed(404)),
+    row("GET", "/api/v1/mirrors/{id}/events", Connection, signed(404)),
+    row("GET", "/api/v1/mirrors/{id}/errors", Connection, signed(404)),
+    row("GET", "/api/v1/mirrors/{id}/plan", Connection, signed(404)),
+    row("POST", "/api/v1/mirrors/{id}/approve", Connection, signed(404)).with(Json(r#"{"digest":"x"}"#)),
+    row("POST", "/api/v1/mirrors/{id}/reject", Connection, signed(404)).with(Json(r#"{"digest":"x"}"#)),
+    row("POST", "/api/v1/mirrors/{id}/skip", Connection, signed(404)).with(Json(r#"{"paths":["x"]}"#)),
+    row("POST", "/api/v1/mirrors/{id}/unskip", Connection, signed(404)).with(Json(r#"{"paths":["x"]}"#)),
+    row("GET", "/api/v1/mirrors/{id}/skipped", Connection, signed(404)),
     // One's own account.
     row("GET", "/api/v1/me", Nothing, signed(200)),
     row("PATCH", "/api/v1/me", Nothing, in_person(200)).with(Json(r#"{"full_name":"{fresh}"}"#)),
