@@ -5,6 +5,7 @@ mod linking;
 mod observing;
 mod pacing;
 mod refreshing;
+mod telling;
 
 use connectors::{OAuth, OAuthOptions, OAuthProvider};
 use fake_clouds::drive::{DriveFake, DriveOptions};
