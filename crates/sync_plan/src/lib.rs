@@ -9,6 +9,8 @@ mod fault;
 mod foresee;
 mod names;
 mod plan;
+#[cfg(test)]
+mod proof;
 mod rules;
 mod scene;
 mod steps;
