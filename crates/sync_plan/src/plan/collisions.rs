@@ -5,7 +5,7 @@ use super::draft::{Draft, Spot};
 use super::index::Index;
 use super::suffix::Stem;
 use super::survival::Fate;
-use super::view::{base_name, only_side};
+use super::view::{base_name, is_elsewhere, only_side};
 use crate::fault::{self, Fault};
 
 /// Finds who keeps each name that several want, and gives the others one that nobody has.
@@ -71,8 +71,9 @@ fn claim(draft: &Draft<'_>, side: Side, id: EntryId) -> (u8, bool, bool, bool) {
     };
     let rank = match (*goal.pinned.get(side), goal.yields) {
         (true, _) => 0,
-        (false, false) => 1,
-        (false, true) => 2,
+        (false, _) if is_settled(draft, id, entry) => 1,
+        (false, false) => 2,
+        (false, true) => 3,
     };
     let is_file = !is_folder(entry) && !fault::is(Fault::FileKeepsName);
     let spot = goal.spots.get(side).as_ref();
@@ -92,7 +93,13 @@ fn claim(draft: &Draft<'_>, side: Side, id: EntryId) -> (u8, bool, bool, bool) {
     } else {
         !is_remote
     };
-    (rank, is_newcomer, is_file, is_ours)
+    (rank, is_file, is_newcomer, is_ours)
+}
+
+/// Whether it is, and is to be, on both sides where it was.
+fn is_settled(draft: &Draft<'_>, id: EntryId, entry: &Entry) -> bool {
+    let is_at_home = |side: Side| is_at_goal(draft, side, id) && !is_elsewhere(id, entry, side);
+    Side::BOTH.into_iter().all(is_at_home) && !fault::is(Fault::NewcomerKeepsName)
 }
 
 fn is_folder(entry: &Entry) -> bool {

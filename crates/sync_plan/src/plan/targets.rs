@@ -151,10 +151,11 @@ fn live_of_both(draft: &mut Draft<'_>, id: EntryId, entry: &Entry, why: Why) -> 
     let are_tied = are_tied(draft.view, id, entry);
     let renamed = Both::of(|side| !are_tied && is_renamed(id, entry, side));
     let mut parent_lead = lead(draft, (id, entry), moved);
-    let mut name_lead = if (renamed.here || renamed.there) && is_ours_suffixed(draft.view, id, entry) {
-        Lead::From(Side::There, Why::NameTaken)
-    } else {
-        lead(draft, (id, entry), renamed)
+    let is_renamed = renamed.here || renamed.there;
+    let unsuffixed = unsuffixed(draft.view, id, entry).filter(|_| is_renamed);
+    let mut name_lead = match unsuffixed {
+        Some(side) => Lead::From(side, Why::NameTaken),
+        None => lead(draft, (id, entry), renamed),
     };
     if fault::is(Fault::NoMoves) {
         parent_lead = Lead::Apart;
@@ -173,7 +174,7 @@ fn live_of_both(draft: &mut Draft<'_>, id: EntryId, entry: &Entry, why: Why) -> 
     let is_left = draft.view.authority() == Some(Side::Here) && is_apart && !is_led;
     let mut spots = Both::of(|side| current(id, entry, side));
     goal.is_tied = name_lead != Lead::Apart;
-    goal.is_called_as_here = matches!(name_lead, Lead::From(Side::Here, _));
+    goal.is_called_as_here = matches!(name_lead, Lead::From(Side::Here, _) | Lead::Same);
     goal.yields = draft.view.authority() == Some(Side::There) && is_apart;
     goal.pinned = Both::of(|side| !draft.view.may_change(side) || is_left);
     goal.why_there = Why::Same;
@@ -232,13 +233,18 @@ fn are_tied(view: View<'_>, id: EntryId, entry: &Entry) -> bool {
     *names.here(there) == **here || names.there(here).is_ok_and(|encoded| *encoded == **there)
 }
 
-/// Whether the name here is the one there with the suffix that we gave it, because something else had it. Then the one
-/// there counts: what is called alike there is not renamed for our sake.
-fn is_ours_suffixed(view: View<'_>, id: EntryId, entry: &Entry) -> bool {
-    let (Some(here), Some(there)) = (name(id, entry, Side::Here), name(id, entry, Side::There)) else {
-        return false;
-    };
-    view.authority().is_none() && suffix::is_suffixed(here, &view.rules.names.here(there), id)
+/// The side whose name counts because that on the other side is the same with the suffix that we gave it, for something
+/// else had it: what is called alike on one side only is not renamed on both for our sake.
+fn unsuffixed(view: View<'_>, id: EntryId, entry: &Entry) -> Option<Side> {
+    let (here, there) = (name(id, entry, Side::Here)?, name(id, entry, Side::There)?);
+    if view.authority().is_some() {
+        return None;
+    }
+    let decoded = view.rules.names.here(there);
+    if suffix::is_suffixed(here, &decoded, id) {
+        return Some(Side::There);
+    }
+    suffix::is_suffixed(&decoded, here, id).then_some(Side::Here)
 }
 
 /// Which side a part of a place is taken from that has changed on those.
