@@ -8,6 +8,9 @@ mod round;
 mod there;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use hub::{Ended, Hub, HubError, Keep, Lease, MirrorDesk, MirrorError, Opened, Upkept};

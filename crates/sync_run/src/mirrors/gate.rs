@@ -7,4 +7,4 @@ pub(crate) async fn gate(_name: &'static str) {}
 
 /// The same, for simulations.
 #[cfg(test)]
-pub(crate) use crate::sim::gate;
+pub(crate) use crate::sim::step as gate;

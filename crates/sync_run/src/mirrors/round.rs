@@ -48,9 +48,14 @@ impl Run {
         let plan = self.desk.plan(&loaded);
         tracing::trace!(mirror = %self.desk.mirror.id, ?plan, "a plan");
         let busy = self.note(due, &plan).await?;
+        // Until it is clear what belongs together, a plan says nothing of the rest.
+        let is_whole = !plan
+            .steps
+            .iter()
+            .any(|planned| matches!(planned.step, Step::Link { .. } | Step::Retie { .. }));
         let done: Vec<(u64, u64)> = due
             .iter()
-            .filter(|row| !busy.contains(&row.entry))
+            .filter(|row| is_whole && !busy.contains(&row.entry))
             .map(|row| (row.entry, row.generation))
             .collect();
         self.desk.clear(&done).await?;

@@ -1,0 +1,67 @@
+//! Both ways.
+
+use std::fs;
+
+use model::Guard;
+
+use super::{World, settings};
+
+#[tokio::test]
+async fn what_is_on_either_side_comes_to_the_other() {
+    let world = World::with(settings(), |there| {
+        fs::create_dir_all(there.join("theirs/deep")).unwrap();
+        fs::write(there.join("theirs/deep/a.txt"), b"a").unwrap();
+        fs::write(there.join("same.txt"), b"same").unwrap();
+    })
+    .await;
+    world.put("ours/b.txt", b"bb").await;
+    world.put("same.txt", b"same").await;
+    world.settle().await;
+
+    let here = world.tree_here().await;
+    world.expect(
+        &here,
+        &[
+            ("ours", None),
+            ("ours/b.txt", Some(b"bb")),
+            ("same.txt", Some(b"same")),
+            ("theirs", None),
+            ("theirs/deep", None),
+            ("theirs/deep/a.txt", Some(b"a")),
+        ],
+    );
+}
+
+#[tokio::test]
+async fn edits_moves_and_deletes_come_to_the_other_side() {
+    let world = World::start(settings()).await;
+    for name in ["edit", "rename", "move", "delete"] {
+        world.put(&format!("here/{name}"), name.as_bytes()).await;
+        fs::create_dir_all(world.there("there")).unwrap();
+        fs::write(world.there(&format!("there/{name}")), name.as_bytes()).unwrap();
+    }
+    world.settle().await;
+
+    world.put("here/edit", b"edited").await;
+    world.hub.delete(&world.ada, world.node("here/delete").await.id, Guard::None).await.unwrap();
+    fs::write(world.there("there/edit"), b"edited").unwrap();
+    fs::rename(world.there("there/rename"), world.there("there/renamed")).unwrap();
+    fs::rename(world.there("there/move"), world.there("moved")).unwrap();
+    fs::remove_file(world.there("there/delete")).unwrap();
+    world.settle().await;
+
+    let here = world.tree_here().await;
+    world.expect(
+        &here,
+        &[
+            ("here", None),
+            ("here/edit", Some(b"edited")),
+            ("here/move", Some(b"move")),
+            ("here/rename", Some(b"rename")),
+            ("moved", Some(b"move")),
+            ("there", None),
+            ("there/edit", Some(b"edited")),
+            ("there/renamed", Some(b"rename")),
+        ],
+    );
+}
