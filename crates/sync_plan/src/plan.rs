@@ -75,5 +75,6 @@ fn steps(mut draft: Draft<'_>, compares: Vec<Planned>) -> Plan {
     let mut notes = draft.notes;
     notes.retain(|note| !is_outdated(note));
     notes.extend(waiting);
+    notes.dedup();
     Plan { steps, notes }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{EntryId, Side, Why};
-use super::draft::Draft;
+use super::draft::{Draft, Goal};
 use super::survival::Fate;
 use super::targets;
 use super::view::Both;
@@ -13,16 +13,26 @@ use crate::fault::{self, Fault};
 pub(super) fn settle(draft: &mut Draft<'_>) {
     let mut taken_back = BTreeMap::new();
     loop {
-        revive(draft);
-        // Taking a move back may need a folder that was to go.
+        let mut revived = BTreeMap::new();
+        revive(draft, &mut revived);
         if fault::is(Fault::NoRings) || !break_rings(draft, &mut taken_back) {
             return;
+        }
+        // Taking a move back may need a folder that was to go, and none that was needed for the move.
+        for (id, (fate, goal)) in revived {
+            if !taken_back.contains_key(&id) {
+                draft.fates.insert(id, fate);
+                draft.goals.insert(id, goal);
+            }
         }
     }
 }
 
+/// What folders that were brought back were to become before.
+type Revived = BTreeMap<EntryId, (Fate, Goal)>;
+
 /// Makes every folder live that something living is to be in.
-fn revive(draft: &mut Draft<'_>) {
+fn revive(draft: &mut Draft<'_>, revived: &mut Revived) {
     let mut waiting: Vec<(EntryId, Side)> = draft
         .goals
         .keys()
@@ -44,7 +54,15 @@ fn revive(draft: &mut Draft<'_>) {
             }
             continue;
         }
+        let before = draft
+            .fates
+            .get(&parent)
+            .copied()
+            .zip(draft.goals.get(&parent).cloned());
         if revive_one(draft, parent, side) {
+            if let Some(before) = before {
+                revived.entry(parent).or_insert(before);
+            }
             waiting.extend(Side::BOTH.map(|side| (parent, side)));
         }
     }
@@ -150,6 +168,7 @@ fn break_ring(
         return put(draft, id, &[side], parent);
     }
     if let Some(&id) = ring.iter().min() {
+        taken_back.entry(id).or_default();
         put(draft, id, &Side::BOTH, EntryId::ROOT);
     }
 }

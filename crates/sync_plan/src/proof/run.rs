@@ -29,11 +29,11 @@ impl Case {
         self.seed % 4 == 3
     }
 
-    /// Whether what was changed here and is kept, for it was deleted there, may be found to be what was moved there:
-    /// that depends on which of the two is seen first.
+    /// Whether what is found out on the way may come too late for something else. What was changed here and is kept, for
+    /// it was deleted there, may be found to be what was moved there; or what was compared to be what was deleted.
     fn is_loose(&self) -> bool {
         let setup = self.start.setup;
-        !setup.has_ids && setup.direction == Direction::Pull
+        !self.start.bytes.is_empty() || (!setup.has_ids && setup.direction == Direction::Pull)
     }
 }
 
