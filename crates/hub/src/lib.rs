@@ -99,9 +99,11 @@ pub use links::{LinkChange, LinkPage, LinkRow, NewLink};
 pub use listings::{Listed, ListingPage, Part};
 pub use migrations::{MigrationPage, MigrationReport, NewMigration};
 pub use mirrors::{
-    Call, Deed, DeleteGuard, Ended, FailedEntry, HeldDeletes, Intent, Loaded, MirrorChange, MirrorDesk,
-    MirrorError, MirrorEvents, MirrorFolder, MirrorPlan, MirrorRow, MirrorSettings, NameProblem, NewMirror,
-    Newcomers, Opened, Placed, PlanNote, PlanSide, PlanStep, PlanSummary, RemoteFolder, Room, Sent, Sessions,
+    Call, Capsule, CapsuleBase, CapsuleDirty, CapsuleEntry, CapsuleEvent, CapsuleFailed, CapsuleMirror,
+    CapsuleRules, CapsuleScene, CapsuleState, Changed, Deed, DeleteGuard, Ended, FailedEntry, HeldDeletes,
+    Intent, Loaded, Mended, MirrorChange, MirrorDesk, MirrorError, MirrorEvents, MirrorFolder, MirrorHeads,
+    MirrorNews, MirrorPlan, MirrorRow, MirrorSettings, NameProblem, NewMirror, Newcomers, Opened, Placed,
+    PlanNote, PlanSide, PlanStep, PlanSummary, RemoteFolder, Replica, ReplicaPlace, Room, Sent, Sessions,
     StoredSource, Thing, WhichEntries, as_item, as_remote,
 };
 pub use moves::{Move, MoveReport};

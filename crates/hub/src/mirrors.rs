@@ -1,22 +1,27 @@
 //! Mirrors: folders here that are kept in step with folders at connections.
 
 mod aside;
+mod capsule;
 mod contents;
 mod costs;
 mod desk;
 mod gather;
+mod health;
 mod here;
 mod holds;
 mod intents;
+mod news;
 mod patterns;
 mod places;
 mod preview;
+mod redact;
 mod rules;
 mod scene;
 mod settings;
 mod ties;
 mod uploads;
 mod views;
+mod wake;
 
 use catalog::{NewJob, Tx};
 use model::{Job, JobId, JobKind, MirrorId};
@@ -25,10 +30,16 @@ use serde::{Deserialize, Serialize};
 use crate::{Hub, HubError, keys};
 
 pub use aside::{as_item, as_remote};
+pub use capsule::{
+    Capsule, CapsuleBase, CapsuleDirty, CapsuleEntry, CapsuleEvent, CapsuleFailed, CapsuleMirror,
+    CapsuleRules, CapsuleScene, CapsuleState,
+};
 pub use desk::{Ended, MirrorDesk, MirrorError, Opened};
+pub use health::{Mended, Replica, ReplicaPlace};
 pub use here::Deed;
 pub use holds::{HeldDeletes, WhichEntries};
 pub use intents::{Call, Intent, Placed, Sent, Sessions, StoredSource};
+pub use news::{Changed, MirrorHeads};
 pub use places::{MirrorFolder, RemoteFolder};
 pub use preview::{MirrorPlan, NameProblem, PlanNote, PlanSide, PlanStep, PlanSummary, Room};
 pub use scene::{Loaded, Newcomers, Thing};
@@ -36,6 +47,7 @@ pub use settings::{MirrorChange, MirrorSettings, NewMirror};
 pub use ties::Guard as DeleteGuard;
 pub(crate) use uploads::{Copied, OnTheWay};
 pub use views::{FailedEntry, MirrorEvents, MirrorRow};
+pub use wake::MirrorNews;
 
 /// Tries of a mirror's job before its lease counts as lost for good; it is released after each round.
 const TRIES: u32 = 8;

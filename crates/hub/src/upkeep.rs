@@ -55,6 +55,7 @@ impl Hub {
             self.schedule_archive(&mut tx, now).await?;
         }
         self.schedule_observations(&mut tx, now).await?;
+        self.schedule_mirrors(&mut tx, now).await?;
         self.schedule_migrations(&mut tx, now).await?;
         for (kind, every_secs) in [
             (JobKind::Sweep, SWEEP_SECS),

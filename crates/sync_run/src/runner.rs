@@ -63,7 +63,11 @@ impl Runner {
 
     /// Runs until `stop` is cancelled. Jobs in hand are then put down, and are due again at once.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.run_jobs(&stop), watcher::run(&self.hub, &stop));
+        tokio::join!(
+            self.run_jobs(&stop),
+            watcher::run(&self.hub, &stop),
+            watcher::wake_mirrors(&self.hub, &stop)
+        );
     }
 
     async fn run_jobs(&self, stop: &CancellationToken) {

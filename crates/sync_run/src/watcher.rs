@@ -41,6 +41,23 @@ pub(crate) async fn run(hub: &Hub, stop: &CancellationToken) {
     watching.shutdown().await;
 }
 
+/// Wakes the mirrors that changes here concern, until `stop` is cancelled.
+pub(crate) async fn wake_mirrors(hub: &Hub, stop: &CancellationToken) {
+    let mut news = hub.mirror_news();
+    loop {
+        let passed_on = tokio::select! {
+            () = stop.cancelled() => return,
+            passed_on = news.pass_on() => passed_on,
+        };
+        match passed_on {
+            Ok(true) => {}
+            Ok(false) => return,
+            // A catalog that does not answer is told of by those who do jobs.
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
 /// Watches one connection until it is unlinked.
 async fn watch(hub: Hub, id: ConnectionId) -> ConnectionId {
     loop {

@@ -18,7 +18,7 @@ use crate::connections::observe::remote_item;
 use crate::{Hub, HubError, Lease};
 
 /// How soon a mirror is looked at again that has nothing to do, seconds: news make it due at once.
-const IDLE_SECS: i64 = 60;
+const IDLE_SECS: i64 = 5 * 60;
 /// How soon one whose connection is looked at for the first time is tried again, seconds.
 const FILLING_SECS: i64 = 5;
 /// How soon one that waits for a person is tried again, seconds.
