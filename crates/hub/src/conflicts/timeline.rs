@@ -140,13 +140,16 @@ async fn is_visible(tx: &mut Tx, actor: &model::Actor, node: model::NodeId) -> R
 }
 
 async fn change_here(tx: &mut Tx, version: &Version) -> Result<Told, HubError> {
-    let author = person(tx, version.author, version.origin).await?;
+    let author = match version.origin {
+        Origin::Link => None,
+        origin => person(tx, version.author, origin).await?,
+    };
     let author = author.unwrap_or_else(|| "Somebody".to_owned());
     Ok(Told {
         at_ms: Some(version.created_ms),
         text: format!(
             "{} changed it here {}: version {}, {} bytes.",
-            capital(&author),
+            author,
             door(version.origin),
             version.number,
             version.size_bytes
@@ -238,12 +241,4 @@ fn outcome(kind: ConflictKind, winner: Option<Winner>, copy: Option<&str>) -> St
 async fn somebody(tx: &mut Tx, user: Option<UserId>) -> Result<String, HubError> {
     let name = person(tx, user, Origin::Web).await?;
     Ok(name.unwrap_or_else(|| "Somebody whose account is gone".to_owned()))
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }

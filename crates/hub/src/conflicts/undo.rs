@@ -2,7 +2,7 @@
 //! there. Nothing is lost by it either: what it takes away stays as a version or in the trash.
 
 use catalog::{EntryRow, Tx};
-use model::{Actor, Conflict, ConflictId, ConflictKind, Mirror, Origin, Winner};
+use model::{Actor, Conflict, ConflictId, ConflictKind, Mirror, Origin, Version, Winner};
 
 use super::acts::{self, Act, Desk, GONE};
 use super::record::tell;
@@ -104,7 +104,7 @@ async fn reopen(desk: &mut Desk<'_>, conflict: &mut Conflict, act: &Act) -> Resu
         }
         (ConflictKind::DeleteEdit, _) => {
             if let Some(file) = desk.live(conflict.node).await? {
-                came_by_the_mirror(&file, &mirror)?;
+                came_by_the_mirror(desk.tx, (&file, &mirror)).await?;
                 desk.trash(file.node.id).await?;
             }
             park(desk, &mirror, entry.ok_or(REACHED)?).await
@@ -151,7 +151,7 @@ async fn give_ours_back(
     let file = desk.file(id).await?;
     let before = act.changed.before;
     if file.node.version.as_ref().map(|version| version.number) != before {
-        came_by_the_mirror(&file, mirror)?;
+        came_by_the_mirror(desk.tx, (&file, mirror)).await?;
         let ours = desk.version(id, before).await?;
         desk.give(file, &ours).await?;
     }
@@ -227,13 +227,16 @@ async fn is_still_there(tx: &mut Tx, (mirror, entry): (&Mirror, &EntryRow)) -> R
     item.filter(|item| !item.is_trashed).map(|_| ()).ok_or(REACHED)
 }
 
-/// What is current here must be what the mirror brought; somebody else's change is not taken back.
-fn came_by_the_mirror(file: &Found, mirror: &Mirror) -> Result<(), HubError> {
-    let origin = file.node.version.as_ref().map(|version| version.origin);
-    match origin {
-        Some(Origin::Mirror(id)) if id == mirror.id => Ok(()),
-        _ => Err(WENT_ON),
-    }
+/// What is current here must be a content that the mirror brought; somebody else's change is not taken back.
+async fn came_by_the_mirror(tx: &mut Tx, (file, mirror): (&Found, &Mirror)) -> Result<(), HubError> {
+    /// Versions that are looked through.
+    const VERSIONS: u32 = 200;
+    let current = file.node.version.as_ref().ok_or(GONE)?;
+    let brought = Origin::Mirror(mirror.id);
+    let versions = tx.versions(file.node.id, None, VERSIONS).await?;
+    // It may have been made current once more since it came.
+    let is_it = |version: &Version| version.origin == brought && version.blob == current.blob;
+    versions.iter().any(is_it).then_some(()).ok_or(WENT_ON)
 }
 
 /// Whether nobody went on in a file that was made beside.

@@ -73,7 +73,10 @@ impl World {
     async fn both(&self) -> (String, String) {
         let here = self.read(&self.node("a.txt").await).await;
         let there = fs::read(self.there("a.txt")).unwrap();
-        (String::from_utf8(here).unwrap(), String::from_utf8(there).unwrap())
+        (
+            String::from_utf8(here).unwrap(),
+            String::from_utf8(there).unwrap(),
+        )
     }
 
     /// All contents that versions of `a.txt` have, the newest first.
@@ -85,8 +88,16 @@ impl World {
         };
         let mut all = Vec::new();
         for version in self.hub.versions(&self.ada, node.id, part).await.unwrap().items {
-            let download = self.hub.open_file(&self.ada, node.id, Some(version.number)).await.unwrap();
-            let body = self.hub.read_content(&download, 0..version.size_bytes).await.unwrap();
+            let download = self
+                .hub
+                .open_file(&self.ada, node.id, Some(version.number))
+                .await
+                .unwrap();
+            let body = self
+                .hub
+                .read_content(&download, 0..version.size_bytes)
+                .await
+                .unwrap();
             let pieces: Vec<bytes::Bytes> = futures_util::TryStreamExt::try_collect(body).await.unwrap();
             all.push(String::from_utf8(pieces.concat()).unwrap());
         }
@@ -133,20 +144,34 @@ async fn what_waits_for_a_person_stays_on_both_sides_and_is_told() {
     let ours = said("ada@example.org changed it here through the API: version 2, 15 bytes.").unwrap();
     let theirs = said("It was changed at").unwrap();
     let found = said("both had changed it").unwrap();
-    assert!(agreed < ours && agreed < theirs && ours < found && theirs < found, "{text:?}");
+    assert!(
+        agreed < ours && agreed < theirs && ours < found && theirs < found,
+        "{text:?}"
+    );
     assert!(text[theirs].contains("(a folder)"), "{text:?}");
     let (here, there) = (told.here.unwrap(), told.there.unwrap());
     assert!(here.is_text && there.is_text);
     assert_eq!((here.size_bytes, there.size_bytes), (Some(15), Some(23)));
-    assert_eq!((told.base.unwrap().problem, here.problem, there.problem), (None, None, None));
+    assert_eq!(
+        (told.base.unwrap().problem, here.problem, there.problem),
+        (None, None, None)
+    );
 
-    let diff = world.hub.compare_conflict(&world.ada, conflict.id, Between::HereThere).await.unwrap();
+    let diff = world
+        .hub
+        .compare_conflict(&world.ada, conflict.id, Between::HereThere)
+        .await
+        .unwrap();
     assert_eq!((diff.added, diff.removed, diff.is_cut), (1, 1, false));
     assert_eq!(
         diff.unified.unwrap(),
         "--- here\n+++ there\n@@ -1,3 +1,3 @@\n one\n-ours\n+it is theirs\n three\n"
     );
-    let diff = world.hub.compare_conflict(&world.ada, conflict.id, Between::BaseHere).await.unwrap();
+    let diff = world
+        .hub
+        .compare_conflict(&world.ada, conflict.id, Between::BaseHere)
+        .await
+        .unwrap();
     assert!(diff.unified.unwrap().contains("-two\n+ours\n"));
 }
 
@@ -166,7 +191,10 @@ async fn ours_wins_and_theirs_is_kept() {
     world.settle().await;
     assert_eq!(world.both().await, pair(OURS, OURS));
     assert!(world.history().await.contains(&THEIRS.to_owned()));
-    assert!(matches!(world.undo().await, Err(HubError::Conflict(_))), "it has reached the provider");
+    assert!(
+        matches!(world.undo().await, Err(HubError::Conflict(_))),
+        "it has reached the provider"
+    );
 
     // Another mind: theirs after all.
     let refused = world.decide(wins(Winner::There)).await;
@@ -190,7 +218,10 @@ async fn theirs_wins_and_that_is_taken_back() {
         ..wins(Winner::There)
     };
     let row = world.decide(decision.clone()).await.unwrap();
-    assert_eq!(row.conflict.resolution.unwrap().notes.as_deref(), Some("asked Bob"));
+    assert_eq!(
+        row.conflict.resolution.unwrap().notes.as_deref(),
+        Some("asked Bob")
+    );
     world.decide(decision).await.unwrap();
     world.settle().await;
     assert_eq!(world.both().await, pair(THEIRS, THEIRS));
@@ -200,11 +231,21 @@ async fn theirs_wins_and_that_is_taken_back() {
     assert_eq!(row.conflict.resolution, None);
     world.settle().await;
     assert_eq!(world.both().await, pair(OURS, THEIRS), "it waits again");
-    let told = world.hub.conflict_preview(&world.ada, row.conflict.id).await.unwrap();
+    let told = world
+        .hub
+        .conflict_preview(&world.ada, row.conflict.id)
+        .await
+        .unwrap();
     let text: Vec<&str> = told.timeline.iter().map(|told| told.text.as_str()).collect();
-    assert!(text.iter().any(|text| text.ends_with("They noted: asked Bob")), "{text:?}");
+    assert!(
+        text.iter().any(|text| text.ends_with("They noted: asked Bob")),
+        "{text:?}"
+    );
     assert!(text.last().unwrap().ends_with("took that back."), "{text:?}");
-    assert!(matches!(world.undo().await, Err(HubError::Conflict(_))), "there is nothing left to take back");
+    assert!(
+        matches!(world.undo().await, Err(HubError::Conflict(_))),
+        "there is nothing left to take back"
+    );
 }
 
 #[tokio::test]
@@ -217,10 +258,7 @@ async fn both_are_kept_and_that_is_taken_back() {
     let here = world.tree_here().await;
     world.expect(
         &here,
-        &[
-            (&copy, Some(OURS.as_bytes())),
-            ("a.txt", Some(THEIRS.as_bytes())),
-        ],
+        &[(&copy, Some(OURS.as_bytes())), ("a.txt", Some(THEIRS.as_bytes()))],
     );
 
     world.undo().await.unwrap();
@@ -239,7 +277,11 @@ async fn what_was_merged_by_hand_counts() {
     world.put("a.txt", b"merged").await;
     world.settle().await;
     assert_eq!(world.both().await, pair("merged", THEIRS), "it still waits");
-    assert_eq!(world.all_conflicts(None).await.len(), 1, "and is no other conflict");
+    assert_eq!(
+        world.all_conflicts(None).await.len(),
+        1,
+        "and is no other conflict"
+    );
     world.decide(by(ConflictPolicy::Manual)).await.unwrap();
     world.settle().await;
     assert_eq!(world.both().await, pair("merged", "merged"));
@@ -263,7 +305,10 @@ async fn the_later_change_counts() {
             true => at + Duration::from_secs(60),
             false => at - Duration::from_secs(60),
         };
-        let file = fs::File::options().write(true).open(world.there("a.txt")).unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(world.there("a.txt"))
+            .unwrap();
         file.set_modified(at).unwrap();
         world.settle().await;
         world.decide(by(ConflictPolicy::LastWrite)).await.unwrap();
@@ -290,7 +335,10 @@ async fn what_was_edited_here_and_deleted_there_lives_or_goes() {
     world.decide(by(ConflictPolicy::LastWrite)).await.unwrap();
     world.settle().await;
     assert_eq!(world.both().await, pair(OURS, OURS));
-    assert!(matches!(world.undo().await, Err(HubError::Conflict(_))), "it is there by now");
+    assert!(
+        matches!(world.undo().await, Err(HubError::Conflict(_))),
+        "it is there by now"
+    );
 
     let world = edit_delete().await;
     world.decide(wins(Winner::There)).await.unwrap();
@@ -323,7 +371,10 @@ async fn what_was_deleted_here_and_edited_there_lives_or_goes() {
     world.decide(by(ConflictPolicy::KeepBoth)).await.unwrap();
     world.settle().await;
     assert_eq!(world.both().await, pair(THEIRS, THEIRS));
-    assert!(world.history().await.contains(&"one".to_owned()), "the same file came back");
+    assert!(
+        world.history().await.contains(&"one".to_owned()),
+        "the same file came back"
+    );
     world.undo().await.unwrap();
     world.settle().await;
     assert!(world.tree_here().await.is_empty());
@@ -340,7 +391,10 @@ async fn what_the_mirror_decided_is_decided_anew_and_back() {
     let world = clash(settings()).await;
     let conflict = world.conflict().await;
     let done = conflict.resolution.clone().unwrap();
-    assert_eq!((done.policy, done.winner, done.by), (ConflictPolicy::KeepBoth, None, None));
+    assert_eq!(
+        (done.policy, done.winner, done.by),
+        (ConflictPolicy::KeepBoth, None, None)
+    );
     let copy = conflict.copy.unwrap();
     assert_eq!(world.both().await, pair(THEIRS, THEIRS));
     assert_eq!(world.names_there().len(), 2);
@@ -348,7 +402,11 @@ async fn what_the_mirror_decided_is_decided_anew_and_back() {
     world.decide(again(wins(Winner::Here))).await.unwrap();
     world.settle().await;
     assert_eq!(world.both().await, pair(OURS, OURS));
-    assert_eq!(world.names_there(), ["a.txt"], "the one beside is in the trash, here and there");
+    assert_eq!(
+        world.names_there(),
+        ["a.txt"],
+        "the one beside is in the trash, here and there"
+    );
 
     world.undo().await.unwrap();
     world.settle().await;
@@ -370,7 +428,11 @@ async fn what_the_mirror_decided_is_decided_anew_and_back() {
 
 #[tokio::test]
 async fn two_files_of_one_name_are_told_apart_by_a_person() {
-    for (winner, expected) in [(Some(Winner::Here), OURS), (Some(Winner::There), THEIRS), (None, THEIRS)] {
+    for (winner, expected) in [
+        (Some(Winner::Here), OURS),
+        (Some(Winner::There), THEIRS),
+        (None, THEIRS),
+    ] {
         let world = World::with(manual(), |there| fs::write(there.join("a.txt"), THEIRS).unwrap()).await;
         world.put("a.txt", OURS.as_bytes()).await;
         world.settle().await;
@@ -383,7 +445,10 @@ async fn two_files_of_one_name_are_told_apart_by_a_person() {
         assert_eq!(world.names_there().len(), if winner.is_some() { 1 } else { 2 });
         if winner.is_some() {
             let history = world.history().await;
-            assert!(history.contains(&OURS.to_owned()) && history.contains(&THEIRS.to_owned()), "{history:?}");
+            assert!(
+                history.contains(&OURS.to_owned()) && history.contains(&THEIRS.to_owned()),
+                "{history:?}"
+            );
         }
     }
 }
@@ -398,11 +463,21 @@ async fn a_file_and_a_folder_of_one_name_are_both_kept() {
     world.put("a.txt", OURS.as_bytes()).await;
     world.settle().await;
     let open = world.all_conflicts(Some(false)).await;
-    assert!(!open.is_empty() && open.iter().all(|open| open.kind == ConflictKind::KindKind), "{open:?}");
-    let refused = world.hub.resolve_conflict(&world.ada, open[0].id, wins(Winner::Here)).await;
+    assert!(
+        !open.is_empty() && open.iter().all(|open| open.kind == ConflictKind::KindKind),
+        "{open:?}"
+    );
+    let refused = world
+        .hub
+        .resolve_conflict(&world.ada, open[0].id, wins(Winner::Here))
+        .await;
     assert!(matches!(refused, Err(HubError::Conflict(_))));
     let which = WhichConflicts::OpenOf(world.mirror.id);
-    let many = world.hub.resolve_conflicts(&world.ada, which, by(ConflictPolicy::KeepBoth)).await.unwrap();
+    let many = world
+        .hub
+        .resolve_conflicts(&world.ada, which, by(ConflictPolicy::KeepBoth))
+        .await
+        .unwrap();
     for (_, outcome) in many.outcomes {
         outcome.unwrap();
     }
@@ -432,8 +507,16 @@ async fn many_are_decided_at_once_and_each_by_itself() {
     world.hub.delete(&world.ada, gone, Guard::None).await.unwrap();
 
     let which = WhichConflicts::OpenOf(world.mirror.id);
-    let many = world.hub.resolve_conflicts(&world.ada, which, wins(Winner::There)).await.unwrap();
-    let failed = many.outcomes.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    let many = world
+        .hub
+        .resolve_conflicts(&world.ada, which, wins(Winner::There))
+        .await
+        .unwrap();
+    let failed = many
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.is_err())
+        .count();
     assert_eq!((many.outcomes.len(), failed, many.has_more), (3, 1, false));
     world.settle().await;
     let here = world.tree_here().await;
