@@ -93,7 +93,7 @@ CREATE TABLE mirror_dirty (
     PRIMARY KEY (mirror_id, entry)
 ) CLUSTERED;
 CREATE INDEX mirror_dirty_due ON mirror_dirty (mirror_id, trash, next_ms, entry);
-CREATE INDEX mirror_dirty_to_trash ON mirror_dirty (mirror_id, is_approved, depth, entry) WHERE trash <> 0;
+CREATE INDEX mirror_dirty_to_trash ON mirror_dirty (mirror_id, is_approved, depth, entry, trash) WHERE trash <> 0;
 
 -- Calls at the provider that were begun and of which it is not known that they ended. op: what, JSON. session: of an
 -- upload, sealed.

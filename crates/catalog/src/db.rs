@@ -333,6 +333,15 @@ impl Tx {
         }
     }
 
+    /// What to append to a table's name for SQLite to read it by this index. It knows nothing of how many rows there are
+    /// of one owner, and believes that it is quicker to read them all by a clustered key than some by another index.
+    pub(crate) fn indexed_by(&self, index: &str) -> String {
+        match self.engine() {
+            Engine::Sqlite => format!(" INDEXED BY {index}"),
+            Engine::Postgres => String::new(),
+        }
+    }
+
     /// Tells the watchers of `space` after, and only after, the commit.
     pub(crate) fn wake(&mut self, space: SpaceId) {
         match &mut self.inner {

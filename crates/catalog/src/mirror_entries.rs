@@ -141,7 +141,7 @@ impl Tx {
         numbers: &[u64],
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let numbers = numbers.iter().map(|number| signed(*number).into()).collect();
-        self.entries_by(mirror, "entry", numbers).await
+        self.entries_by(mirror, ("entry", ""), numbers).await
     }
 
     /// Finds the entries of nodes.
@@ -151,7 +151,8 @@ impl Tx {
         nodes: &[NodeId],
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let nodes = nodes.iter().map(|node| (*node).into()).collect();
-        self.entries_by(mirror, "node_id", nodes).await
+        let by_node = self.indexed_by("mirror_entries_by_node");
+        self.entries_by(mirror, ("node_id", &by_node), nodes).await
     }
 
     /// Finds the entries of items, by the provider's ids.
@@ -161,21 +162,23 @@ impl Tx {
         items: &[&str],
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let keys = items.iter().map(|item| key(item).into()).collect();
-        self.entries_by(mirror, "item_key", keys).await
+        let by_item = self.indexed_by("mirror_entries_by_item");
+        self.entries_by(mirror, ("item_key", &by_item), keys).await
     }
 
     async fn entries_by(
         &mut self,
         mirror: MirrorId,
-        column: &str,
+        (column, by_index): (&str, &str),
         values: Vec<Value>,
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let mut found = Vec::with_capacity(values.len());
         for chunk in values.chunks(CHUNK) {
             let mut params = vec![mirror.into()];
             let list = lists::holders(&mut params, chunk.to_vec());
-            let sql =
-                format!("SELECT {COLUMNS} FROM mirror_entries WHERE mirror_id = $1 AND {column} IN ({list})");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM mirror_entries{by_index} WHERE mirror_id = $1 AND {column} IN ({list})"
+            );
             for row in self.query(&sql, &params).await? {
                 found.push(read(&row)?);
             }
@@ -264,8 +267,9 @@ impl Tx {
             i64::from(limit).into(),
             signed(parent).into(),
         ];
-        self.entries_where("parent = $4 AND entry > $2 ORDER BY entry LIMIT $3", &params)
-            .await
+        let by_index = self.indexed_by("mirror_entries_in");
+        let rest = "parent = $4 AND entry > $2 ORDER BY entry LIMIT $3";
+        self.entries_where((&by_index, rest), &params).await
     }
 
     /// All entries of a mirror, by their numbers: those that follow `after`, at most `limit`.
@@ -276,7 +280,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let params = [mirror.into(), signed(after).into(), i64::from(limit).into()];
-        self.entries_where("entry > $2 ORDER BY entry LIMIT $3", &params)
+        self.entries_where(("", "entry > $2 ORDER BY entry LIMIT $3"), &params)
             .await
     }
 
@@ -288,12 +292,10 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let params = [mirror.into(), signed(after).into(), i64::from(limit).into()];
-        let condition = list.condition();
-        self.entries_where(
-            &format!("{condition} AND entry > $2 ORDER BY entry LIMIT $3"),
-            &params,
-        )
-        .await
+        let (index, condition) = list.found_by();
+        let rest = format!("{condition} AND entry > $2 ORDER BY entry LIMIT $3");
+        let by_index = self.indexed_by(index);
+        self.entries_where((&by_index, &rest), &params).await
     }
 
     /// How many entries are in a list.
@@ -302,9 +304,10 @@ impl Tx {
         mirror: MirrorId,
         list: EntryList,
     ) -> Result<u64, CatalogError> {
+        let (index, condition) = list.found_by();
         let sql = format!(
-            "SELECT count(*) FROM mirror_entries WHERE mirror_id = $1 AND {}",
-            list.condition()
+            "SELECT count(*) FROM mirror_entries{} WHERE mirror_id = $1 AND {condition}",
+            self.indexed_by(index)
         );
         let row = self.first(&sql, &[mirror.into()]).await?;
         row.map_or(Ok(0), |row| Ok(count(row.int(0)?)))
@@ -320,22 +323,27 @@ impl Tx {
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let params = [mirror.into(), before.into(), i64::from(limit).into()];
         let rest = "version IS NOT NULL AND proven_ms < $2 ORDER BY proven_ms, entry LIMIT $3";
-        self.entries_where(rest, &params).await
+        self.entries_where(("", rest), &params).await
     }
 
-    async fn entries_where(&mut self, rest: &str, params: &[Value]) -> Result<Vec<EntryRow>, CatalogError> {
-        let sql = format!("SELECT {COLUMNS} FROM mirror_entries WHERE mirror_id = $1 AND {rest}");
+    async fn entries_where(
+        &mut self,
+        (by_index, rest): (&str, &str),
+        params: &[Value],
+    ) -> Result<Vec<EntryRow>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM mirror_entries{by_index} WHERE mirror_id = $1 AND {rest}");
         let rows = self.query(&sql, params).await?;
         rows.iter().map(read).collect()
     }
 }
 
 impl EntryList {
-    const fn condition(self) -> &'static str {
+    /// The index, and what is asked of it.
+    const fn found_by(self) -> (&'static str, &'static str) {
         match self {
-            Self::Failed => "error IS NOT NULL",
-            Self::Parked => "is_parked = 1",
-            Self::Skipped => "is_skipped = 1",
+            Self::Failed => ("mirror_entries_failed", "error IS NOT NULL"),
+            Self::Parked => ("mirror_entries_parked", "is_parked = 1"),
+            Self::Skipped => ("mirror_entries_skipped", "is_skipped = 1"),
         }
     }
 }

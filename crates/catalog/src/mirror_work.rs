@@ -277,22 +277,22 @@ impl Tx {
 
     /// Lets all that is to be trashed be trashed, at once. Answers how many entries that are.
     pub async fn approve_trash(&mut self, mirror: MirrorId) -> Result<u64, CatalogError> {
-        self.execute(
-            "UPDATE mirror_dirty SET is_approved = 1, next_ms = 0
+        let sql = format!(
+            "UPDATE mirror_dirty{} SET is_approved = 1, next_ms = 0
              WHERE mirror_id = $1 AND trash <> 0 AND is_approved = 0",
-            &[mirror.into()],
-        )
-        .await
+            self.indexed_by("mirror_dirty_to_trash")
+        );
+        self.execute(&sql, &[mirror.into()]).await
     }
 
     /// Lets nothing be trashed that is to be: all of it is looked at again. Answers how many entries that are.
     pub async fn reject_trash(&mut self, mirror: MirrorId) -> Result<u64, CatalogError> {
-        self.execute(
-            "UPDATE mirror_dirty SET generation = generation + 1, trash = 0, is_approved = 0, next_ms = 0
+        let sql = format!(
+            "UPDATE mirror_dirty{} SET generation = generation + 1, trash = 0, is_approved = 0, next_ms = 0
              WHERE mirror_id = $1 AND trash <> 0",
-            &[mirror.into()],
-        )
-        .await
+            self.indexed_by("mirror_dirty_to_trash")
+        );
+        self.execute(&sql, &[mirror.into()]).await
     }
 
     /// How much there is to do in a mirror.

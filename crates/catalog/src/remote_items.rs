@@ -181,8 +181,9 @@ impl Tx {
                 chunk.iter().map(|name| sort_key(name).into()).collect(),
             );
             let sql = format!(
-                "SELECT {COLUMNS} FROM connection_items
-                 WHERE connection_id = $1 AND parent_key = $2 AND kind IN (0, 1, 2, 3, 4) AND sort_key IN ({list})"
+                "SELECT {COLUMNS} FROM connection_items{}
+                 WHERE connection_id = $1 AND parent_key = $2 AND kind IN (0, 1, 2, 3, 4) AND sort_key IN ({list})",
+                self.indexed_by("connection_items_of_folder")
             );
             for row in self.query(&sql, &params).await? {
                 found.push(read(&row)?);
@@ -349,9 +350,10 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<RemoteItem>, CatalogError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM connection_items
+            "SELECT {COLUMNS} FROM connection_items{}
              WHERE connection_id = $1 AND size_bytes = $2 AND kind = 1 AND flags IN (0, {EDITABLE})
-             ORDER BY CASE WHEN name = $3 THEN 0 ELSE 1 END, item_key LIMIT $4"
+             ORDER BY CASE WHEN name = $3 THEN 0 ELSE 1 END, item_key LIMIT $4",
+            self.indexed_by("connection_items_by_size")
         );
         let params = [
             connection.into(),

@@ -6,6 +6,7 @@ mod groups;
 mod jobs;
 mod migrations;
 mod mirrors;
+mod nodes;
 mod nodes_apart;
 pub(crate) mod plans;
 mod remote;

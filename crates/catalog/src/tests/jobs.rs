@@ -298,6 +298,24 @@ async fn a_failed_try_is_repeated_at_its_time_until_no_try_is_left() {
 }
 
 #[tokio::test]
+async fn a_lease_is_held_until_it_ends_or_the_job_is_another_s() {
+    on_each_engine(|catalog| async move {
+        enqueue(&catalog, &new(1)).await;
+        let [job] = claim(&catalog, 1, NOW).await.try_into().unwrap();
+        let lease = Lease::of(&job);
+        assert!(run!(catalog, holds_lease(lease)));
+        // Nobody else took it although it ran out; then somebody does.
+        let [again] = claim(&catalog, 1, LATER).await.try_into().unwrap();
+        assert!(!run!(catalog, holds_lease(lease)));
+        let lease = Lease::of(&again);
+        assert!(run!(catalog, holds_lease(lease)));
+        assert!(run!(catalog, complete_job(lease, LATER)));
+        assert!(!run!(catalog, holds_lease(lease)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_failure_for_good_ends_a_job_at_once() {
     on_each_engine(|catalog| async move {
         enqueue(&catalog, &new(1)).await;

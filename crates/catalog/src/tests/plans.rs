@@ -1,5 +1,7 @@
 //! How SQLite answers: through which index, and without reading or sorting more than a page.
 
+mod mirrors;
+
 use std::cell::RefCell;
 
 use model::{
