@@ -15,6 +15,9 @@ mod rules;
 mod scene;
 mod steps;
 
+#[cfg(test)]
+mod tests;
+
 pub use foresee::{Foreseen, Foresight, foresee};
 pub use names::{NameLimits, Names};
 pub use plan::plan;

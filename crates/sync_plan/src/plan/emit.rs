@@ -7,7 +7,7 @@ use super::draft::{Contents, Draft, Goal, Spot};
 use super::ground::Ground;
 use super::suffix::Stem;
 use super::survival::Fate;
-use super::view::Both;
+use super::view::{Both, base_name, is_temp};
 use crate::fault::{self, Fault};
 
 /// What something waits for.
@@ -187,6 +187,9 @@ impl<'d, 'a> Emitter<'d, 'a> {
         let Some(Fate::Dies { keeps, .. }) = self.draft.fates.get(&id) else {
             return;
         };
+        if *keeps && side == Side::Here && self.give_up_temp(id) {
+            return;
+        }
         let ground = self.grounds.get(side);
         if ground.is_childless(id) {
             self.trash.push(Planned {
@@ -203,6 +206,31 @@ impl<'d, 'a> Emitter<'d, 'a> {
             let wait = children.min_by_key(|child| !self.waits.contains_key(&(side, *child)));
             self.wait(side, id, wait.map_or(Wait::Nothing, Wait::Other));
         }
+    }
+
+    /// Gives a file that is kept here a name that can stay, if it has one for the way only. Tells whether it had.
+    fn give_up_temp(&mut self, id: EntryId) -> bool {
+        let view = self.draft.view;
+        let Some((entry, state)) = view.entry(id).zip(view.on(id, Side::Here)) else {
+            return false;
+        };
+        let Some(name) = base_name(entry, Side::Here).filter(|_| is_temp(id, &state.name)) else {
+            return false;
+        };
+        let at = |name: &str| Spot {
+            parent: state.parent,
+            name: name.into(),
+        };
+        // With a suffix, for another comes to the name that it had.
+        let name = Stem { name, id }.suffixed(|name| self.grounds.here.is_free(&at(name)));
+        let step = Step::Place {
+            entry: id,
+            side: Side::Here,
+            parent: state.parent,
+            name: name.into(),
+        };
+        self.push(step, Why::MakesRoom);
+        true
     }
 
     /// Brings a content to the other side.

@@ -24,9 +24,12 @@ pub(super) fn find(view: View<'_>) -> Identity {
         view,
         found: Identity::default(),
         used: BTreeSet::new(),
+        linked: BTreeMap::new(),
     };
-    finder.link();
+    let newcomers = finder.meeting_places();
+    finder.link(&newcomers, Certainty::Equal);
     finder.retie_at_place();
+    finder.link(&newcomers, Certainty::Possible);
     if !view.rules.has_ids {
         finder.retie_moved();
     }
@@ -43,9 +46,27 @@ enum Match {
     No,
 }
 
+/// Which matches are acted on. What was written anew over its place comes between: it belongs to what was there before
+/// rather than to something that may be another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Equal,
+    Possible,
+}
+
+/// Newcomers by where they came to be.
+struct Newcomers {
+    /// Those here, by their folder.
+    here: BTreeMap<EntryId, Vec<EntryId>>,
+    /// Those there, by their folder and the names by which they can be one with something here.
+    there: BTreeMap<(EntryId, Name), Vec<EntryId>>,
+}
+
 struct Finder<'a> {
     view: View<'a>,
     found: Identity,
+    /// Counterparts that were found.
+    linked: BTreeMap<EntryId, EntryId>,
     /// Entries that a step is planned about.
     used: BTreeSet<EntryId>,
 }
@@ -61,90 +82,106 @@ impl<'a> Finder<'a> {
         })
     }
 
-    /// Links what came to be at one place on both sides, folders before what is in them.
-    fn link(&mut self) {
-        let mut there: BTreeMap<(EntryId, Name), Vec<EntryId>> = BTreeMap::new();
-        let mut here_by_parent: BTreeMap<EntryId, Vec<EntryId>> = BTreeMap::new();
+    fn meeting_places(&self) -> Newcomers {
+        let mut newcomers = Newcomers {
+            here: BTreeMap::new(),
+            there: BTreeMap::new(),
+        };
         for (id, _, state) in self.newcomers(Side::There) {
             let exact = Name::from(self.view.rules.names.here(&state.name));
             let folded = self.view.rules.names.folded(&state.name).into();
             for key in BTreeSet::from([exact, folded]) {
-                there.entry((state.parent, key)).or_default().push(id);
+                newcomers.there.entry((state.parent, key)).or_default().push(id);
             }
         }
-        if there.is_empty() {
-            return;
+        if !newcomers.there.is_empty() {
+            for (id, _, state) in self.newcomers(Side::Here) {
+                newcomers.here.entry(state.parent).or_default().push(id);
+            }
         }
-        for (id, _, state) in self.newcomers(Side::Here) {
-            here_by_parent.entry(state.parent).or_default().push(id);
-        }
+        newcomers
+    }
 
+    /// Links what came to be at one place on both sides, folders before what is in them.
+    fn link(&mut self, newcomers: &Newcomers, certainty: Certainty) {
         // A folder that is linked leads to the two folders whose children may be the same.
-        let mut folders: Vec<(EntryId, EntryId)> = here_by_parent.keys().map(|&id| (id, id)).collect();
+        let mut folders: Vec<(EntryId, EntryId)> = newcomers.here.keys().map(|&id| (id, id)).collect();
         let mut at = 0;
         while let Some(&(parent_here, parent_there)) = folders.get(at) {
             at += 1;
-            for here in here_by_parent.get(&parent_here).into_iter().flatten() {
-                if let Some(linked) = self.link_one(*here, parent_there, &there) {
-                    folders.push((*here, linked));
+            let children = newcomers.here.get(&parent_here).into_iter().flatten();
+            // What is called alike to the letter comes first.
+            for is_exact in [true, false] {
+                for &here in children.clone() {
+                    let candidates = self.candidates(here, parent_there, newcomers, is_exact);
+                    self.link_one(here, candidates, certainty);
                 }
             }
+            let pairs = children.filter_map(|here| Some((*here, *self.linked.get(here)?)));
+            folders.extend(pairs.filter(|_| !fault::is(Fault::LinkTopOnly)));
         }
     }
 
-    /// Links one entry that is here; gives its counterpart if they are folders.
-    fn link_one(
-        &mut self,
+    /// What is there at the place where something is here.
+    fn candidates(
+        &self,
         here: EntryId,
         parent_there: EntryId,
-        there: &BTreeMap<(EntryId, Name), Vec<EntryId>>,
-    ) -> Option<EntryId> {
-        let entry = self.view.entry(here)?;
-        let state = entry.here.as_ref()?;
-        if self.used.contains(&here) || fault::is(Fault::NoLink) {
-            return None;
-        }
-        let encoded = self.view.rules.names.there(&state.name).ok();
-        let keys = [
-            Some(Name::clone(&state.name)),
-            encoded.map(|name| self.view.rules.names.folded(&name).into()),
-        ];
-        let candidates: BTreeSet<EntryId> = keys
-            .into_iter()
-            .flatten()
-            .filter_map(|key| there.get(&(parent_there, key)))
-            .flatten()
-            .copied()
-            .filter(|id| !self.used.contains(id))
-            .collect();
+        newcomers: &Newcomers,
+        is_exact: bool,
+    ) -> BTreeSet<EntryId> {
+        let Some(state) = self
+            .view
+            .on(here, Side::Here)
+            .filter(|_| !self.used.contains(&here))
+        else {
+            return BTreeSet::new();
+        };
+        let key = if is_exact {
+            Some(Name::clone(&state.name))
+        } else {
+            let encoded = self.view.rules.names.there(&state.name).ok();
+            encoded.map(|name| self.view.rules.names.folded(&name).into())
+        };
+        let at_place = key.and_then(|key| newcomers.there.get(&(parent_there, key)));
+        let free = at_place.into_iter().flatten().copied();
+        free.filter(|id| !self.used.contains(id)).collect()
+    }
+
+    /// Links one entry that is here, if one of the candidates is its counterpart.
+    fn link_one(&mut self, here: EntryId, candidates: BTreeSet<EntryId>, certainty: Certainty) {
+        let Some((entry, state)) = self.view.entry(here).zip(self.view.on(here, Side::Here)) else {
+            return;
+        };
+        let rank = |matching: &Match| match matching {
+            Match::Same => 0,
+            Match::Unsure => 1,
+            Match::Clashing => 2,
+            Match::No => 3,
+        };
         let best = candidates
             .into_iter()
             .filter_map(|id| Some((id, self.view.on(id, Side::There)?)))
-            .map(|(id, other)| (self.matching(entry, state, other), id, other))
-            .min_by_key(|(matching, id, other)| {
-                let is_other_name = self.view.rules.names.here(&other.name) != *state.name;
-                let rank = match matching {
-                    Match::Same => 0,
-                    Match::Unsure => 1,
-                    Match::Clashing => 2,
-                    Match::No => 3,
-                };
-                (rank, is_other_name, *id)
-            });
-        let (matching, other, its) = best?;
-        let (step, why) = match matching {
-            Match::No => return None,
-            Match::Same | Match::Clashing => (Step::Link { here, there: other }, Why::Same),
-            Match::Unsure => (Step::Compare { here, there: other }, Why::Unsure),
+            .map(|(id, other)| (self.matching(entry, state, other), id))
+            .min_by_key(|(matching, id)| (rank(matching), *id));
+        let Some((matching, there)) = best.filter(|_| !fault::is(Fault::NoLink)) else {
+            return;
         };
-        self.used.extend([here, other]);
-        if matches!(matching, Match::Unsure) {
-            self.found.comparing.extend([here, other]);
+        let (step, why) = match (matching, certainty) {
+            (Match::No, _) | (Match::Unsure | Match::Clashing, Certainty::Equal) => return,
+            (Match::Same, _) | (Match::Clashing, Certainty::Possible) => {
+                (Step::Link { here, there }, Why::Same)
+            }
+            (Match::Unsure, Certainty::Possible) => (Step::Compare { here, there }, Why::Unsure),
+        };
+        self.used.extend([here, there]);
+        if why == Why::Unsure {
+            self.found.comparing.extend([here, there]);
             self.found.compares.push(Planned { step, why });
         } else {
+            self.linked.insert(here, there);
             self.found.steps.push(Planned { step, why });
         }
-        (its.kind == Kind::Folder && !fault::is(Fault::LinkTopOnly)).then_some(other)
     }
 
     /// Whether an entry here and one there, at one place, are one thing.

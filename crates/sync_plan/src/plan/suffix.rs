@@ -50,7 +50,8 @@ impl Stem<'_> {
 
 /// Whether a name is what [`Stem::suffixed`] makes of another.
 pub(super) fn is_suffixed(name: &str, of: &str, id: EntryId) -> bool {
-    name.ends_with(split(of).1)
+    name.contains(" (")
+        && name.ends_with(split(of).1)
         && (0..ATTEMPTS)
             .take_while(|attempt| *attempt == 0 || name.contains(&format!("({:x}-", id.0)))
             .any(|attempt| suffixed(of, id, attempt, LONGEST_BYTES) == name)
