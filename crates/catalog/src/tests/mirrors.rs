@@ -248,7 +248,7 @@ async fn any_number_of_entries_goes_in_and_comes_out_and_those_with_a_base_are_c
     on_each_engine(|catalog| async move {
         begun(&catalog).await;
         let based = |number: u32| EntryRow {
-            has_base: number % 2 == 0,
+            has_base: number.is_multiple_of(2),
             ..entry(number)
         };
         let rows: Vec<EntryRow> = (1..=300).map(based).collect();
