@@ -182,6 +182,35 @@ export const remoteItems = (id, query) => get(v1("connections", id, "items"), qu
 /** An address that gives the content of a file, or an export of a document. */
 export const remoteUrl = async (id, item, exported) => (await data("POST", v1("connections", id, "items", "url"), { query: { item, export: exported } })).url;
 
+// Mirrors
+
+/** All of one's own, the oldest first. */
+export const mirrors = async () => (await get("/api/v1/mirrors")).mirrors;
+export const mirror = (id) => get(v1("mirrors", id));
+export const createMirror = (mirror) => post("/api/v1/mirrors", mirror);
+export const changeMirror = (id, change) => patch(v1("mirrors", id), change);
+export const removeMirror = (id) => remove(v1("mirrors", id));
+/** Has it `pause`, `resume` or `run`. */
+export const tellMirror = (id, word) => post(v1("mirrors", id, word));
+/** What it would do; the first page has the numbers too. */
+export const mirrorPlan = (id, query) => get(v1("mirrors", id, "plan"), query);
+/** Says `approve` or `reject` to exactly the deletes that `digest` names. */
+export const decideDeletes = (id, word, digest) => post(v1("mirrors", id, word), { digest });
+/** Has it `skip` things, or `unskip` them: `{ entries }` or `{ paths }`. */
+export const skipEntries = (id, word, which) => post(v1("mirrors", id, word), which);
+/** Pages of its `errors`, of what is `skipped`, or of its `events`. */
+export const mirrorList = (id, name, query) => get(v1("mirrors", id, name), query);
+
+// Conflicts
+
+export const conflicts = (query) => get("/api/v1/conflicts", query);
+export const conflict = (id) => get(v1("conflicts", id));
+export const conflictDiff = (id, sides) => get(v1("conflicts", id, "diff"), sides);
+export const resolveConflict = (id, decision) => post(v1("conflicts", id, "resolve"), decision);
+/** Decides several in one way: `{ ids, … }`. Gives `{ conflicts, failed, has_more }`. */
+export const resolveConflicts = (decision) => post("/api/v1/conflicts/resolve", decision);
+export const undoConflict = (id) => post(v1("conflicts", id, "undo"));
+
 // Sharing
 
 /** Everybody who was given a node, or a folder above it. */

@@ -1,17 +1,20 @@
 // Starts the page: who is signed in, which view the address names.
 
 import * as api from "./api.js";
+import { openConflicts } from "./conflicts.js";
 import { h, logo, notice } from "./dom.js";
 import { here } from "./route.js";
 import { session } from "./session.js";
 import { buildShell } from "./shell.js";
 import { uploads } from "./uploads.js";
 import * as at from "./views/at.js";
+import * as conflicts from "./views/conflicts.js";
 import * as connections from "./views/connections.js";
 import * as goOn from "./views/continue.js";
 import * as details from "./views/details.js";
 import * as folder from "./views/folder.js";
 import * as jobs from "./views/jobs.js";
+import * as mirrors from "./views/mirrors.js";
 import * as recent from "./views/recent.js";
 import * as search from "./views/search.js";
 import * as shared from "./views/shared.js";
@@ -21,13 +24,18 @@ import * as storage from "./views/storage.js";
 import * as trash from "./views/trash.js";
 import * as users from "./views/users.js";
 
-/** Every view. Those with a `glyph` are in the navigation, those for `admin` only in an administrator's. */
+/**
+ * Every view. Those with a `glyph` are in the navigation, those for `admin` only in an administrator's; `count` is how
+ * many things in one wait for the person.
+ */
 const VIEWS = {
   folder: { render: folder.render, label: "Files", glyph: "folder", id: "root" },
   shared: { render: shared.render, label: "Shared", glyph: "share" },
   recent: { render: recent.render, label: "Recent", glyph: "clock" },
   starred: { render: starred.render, label: "Starred", glyph: "star" },
   connections: { render: connections.render, label: "Connections", glyph: "cloud" },
+  mirrors: { render: mirrors.render, label: "Mirrors", glyph: "mirrors" },
+  conflicts: { render: conflicts.render, label: "Conflicts", glyph: "conflicts", count: openConflicts },
   trash: { render: trash.render, label: "Trash", glyph: "trash" },
   users: { render: users.render, label: "Users", glyph: "users", isAdmin: true },
   storage: { render: storage.render, label: "Storage", glyph: "storage", isAdmin: true },

@@ -84,6 +84,14 @@ export function tellAges(root) {
   }
 }
 
+const LENGTHS = [[86_400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+
+/** `3 minutes`: how long something lasts, in one unit. */
+export function duration(seconds) {
+  const [length, unit] = LENGTHS.find(([limit]) => seconds >= limit) ?? LENGTHS.at(-1);
+  return new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "long" }).format(Math.round(seconds / length));
+}
+
 const ENDINGS = [
   ["archive", /\.(zip|gz|tgz|bz2|xz|zst|7z|rar|tar)$/i],
   ["code", /\.(js|mjs|ts|tsx|jsx|rs|py|go|c|h|cc|cpp|java|rb|sh|css|html?|json|toml|ya?ml|xml|sql)$/i],

@@ -21,7 +21,7 @@ export function buildShell(root, { places, onSignedOut }) {
   const ending = new AbortController();
   const until = { signal: ending.signal };
   const search = searchBox(main, until);
-  const nav = h("nav.places", { "aria-label": "Places" }, h("ul", {}, places.map(placeRow)), quota(until));
+  const nav = h("nav.places", { "aria-label": "Places" }, h("ul", {}, places.map((place) => placeRow(place, until))), quota(until));
   root.replaceChildren(
     h("button.skip", { type: "button", onclick: () => main.focus() }, "Skip to the files"), banner(until),
     h("header.top", {}, h("a.brand", { href: "#/folder/root", "aria-label": "Cumuli, to your files" }, logo(34), h("span.wordmark", {}, "Cumuli")), search.element, accountButton(onSignedOut, until)),
@@ -30,8 +30,21 @@ export function buildShell(root, { places, onSignedOut }) {
   return { main, side, follow: () => { markPlace(nav); search.follow(); }, close: () => ending.abort() };
 }
 
-function placeRow({ view, label, glyph, id = "" }) {
-  return h("li", {}, h("a.place", { href: to(view, id), "data-view": view }, icon(glyph), h("span", {}, label)));
+function placeRow({ view, label, glyph, count, id = "" }, until) {
+  return h("li", {}, h("a.place", { href: to(view, id), "data-view": view }, icon(glyph), h("span", {}, label), count && waiting(count, until)));
+}
+
+/** How many things wait behind a place, for as long as there are any. */
+function waiting(count, until) {
+  const number = h("span.place-count");
+  const show = () => {
+    number.hidden = !count.text;
+    number.replaceChildren(count.text, h("span.hidden-text", {}, " open"));
+  };
+  count.addEventListener("count", show, until);
+  count.watch(until.signal);
+  show();
+  return number;
 }
 
 function markPlace(nav) {
@@ -97,6 +110,7 @@ function accountButton(onSignedOut, until) {
     { heading: session.me.email },
     { label: "Account", icon: "person", run: () => openAccount(onSignedOut) },
     { label: "Connections", icon: "cloud", run: () => go("#/connections") },
+    { label: "Mirrors", icon: "mirrors", run: () => go("#/mirrors") },
     ...(session.me.role === "admin" ? [{ label: "Users", icon: "users", run: () => go("#/users") }, { label: "Storage", icon: "storage", run: () => go("#/storage") }, { label: "Jobs", icon: "jobs", run: () => go("#/jobs") }] : []),
     { label: "API documents", icon: "book", run: () => window.open("/docs", "_blank", "noopener") },
     "-",

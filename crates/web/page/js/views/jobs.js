@@ -9,7 +9,7 @@ import { toastError } from "../toast.js";
 const LOOK_AGAIN_MS = 4000;
 const KINDS = {
   upload: "Upload", sweep: "Clean-up", retention: "Retention limits", scrub: "Check of stored bytes", archive: "Archive of the database", purge: "Deletion for good",
-  store_copy: "Move between stores", reseal: "New keys of sealed contents", prove: "Reading back an upload", observe: "Look at a connection",
+  store_copy: "Move between stores", reseal: "New keys of sealed contents", prove: "Reading back an upload", observe: "Look at a connection", mirror: "Mirror",
 };
 const STATES = { pending: "Waiting", running: "Running", completed: "Done", failed: "Failed", cancelled: "Cancelled" };
 
