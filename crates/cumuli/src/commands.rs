@@ -4,6 +4,7 @@ mod backup;
 mod connection;
 mod doctor;
 mod fsck;
+mod mirror;
 mod openapi;
 mod password;
 mod print;
@@ -11,6 +12,7 @@ mod restore;
 mod serve;
 mod settings;
 mod store;
+mod sync;
 mod table;
 mod token;
 mod token_key;
@@ -74,6 +76,12 @@ enum Command {
     /// Lists, tries, adds, removes and imports connections to buckets, folders and linked accounts.
     #[command(after_help = connection::EXAMPLES)]
     Connection(AtPlace<connection::Command>),
+    /// Keeps folders in step with folders at connections: adds, lists, plans, approves, removes.
+    #[command(after_help = mirror::EXAMPLES)]
+    Mirror(AtPlace<mirror::Command>),
+    /// Looks at all connections and brings all mirrors in step, once.
+    #[command(after_help = sync::EXAMPLES)]
+    Sync(sync::Flags),
     /// Replaces the key that credentials of linked accounts are sealed with.
     #[command(after_help = token_key::EXAMPLES)]
     TokenKey(AtPlace<token_key::Command>),
@@ -160,6 +168,12 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 connection::run(&opened.hub, command).await
             })
         }
+        Command::Mirror(AtPlace { place, command }) => quiet_with_code(load(place.0)?, |opened| async move {
+            mirror::run(&opened.hub, command).await
+        }),
+        Command::Sync(flags) => quiet_with_code(load(flags.place.0.clone())?, |opened| async move {
+            sync::run(&opened.hub, flags).await
+        }),
         Command::TokenKey(AtPlace { place, command }) => token_key::run(&load(place.0)?, &command),
         Command::Doctor(flags) => {
             let loaded = load(flags.0)?;

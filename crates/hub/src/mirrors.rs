@@ -6,6 +6,7 @@ mod contents;
 mod costs;
 mod desk;
 mod gather;
+mod gauges;
 mod health;
 mod here;
 mod holds;

@@ -49,6 +49,7 @@ impl Hub {
     /// When the catalog does not answer.
     pub async fn schedule_upkeep(&self) -> Result<(), HubError> {
         let now = self.now();
+        self.gauge_mirrors().await?;
         let wants_archive = self.config().archive_secs.is_some() && self.is_archive_due().await?;
         let mut tx = self.write().await?;
         if wants_archive {

@@ -28,6 +28,7 @@ pub(crate) mod nodes;
 pub(crate) mod profiles;
 mod providers;
 mod remote_contents;
+mod replicas;
 mod shares;
 mod sign_in;
 mod stores;
@@ -90,12 +91,16 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(mirrors::run_mirror))
         .routes(routes!(mirrors::mirror_events))
         .routes(routes!(mirrors::mirror_errors))
+        .routes(routes!(mirrors::mirror_capsule))
         .routes(routes!(mirror_plans::mirror_plan))
         .routes(routes!(mirror_plans::approve_deletes))
         .routes(routes!(mirror_plans::reject_deletes))
         .routes(routes!(mirror_plans::skip_entries))
         .routes(routes!(mirror_plans::unskip_entries))
         .routes(routes!(mirror_plans::mirror_skips))
+        .routes(routes!(replicas::list_replicas))
+        .routes(routes!(replicas::prove_replica))
+        .routes(routes!(replicas::repair_replica))
         .routes(routes!(account::me, account::change_me))
         .routes(routes!(
             profiles::own_photo,

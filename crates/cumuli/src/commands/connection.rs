@@ -151,7 +151,7 @@ async fn maker(hub: &Hub, email: Option<&str>) -> anyhow::Result<Maker> {
 }
 
 /// An administrator, in whose name the one who runs the server acts.
-async fn an_admin(hub: &Hub) -> anyhow::Result<Actor> {
+pub async fn an_admin(hub: &Hub) -> anyhow::Result<Actor> {
     let users = users(hub).await?;
     let is_admin = |user: &&User| user.role == Role::Admin && user.state == model::UserState::Active;
     match users.iter().find(is_admin) {

@@ -11,15 +11,15 @@ use crate::harness::emulators::s3s::S3s;
 use crate::harness::{Client, Engine, Server, until};
 
 /// Who consents at Google, and who at Microsoft.
-const PEOPLE: [&str; 2] = ["ada@gmail.com", "ada@outlook.com"];
+pub const PEOPLE: [&str; 2] = ["ada@gmail.com", "ada@outlook.com"];
 
-struct Clouds {
-    google: DriveFake,
+pub struct Clouds {
+    pub google: DriveFake,
     microsoft: GraphFake,
 }
 
 impl Clouds {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let clouds = Self {
             google: DriveFake::start(DriveOptions::default()).await,
             microsoft: GraphFake::start(GraphOptions::default()).await,
@@ -29,7 +29,7 @@ impl Clouds {
     }
 
     /// A server that takes them for Google and Microsoft.
-    async fn server(&self, engine: Engine) -> Server {
+    pub async fn server(&self, engine: Engine) -> Server {
         let google = self.google.url();
         let microsoft = self.microsoft.url();
         let (by_google, by_microsoft) = (DriveOptions::default(), GraphOptions::default());
@@ -60,14 +60,14 @@ impl Clouds {
 
 /// A browser: it follows, keeps cookies by host, and shows where it ended. What it asks of `localhost` is asked of the
 /// server, wherever it listens.
-struct Browser {
+pub struct Browser {
     http: reqwest::Client,
     server: String,
     cookies: Vec<(String, String)>,
 }
 
 impl Browser {
-    fn new(server: &Server) -> Self {
+    pub fn new(server: &Server) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Self {
             http: http.build().unwrap(),
@@ -77,7 +77,7 @@ impl Browser {
     }
 
     /// Goes to a place and on until nothing leads further: the status and the last address.
-    async fn go(&mut self, place: &str, token: Option<&str>) -> (u16, String) {
+    pub async fn go(&mut self, place: &str, token: Option<&str>) -> (u16, String) {
         let mut place = place.to_owned();
         let mut token = token;
         for _ in 0..10 {

@@ -101,6 +101,7 @@ impl Stage {
             ("path", path.to_owned()),
             ("file", "index.html".to_owned()),
             ("provider", "google".to_owned()),
+            ("mirror", "0190c2a4-5b6e-7c3d-8e9f-0a1b2c3d4e5f".to_owned()),
             ("email", asker.email.clone()),
             ("password", asker.password.clone()),
             ("name", fresh.clone()),

@@ -1,11 +1,14 @@
 //! Folders in step with a folder of the server, through the real program: how they are set up, and what is refused.
 
+mod copies;
+mod uploads;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Engine, Server};
+use crate::harness::{Engine, Server, until};
 use crate::people::{Person, Town};
 use crate::wire::{Reply, Request};
 
@@ -259,4 +262,214 @@ async fn one_folder_goes_to_several_connections_and_one_default_is_of_a_kind() {
     assert_eq!(before.expect(200).json()["default"], false);
     body["folder_path"] = json!("Both/inner");
     assert!(detail(stage.make(&body).await.expect(422)).contains("lies in"));
+}
+
+/// Waits until a mirror has nothing left to do, and answers how it is.
+async fn in_step(who: &Person, id: &str) -> Value {
+    let target = format!("/api/v1/mirrors/{id}");
+    until(async || {
+        let mirror = who.get(&target).await.expect(200).json();
+        let is_idle = ["pending", "waiting", "deletes"]
+            .iter()
+            .all(|name| mirror[name] == 0);
+        is_idle && mirror["complete"] == true && mirror["behind_seconds"] == Value::Null
+    })
+    .await;
+    who.get(&target).await.expect(200).json()
+}
+
+async fn content(who: &Person, path: &str) -> Option<Vec<u8>> {
+    let found = who.get(&format!("/api/v1/resolve?path={path}")).await;
+    if found.status != 200 {
+        return None;
+    }
+    let id = found.field("id");
+    Some(
+        who.get(&format!("/api/v1/files/{id}/content"))
+            .await
+            .expect(200)
+            .body,
+    )
+}
+
+#[tokio::test]
+async fn both_sides_come_to_be_the_same_and_stay_so() {
+    for engine in Engine::all() {
+        let stage = Stage::on(engine).await;
+        let admin = &stage.town.admin;
+        std::fs::create_dir_all(stage.there("a/deep")).unwrap();
+        std::fs::write(stage.there("a/deep/theirs.txt"), "from there").unwrap();
+        let folder = admin.folder("Papers").await;
+        let put = |name: &str, text: &str| {
+            let target = format!("/api/v1/folders/{folder}/files/{name}");
+            admin.send(Request::put(&target, text.as_bytes().to_vec()))
+        };
+        put("ours.txt", "from here").await.expect(201);
+
+        let made = stage.make(&stage.body("Papers", "/a")).await.expect(201);
+        let id = made.field("id");
+        let mirror = in_step(admin, &id).await;
+        assert_eq!(mirror["linked"], 3, "{mirror}");
+        assert_eq!(
+            std::fs::read_to_string(stage.there("a/ours.txt")).unwrap(),
+            "from here"
+        );
+        assert_eq!(
+            content(admin, "/Papers/deep/theirs.txt").await.unwrap(),
+            b"from there"
+        );
+
+        // What happens later on either side.
+        put("ours.txt", "once more").await.expect(200);
+        std::fs::write(stage.there("a/new.txt"), "new there").unwrap();
+        admin
+            .send(Request::new("POST", &format!("/api/v1/mirrors/{id}/run")))
+            .await
+            .expect(202);
+        until(async || content(admin, "/Papers/new.txt").await.as_deref() == Some(b"new there")).await;
+        until(async || std::fs::read(stage.there("a/ours.txt")).ok().as_deref() == Some(b"once more")).await;
+        in_step(admin, &id).await;
+        let plan = admin
+            .get(&format!("/api/v1/mirrors/{id}/plan"))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(plan["steps"], json!([]), "the second plan is empty: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_seen_before_anything_happens() {
+    for engine in Engine::all() {
+        let stage = Stage::on(engine).await;
+        let admin = &stage.town.admin;
+        std::fs::create_dir_all(stage.there("a")).unwrap();
+        std::fs::write(stage.there("a/big.bin"), vec![7; 5000]).unwrap();
+        std::fs::write(stage.there("a/left.tmp"), "left out").unwrap();
+        let folder = admin.folder("Papers").await;
+        let target = format!("/api/v1/folders/{folder}/files/ours.txt");
+        admin
+            .send(Request::put(&target, b"nine byte".to_vec()))
+            .await
+            .expect(201);
+        let body = with(
+            stage.body("Papers", "/a"),
+            &json!({"paused": true, "rules": [{"pattern": "*.tmp", "policy": "exclude"}]}),
+        );
+        let id = stage.make(&body).await.expect(201).field("id");
+        let at = |rest: &str| format!("/api/v1/mirrors/{id}{rest}");
+        let plan = async || admin.get(&at("/plan")).await.expect(200).json();
+        until(async || {
+            let summary = plan().await["summary"].take();
+            summary["gathering"] == false && summary["pending"] == 3
+        })
+        .await;
+
+        let whole = plan().await;
+        let summary = &whole["summary"];
+        assert_eq!(summary["upload_bytes"], 9, "{whole}");
+        assert_eq!(summary["download_bytes"], 5000);
+        assert_eq!(summary["room_here"]["enough"], true);
+        assert!(
+            summary["blocked"][0]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("*.tmp"),
+            "{whole}"
+        );
+        let steps = whole["steps"].as_array().unwrap();
+        let step = |path: &str| steps.iter().find(|step| step["path"] == path).cloned().unwrap();
+        assert_eq!(step("ours.txt")["side"], "there");
+        assert_eq!(step("ours.txt")["reason"], "It is new here.");
+        assert_eq!(step("big.bin")["side"], "here");
+        assert_eq!(step("big.bin")["size"], 5000);
+        // In pages the same.
+        let first = admin.get(&at("/plan?limit=1")).await.expect(200).json();
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let second = admin
+            .get(&at(&format!("/plan?limit=2&cursor={cursor}")))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(second["summary"], Value::Null);
+        let of = |page: &Value| page["steps"].as_array().unwrap().len();
+        assert_eq!(of(&first) + of(&second), 2);
+        // Nothing happened.
+        assert!(!stage.there("a/ours.txt").exists());
+        assert_eq!(content(admin, "/Papers/big.bin").await, None);
+
+        let skip = Request::post(&at("/skip"), &json!({"paths": ["big.bin"]}));
+        assert_eq!(admin.send(skip).await.expect(200).json()["count"], 1);
+        let wrong = Request::post(&at("/skip"), &json!({"paths": ["not/there"]}));
+        admin.send(wrong).await.expect(404);
+        assert_eq!(
+            admin.get(&at("/skipped")).await.expect(200).json()["entries"][0]["path"],
+            "big.bin"
+        );
+        admin.send(Request::new("POST", &at("/resume"))).await.expect(200);
+        in_step(admin, &id).await;
+        assert!(stage.there("a/ours.txt").exists());
+        assert_eq!(content(admin, "/Papers/big.bin").await, None);
+        assert_eq!(content(admin, "/Papers/left.tmp").await, None);
+        let unskip = Request::post(&at("/unskip"), &json!({"paths": ["big.bin"]}));
+        assert_eq!(admin.send(unskip).await.expect(200).json()["count"], 1);
+        until(async || content(admin, "/Papers/big.bin").await.is_some()).await;
+    }
+}
+
+#[tokio::test]
+async fn deletes_beyond_the_limit_wait_for_a_word_about_exactly_them() {
+    for engine in Engine::all() {
+        let stage = Stage::on(engine).await;
+        let admin = &stage.town.admin;
+        std::fs::create_dir_all(stage.there("a")).unwrap();
+        for n in 0..6 {
+            std::fs::write(stage.there(&format!("a/{n}.txt")), format!("file {n}")).unwrap();
+        }
+        let body = with(stage.body("Papers", "/a"), &json!({"most_deletes": 2}));
+        let id = stage.make(&body).await.expect(201).field("id");
+        let at = |rest: &str| format!("/api/v1/mirrors/{id}{rest}");
+        in_step(admin, &id).await;
+        let remove = |n: u32| std::fs::remove_file(stage.there(&format!("a/{n}.txt"))).unwrap();
+        let held = async || admin.get(&at("/plan")).await.expect(200).json()["summary"]["held"].clone();
+        let run = async || admin.send(Request::new("POST", &at("/run"))).await.expect(202);
+        let say = |word: &str, digest: &str| {
+            admin.send(Request::post(
+                &at(&format!("/{word}")),
+                &json!({"digest": digest}),
+            ))
+        };
+
+        (0..3).for_each(remove);
+        run().await;
+        until(async || admin.get(&at("")).await.expect(200).json()["state"] == "held").await;
+        assert!(
+            content(admin, "/Papers/0.txt").await.is_some(),
+            "nothing is deleted yet"
+        );
+        let first = held().await;
+        assert_eq!((&first["here"], &first["there"]), (&json!(3), &json!(0)));
+        let digest = first["digest"].as_str().unwrap();
+        say("approve", "0000").await.expect(409);
+
+        // Rejected, they are brought back there.
+        let rejected = say("reject", digest).await.expect(200).json();
+        assert_eq!(rejected["count"], 3);
+        until(async || (0..6).all(|n| stage.there(&format!("a/{n}.txt")).exists())).await;
+        in_step(admin, &id).await;
+        say("approve", digest).await.expect(409);
+
+        // Approved, they go to the trash.
+        (1..5).for_each(remove);
+        run().await;
+        until(async || admin.get(&at("")).await.expect(200).json()["held"] == 4).await;
+        let second = held().await;
+        let approved = say("approve", second["digest"].as_str().unwrap()).await;
+        assert_eq!(approved.expect(200).json()["count"], 4);
+        until(async || content(admin, "/Papers/4.txt").await.is_none()).await;
+        in_step(admin, &id).await;
+        assert!(content(admin, "/Papers/5.txt").await.is_some());
+        let trash = admin.get("/api/v1/trash").await.expect(200).json().to_string();
+        assert!(trash.contains("1.txt") && trash.contains("4.txt"), "{trash}");
+    }
 }

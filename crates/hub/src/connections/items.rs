@@ -144,8 +144,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Looks once more at all connections of these kinds that the actor watches, as soon as workers are free. Answers the
-    /// kinds that there are.
+    /// Looks once more at all connections of these kinds that the actor watches, and has their mirrors run, as soon as
+    /// workers are free. Answers the kinds that there are.
     ///
     /// # Errors
     /// `Forbidden` for visitors.
@@ -160,6 +160,9 @@ impl Hub {
         let mut tx = self.write().await?;
         for connection in &all {
             self.queue_observation(&mut tx, connection.id).await?;
+            for mirror in tx.mirrors_of_connection(connection.id).await? {
+                self.queue_mirror(&mut tx, mirror.id).await?;
+            }
         }
         tx.commit().await?;
         self.wake_workers();

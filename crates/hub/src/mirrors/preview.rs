@@ -12,7 +12,7 @@ use super::costs::{Costs, Work};
 use super::holds::{HeldDeletes, held_deletes};
 use super::rules::Limits;
 use super::scene::{self, Loaded};
-use super::settings::found;
+use super::settings::{ROOT, found};
 use crate::listings::Part;
 use crate::{Hub, HubError, cursors};
 
@@ -209,8 +209,10 @@ impl Hub {
     ) -> Result<PlanSummary, HubError> {
         let id = table.mirror.id;
         let counts = tx.dirty_counts(id).await?;
+        // The mirror's own folder is only listed.
+        let own = tx.dirty(id, &[ROOT]).await?.len() as u64;
         let mut summary = PlanSummary {
-            dirty: counts.due + counts.waiting + counts.to_trash,
+            dirty: (counts.due + counts.waiting + counts.to_trash).saturating_sub(own),
             held: held_deletes(tx, id).await?,
             ..PlanSummary::default()
         };

@@ -234,3 +234,18 @@ pub(crate) async fn mirror_errors(
     let entries = page.items.into_iter().map(MirrorEntryView::from).collect();
     Ok(Reply(MirrorEntryList::new(entries, page.next)))
 }
+
+/// `GET /api/v1/mirrors/{id}/capsule`
+///
+/// All that a plan of a mirror is made from, for somebody who looks for a fault and must not see your files: each word
+/// of a name is another of the same length, always the same one. It says nothing of contents.
+#[utoipa::path(get, path = "/api/v1/mirrors/{id}/capsule", tag = "mirrors",
+    params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, description = "The capsule", body = Object)))]
+pub(crate) async fn mirror_capsule(
+    State(hub): State<Hub>,
+    Signed(actor): Signed,
+    Path(id): Path<MirrorId>,
+) -> Result<Reply<hub::Capsule>, ApiError> {
+    Ok(Reply(hub.mirror_capsule(&actor, id).await?))
+}

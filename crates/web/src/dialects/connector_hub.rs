@@ -138,8 +138,8 @@ async fn list_users(
 
 /// `POST /sync`
 ///
-/// Looks for changes in linked drives: your own, for an administrator all. It says which providers'
-/// drives it looks at; where none is linked, there are none.
+/// Lists what changed in linked drives, and brings the folders in step that are kept in step with them: your own, for an
+/// administrator all. It says which providers' drives it looks at; where none is linked, there are none.
 #[utoipa::path(post, path = "/sync", operation_id = "connector_sync", tag = TAG, request_body = SyncRequest,
     responses((status = 200, description = "What was set going", body = SyncStarted)))]
 async fn sync(
