@@ -5,7 +5,7 @@ use super::clock::day;
 use crate::fault::{self, Fault};
 
 /// What a name here may hold, bytes.
-const LONGEST_BYTES: usize = 255;
+pub(super) const LONGEST_BYTES: usize = 255;
 
 /// The longest ending that counts as an extension, with its dot, bytes.
 const EXTENSION_BYTES: usize = 32;

@@ -31,6 +31,8 @@ pub(super) enum Verb {
     Swap,
     /// A folder goes into one that was in it.
     Flip,
+    /// A folder goes into another.
+    Into,
 }
 
 /// Each as often as it is in here.
@@ -118,6 +120,17 @@ impl World {
             Verb::Folder => self.add(side, folder, name, Kind::Folder, act),
             Verb::Other if side == Side::There => self.add(side, folder, name, Kind::Other, act),
             Verb::Other => {}
+            Verb::Into => {
+                let folders = &folders[1..];
+                if let (Some(inner), Some(outer)) = (at(folders, act.what), at(folders, act.to)) {
+                    let name = self
+                        .on(inner, side)
+                        .expect("picked from those that are there")
+                        .name
+                        .clone();
+                    self.relocate(side, inner, outer, name);
+                }
+            }
             _ => {
                 if let Some(entry) = at(&ids, act.what) {
                     self.change(side, entry, folder, act);
@@ -168,7 +181,7 @@ impl World {
             }
             Verb::Swap => self.swap(side, entry, act),
             Verb::Flip => self.flip(side, entry),
-            Verb::Resave | Verb::Retype | Verb::File | Verb::Folder | Verb::Other => {}
+            Verb::Resave | Verb::Retype | Verb::File | Verb::Folder | Verb::Other | Verb::Into => {}
         }
     }
 
@@ -312,6 +325,10 @@ impl World {
             .iter()
             .map(|id| (*id, self.on(*id, Side::There).expect("just found there").clone()))
             .collect();
+        // What has a name for the way would keep it as something else.
+        if states.iter().any(|(_, state)| is_detour(&state.name)) {
+            return;
+        }
         for id in &moved {
             self.put(*id, Side::There, None);
             self.tidy(*id);

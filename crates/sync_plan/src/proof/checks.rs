@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::identity;
 use super::laws;
 use super::oracle;
 use super::run::{Case, Planner, chain};
@@ -62,6 +63,7 @@ pub(super) fn at_rest(case: &Case, end: &World, planner: Planner) -> Result<(), 
             one_sided(start, end, side, &again.notes)?;
         }
         oracle::agrees(start, end, &again.notes)?;
+        identity::are_found(start, end)?;
     }
     if end.setup.direction == Direction::TwoWay {
         converged(end, &again.notes)?;

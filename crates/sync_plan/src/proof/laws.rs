@@ -139,6 +139,26 @@ fn link(world: &World, seen: &Scene, here: EntryId, there: EntryId) -> Result<()
         ours.kind.is_same_sort(theirs.kind) && ours.kind != Kind::Other,
         "links unlike things",
     )?;
+    if let Some(pair) = ours.kind.content().zip(theirs.kind.content()) {
+        rule(
+            !seen.unsure.contains(&pair),
+            "links contents that may be the same",
+        )?;
+        let is_told = later(ours, theirs).is_some();
+        let makes_one = match world.setup.direction {
+            Direction::Push => true,
+            Direction::Pull => false,
+            Direction::TwoWay => match seen.entries[&here].policy.unwrap_or(world.setup.policy) {
+                Policy::Manual => true,
+                Policy::LastWrite => is_told,
+                Policy::KeepBoth => false,
+            },
+        };
+        rule(
+            pair.0 == pair.1 || makes_one,
+            "links different files that both stay",
+        )?;
+    }
     // Folders may be linked in the same plan.
     let are_in_one = ours.parent == theirs.parent
         || (ours.parent != EntryId::ROOT && link(world, seen, ours.parent, theirs.parent).is_ok());
@@ -243,8 +263,12 @@ fn write(world: &World, entry: &Entry, side: Side, overrides: Option<Clash>) -> 
             "takes a change back that nobody else made",
         )?;
         if overrides.is_some() {
-            let is_known = new.changed.0 > 0 && old.changed.0 > 0;
-            let is_later = is_known && new.changed.0.saturating_sub(old.changed.0) > SKEW_MS;
+            let (here, there) = if side == Side::Here {
+                (old, new)
+            } else {
+                (new, old)
+            };
+            let is_later = later(here, there) == Some(side.other());
             return rule(
                 is_later && policy(world, entry) == Policy::LastWrite,
                 "overrides what it may not",
@@ -257,6 +281,13 @@ fn write(world: &World, entry: &Entry, side: Side, overrides: Option<Clash>) -> 
         !is_drift || world.setup.drift == Drift::Revert,
         "undoes a drift that it has to leave",
     )
+}
+
+/// The side that changed later, if the clocks can tell.
+fn later(here: &State, there: &State) -> Option<Side> {
+    let apart_ms = there.changed.0 - here.changed.0;
+    let is_told = here.changed.0 > 0 && there.changed.0 > 0 && apart_ms.abs() > SKEW_MS;
+    is_told.then_some(if apart_ms > 0 { Side::There } else { Side::Here })
 }
 
 /// Nothing is decided about contents that may be the same.
@@ -306,8 +337,7 @@ fn keep_both(world: &World, seen: &Scene, entry: &Entry, copy: &str) -> Result<(
         is_edited(entry, Side::There),
         "keeps both though only one was changed",
     )?;
-    let is_unknown = here.changed.0 == 0 || there.changed.0 == 0;
-    let is_close = is_unknown || here.changed.0.abs_diff(there.changed.0) <= SKEW_MS.unsigned_abs();
+    let is_close = later(here, there).is_none();
     match policy(world, entry) {
         Policy::KeepBoth => Ok(()),
         Policy::LastWrite => rule(

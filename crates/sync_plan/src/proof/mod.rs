@@ -6,6 +6,7 @@ mod checks;
 mod closure;
 mod coverage;
 mod hunt;
+mod identity;
 mod laws;
 mod mutants;
 mod oracle;

@@ -26,7 +26,7 @@ macro_rules! found_out {
         #[ignore = "prints a table; checks nothing"]
         fn table() {
             for fault in [$(Fault::$fault),*] {
-                let found = fault::with(fault, || first_broken(0, 400_000, plan));
+                let found = fault::with(fault, || first_broken(0, 30_000, plan));
                 match found {
                     Some((story, broken)) => {
                         let what: String = broken.what.chars().take(60).collect();

@@ -109,6 +109,7 @@ pub(super) fn agrees(start: &World, end: &World, notes: &[Note]) -> Result<(), S
         if wishes.is_asked.is_some_and(|is_asked| is_asked != is_parked) {
             return Err(told(format!("is parked: {is_parked}")));
         }
+        stays_here(start, end, *id, entry).map_err(told)?;
         if !doubt.has_ring && start.setup.direction == Direction::TwoWay && !is_parked {
             place(start, end, *id, entry).map_err(told)?;
         }
@@ -321,6 +322,18 @@ fn is_doomed(world: &World, id: EntryId) -> bool {
     })
 }
 
+/// Of folders that would be put into each other, the places here count.
+fn stays_here(start: &World, end: &World, id: EntryId, entry: &Entry) -> Result<(), String> {
+    let (Some(here), Some(_), Some(now)) = (&entry.here, &entry.there, end.on(id, Side::Here)) else {
+        return Ok(());
+    };
+    let is_kept = now.parent == end.today(here.parent) || !has_left(entry, Side::Here);
+    if is_kept || start.setup.direction != Direction::TwoWay {
+        return Ok(());
+    }
+    Err(format!("was moved here, and is in {:?}", now.parent))
+}
+
 /// Where it has to be, and how it has to be called, on both sides.
 fn place(start: &World, end: &World, id: EntryId, entry: &Entry) -> Result<(), String> {
     let Some(parent) = parent(entry) else {
@@ -352,11 +365,60 @@ fn place(start: &World, end: &World, id: EntryId, entry: &Entry) -> Result<(), S
         if !is_called_so && !is_taken(end, id, state.parent, &name) {
             return Err(format!("is called {} {side:?} and not {name}", state.name));
         }
+        let is_theirs = entry.here.is_none() && entry.base.is_none();
+        if !is_called_so && is_theirs && !is_contested(start, id, &name) {
+            return Err(format!("gave up the name {name} to one that is new here"));
+        }
+        if !is_called_so && is_new_folder(entry) && !is_wanted((start, end), id, &name) {
+            return Err(format!("is a folder, and gave up the name {name} to a file"));
+        }
         if is_detour(&state.name) {
             return Err("has a name for the way".to_owned());
         }
     }
     Ok(())
+}
+
+fn is_new_folder(entry: &Entry) -> bool {
+    let mut states = [entry.here.as_ref(), entry.there.as_ref()].into_iter().flatten();
+    entry.base.is_none() && states.all(|state| state.kind == Kind::Folder)
+}
+
+/// Whether anything but new files wants a name, anywhere.
+fn is_wanted((start, end): (&World, &World), id: EntryId, name: &str) -> bool {
+    let common = |name: &str| {
+        let provider = start.setup.provider();
+        provider.folded(&provider.here(name))
+    };
+    start.scene.entries.iter().any(|(other, entry)| {
+        let states = || [entry.here.as_ref(), entry.there.as_ref()].into_iter().flatten();
+        let is_free_file = |state: &State| state.kind.content().is_some() && state.obstacle.is_none();
+        let is_linked = end
+            .ended
+            .iter()
+            .any(|(ended, stays)| ended == other || stays == other);
+        let is_harmless =
+            entry.base.is_none() && states().all(is_free_file) && !entry.is_parked && !is_linked;
+        *other != id && !is_harmless && states().any(|state| common(&state.name) == common(name))
+    })
+}
+
+/// Whether anything but new files of this side wants that name in the folder of something new there.
+fn is_contested(start: &World, id: EntryId, name: &str) -> bool {
+    let common = |name: &str| {
+        let provider = start.setup.provider();
+        provider.folded(&provider.here(name))
+    };
+    let is_free_file = |state: &State| state.kind.content().is_some() && state.obstacle.is_none();
+    let is_file = |entry: &Entry| entry.here.as_ref().is_none_or(is_free_file);
+    start.scene.entries.iter().any(|(other, entry)| {
+        let names = [entry.here.as_ref(), entry.there.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|state| &state.name);
+        let is_harmless = entry.there.is_none() && entry.base.is_none() && is_file(entry) && !entry.is_parked;
+        *other != id && !is_harmless && names.into_iter().any(|other| common(other) == common(name))
+    })
 }
 
 /// Whether something else in that folder has the name, on either side.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::checks;
 use super::closure;
+use super::identity;
 use super::rng::Rng;
 use super::story::Later;
 use super::world::{Outcome, World};
@@ -212,6 +213,7 @@ impl<'a> Run<'a> {
     fn round(&mut self, plan: Plan) -> Result<(), String> {
         let seen = self.world.scene.clone();
         let mut steps = plan.steps;
+        identity::links_go_deep(&self.world, &steps)?;
         if self.order == Order::Shuffled && self.case.seed % 8 == 1 {
             closure::makes_no_difference(&self.world, &steps, self.planner)?;
         }

@@ -108,6 +108,19 @@ impl Story {
                 .collect::<Vec<_>>();
             self.there.splice(0..0, echo);
         }
+        // Two folders go into each other, one on each side.
+        if only > 1 && rng.is_within(8) {
+            let into = Act::of(Verb::Into, rng);
+            self.here.insert(0, into);
+            self.there.insert(
+                0,
+                Act {
+                    what: into.to,
+                    to: into.what,
+                    ..into
+                },
+            );
+        }
         if rng.is_within(35) {
             self.marks.extend((0..=rng.below(3)).map(|_| Mark::any(rng)));
         }
@@ -185,10 +198,10 @@ impl Mark {
     fn any(rng: &mut Rng) -> Self {
         let [what, other, ..] = rng.next().to_le_bytes();
         let side = rng.pick(&Side::BOTH);
-        match rng.below(10) {
+        match rng.below(12) {
             0 | 1 => Self::Parked(what),
             2 | 3 => Self::Obstacle(side, what, other),
-            4 => Self::Policy(
+            4 | 10 | 11 => Self::Policy(
                 what,
                 rng.pick(&[Policy::KeepBoth, Policy::LastWrite, Policy::Manual]),
             ),
@@ -243,7 +256,14 @@ impl World {
                 }
             }
             Mark::Policy(what, policy) => {
-                if let Some(id) = at(&ids, what) {
+                let is_edited = |id: &EntryId| {
+                    let entry = &self.scene.entries[id];
+                    let content =
+                        |state: &Option<State>| state.as_ref().and_then(|state| state.kind.content());
+                    content(&entry.here) != content(&entry.there)
+                };
+                let edited: Vec<EntryId> = ids.iter().copied().filter(is_edited).collect();
+                if let Some(id) = at(&edited, what) {
                     self.entry_mut(id).policy = Some(policy);
                 }
             }
