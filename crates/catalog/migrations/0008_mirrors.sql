@@ -73,6 +73,7 @@ CREATE UNIQUE INDEX mirror_entries_by_node ON mirror_entries (mirror_id, node_id
 CREATE UNIQUE INDEX mirror_entries_by_item ON mirror_entries (mirror_id, item_key) WHERE item_key IS NOT NULL;
 CREATE INDEX mirror_entries_in ON mirror_entries (mirror_id, parent, entry) WHERE parent IS NOT NULL;
 CREATE INDEX mirror_entries_by_proof ON mirror_entries (mirror_id, proven_ms, entry) WHERE version IS NOT NULL;
+CREATE INDEX mirror_entries_tombs ON mirror_entries (mirror_id, taint_until_ms) WHERE taint_until_ms IS NOT NULL;
 CREATE INDEX mirror_entries_failed ON mirror_entries (mirror_id, entry) WHERE error IS NOT NULL;
 CREATE INDEX mirror_entries_parked ON mirror_entries (mirror_id, entry) WHERE is_parked = 1;
 CREATE INDEX mirror_entries_skipped ON mirror_entries (mirror_id, entry) WHERE is_skipped = 1;

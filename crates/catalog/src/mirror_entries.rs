@@ -225,6 +225,16 @@ impl Tx {
         self.note_grown(mirror, grown).await
     }
 
+    /// Removes what was kept of folders that were trashed, once nothing can turn up in them any more.
+    pub async fn forget_tombs(&mut self, mirror: MirrorId, now: Millis) -> Result<u64, CatalogError> {
+        self.execute(
+            "DELETE FROM mirror_entries WHERE mirror_id = $1 AND taint_until_ms < $2 AND node_id IS NULL
+                 AND has_base = 0 AND is_folder = 1",
+            &[mirror.into(), now.into()],
+        )
+        .await
+    }
+
     async fn count_based(&mut self, mirror: MirrorId, numbers: &[u64]) -> Result<i64, CatalogError> {
         let mut params = vec![mirror.into()];
         let list = listed(&mut params, numbers);

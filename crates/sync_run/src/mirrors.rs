@@ -85,6 +85,7 @@ impl Run {
             while self.desk.gather().await? {
                 self.keep().await?;
             }
+            self.dig_out().await?;
             let due = self.desk.due(BATCH).await?;
             if self.desk.expand(&due).await? {
                 continue;

@@ -1,7 +1,7 @@
 //! The desk of one try at a mirror: all that the engine asks of the hub. Every transaction checks first that the try
 //! still holds its lease, so that one that was given up changes nothing any more.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use catalog::{DirtyRow, EntryRow, Tx};
@@ -11,6 +11,7 @@ use model::{
 };
 use sync_plan::{Plan, plan};
 
+use super::gather::{BELOW, LIST_HERE, LIST_THERE};
 use super::rules::Limits;
 use super::scene::{self, Loaded, Newcomers};
 use crate::access::{self, FolderRef, Hold};
@@ -27,6 +28,9 @@ const WAITING_SECS: i64 = 15 * 60;
 const FIRST_PAUSE_SECS: i64 = 10;
 const LONGEST_PAUSE_SECS: i64 = 60 * 60;
 
+/// Events of a mirror that are kept.
+const EVENTS: u32 = 1000;
+
 /// What one try at a mirror works with.
 pub struct MirrorDesk {
     pub(super) hub: Hub,
@@ -38,6 +42,8 @@ pub struct MirrorDesk {
     pub(super) connector: Arc<dyn Connector>,
     pub(super) limits: Limits,
     pub(super) actor: Actor,
+    /// Folders that we trashed at the provider with something in them that nobody here had seen: they have to come back.
+    pub buried: BTreeSet<String>,
 }
 
 /// Whether a try can begin.
@@ -125,6 +131,7 @@ impl Hub {
             })
             .await?;
         }
+        let mirror = self.compare_anew(mirror).await?;
         let limits = Limits::of(connector.abilities());
         let actor = Actor::Mirror {
             owner: mirror.owner,
@@ -138,7 +145,25 @@ impl Hub {
             connector,
             limits,
             actor,
+            buried: BTreeSet::new(),
         })))
+    }
+
+    /// One that was in step and lost track of what changed, as after a backup was restored, is compared all over.
+    async fn compare_anew(&self, mut mirror: Mirror) -> Result<Mirror, HubError> {
+        if mirror.progress.is_complete || mirror.progress.in_step_ms.is_none() {
+            return Ok(mirror);
+        }
+        let mut tx = self.write().await?;
+        tx.mark_dirty(mirror.id, &[(0, LIST_HERE | LIST_THERE | BELOW)], self.now())
+            .await?;
+        if let Some(mut fresh) = tx.lock_mirror(mirror.id).await? {
+            fresh.progress.in_step_ms = None;
+            tx.put_mirror(&fresh).await?;
+            mirror = fresh;
+        }
+        tx.commit().await?;
+        Ok(mirror)
     }
 
     /// What a person has to do before a mirror can go on, in a sentence.
@@ -398,6 +423,8 @@ impl MirrorDesk {
             mirror.reason = None;
         }
         tx.put_mirror(&mirror).await?;
+        tx.prune_mirror_events(self.mirror.id, EVENTS).await?;
+        tx.forget_tombs(self.mirror.id, now).await?;
         Ok(tx.commit().await?)
     }
 }

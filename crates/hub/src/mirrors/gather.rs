@@ -90,8 +90,32 @@ impl MirrorDesk {
         }
         tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
         self.enrol_items(&mut tx, &untied).await?;
+        self.buried.extend(self.buried_among(&mut tx, &untied).await?);
         self.advance(tx, None, Some(last)).await?;
         Ok(changes.len() >= STEP as usize)
+    }
+
+    /// Folders that we trashed with something in them that nobody here had seen.
+    async fn buried_among(&self, tx: &mut Tx, items: &[&str]) -> Result<BTreeSet<String>, MirrorError> {
+        let mut found = BTreeSet::new();
+        for item in tx.items(self.connection.id, items).await? {
+            let mut at = item;
+            for _ in 0..DEEPEST {
+                let Some(parent) = at.parent.clone().filter(|_| at.is_trashed) else {
+                    break;
+                };
+                let row = tx.entries_of_items(self.mirror.id, &[&parent]).await?.pop();
+                if row.is_some_and(|row| row.taint_until.is_some_and(|until| until > self.now())) {
+                    found.insert(parent);
+                    break;
+                }
+                match tx.item(self.connection.id, &parent).await? {
+                    Some(above) => at = above,
+                    None => break,
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Writes down how far the journals were read, in the transaction of what they told.

@@ -21,6 +21,9 @@ use crate::{Download, Hub, HubError};
 /// Intents that one look takes in.
 const STEP: u32 = 100;
 
+/// How long it is remembered that we trashed a folder there, seconds.
+const TOMB_SECS: i64 = 24 * 60 * 60;
+
 /// A place there, and what is agreed once it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
@@ -209,6 +212,9 @@ impl MirrorDesk {
         }
         let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
         if let Some(mut row) = row {
+            if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
+                row.taint_until = Some(self.now().plus_secs(TOMB_SECS));
+            }
             self.agree_on(&mut row, &intent.call, item, is_rewritten);
             if let (Some(old), Some(item)) = (old_id(&intent.call), item)
                 && old != item.id

@@ -100,7 +100,23 @@ impl MirrorDesk {
                 return Ok(());
             }
         }
-        tx.remove_entries(self.mirror.id, &[entry.0]).await?;
+        let now = self.now();
+        let thing = loaded.things.get(&entry);
+        let tomb = thing.filter(|thing| thing.row.taint_until.is_some_and(|until| until > now));
+        match tomb {
+            // Something may turn up in a folder that we trashed: then it is known whose doing that was.
+            Some(thing) => {
+                let tomb = EntryRow {
+                    entry: entry.0,
+                    item: thing.row.item.clone(),
+                    is_folder: true,
+                    taint_until: thing.row.taint_until,
+                    ..EntryRow::default()
+                };
+                self.put_entries(tx, &[tomb]).await?;
+            }
+            None => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
+        }
         let dirty = tx.dirty(self.mirror.id, &[entry.0]).await?;
         let dirty: Vec<(u64, u64)> = dirty.iter().map(|row| (row.entry, row.generation)).collect();
         Ok(tx.clear_dirty(self.mirror.id, &dirty).await?)

@@ -65,6 +65,10 @@ impl Run {
             None => self.child(&place.parent, &place.name).await?,
         };
         let Some(made) = made else {
+            if id.is_some() {
+                // It may still be under way: under the same id it is made once, however often it is asked for.
+                return self.make(intent.clone()).await;
+            }
             return self.desk.abandon(intent.entry, None).await;
         };
         let is_ours = match sent {
@@ -178,6 +182,23 @@ impl Run {
             true => self.desk.done(&intent, Some(&now), false, None).await,
             false => self.desk.abandon(intent.entry, Some(&now)).await,
         }
+    }
+
+    /// Brings folders back that went to the provider's trash with something in them that nobody had seen: the next plan
+    /// keeps what is new, and what it is in.
+    pub(super) async fn dig_out(&mut self) -> Result<(), MirrorError> {
+        while let Some(folder) = self.desk.buried.pop_first() {
+            match self.desk.connector().restore(&ItemId(folder.clone())).await {
+                Ok(back) => self.desk.take_in(&[as_remote(back)]).await?,
+                Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => continue,
+                Err(error) => {
+                    self.desk.buried.insert(folder);
+                    return Err(error.into());
+                }
+            }
+            self.list(&folder).await?;
+        }
+        Ok(())
     }
 
     /// Fetches a content that a file had; `None` when the provider does not have it any more.

@@ -1,9 +1,10 @@
 //! Mirrors between a real hub and a real folder on this machine.
 
 mod conflicts;
+mod random;
 mod two_way;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +19,7 @@ use hub::{
     NewConnection, NewMirror, Part, PasswordCost, Peer, Registration, RemoteFolder, Upload, UploadPlace,
 };
 use model::{
-    Actor, ConflictPolicy, Guard, Millis, Mirror, MirrorDirection, MirrorDrift, Node, NodePath, OnConflict,
+    Actor, ConflictPolicy, Guard, Millis, Mirror, MirrorDirection, MirrorDrift, Node, NodeId, NodePath, OnConflict,
     Order, Origin, Sort, SortKey,
 };
 use tempfile::TempDir;
@@ -110,7 +111,10 @@ impl World {
     /// Lets everything run until nothing happens any more, however long it waits in between.
     pub async fn settle(&self) {
         for _ in 0..6 {
-            self.hub.look_at_connections(&self.ada, &["directory"], 100).await.unwrap();
+            self.hub
+                .look_at_connections(&self.ada, &["directory"], 100)
+                .await
+                .unwrap();
             self.runner.run_until_idle().await.unwrap();
             self.pass_secs(20 * 60);
         }
@@ -132,12 +136,76 @@ impl World {
         };
         let bytes = Bytes::copy_from_slice(bytes);
         let body = Box::pin(futures_util::stream::once(async move { Ok(bytes) }));
-        self.hub.upload(&self.ada, upload, expected, body).await.unwrap().node
+        self.hub
+            .upload(&self.ada, upload, expected, body)
+            .await
+            .unwrap()
+            .node
     }
 
     pub async fn node(&self, path_here: &str) -> Node {
         let path = path(&format!("mirrored/{path_here}"));
         self.hub.resolve(&self.ada, &path).await.unwrap().node
+    }
+
+    pub async fn node_or_root(&self, path_here: &str) -> NodeId {
+        match path_here {
+            "" => self.mirror.node,
+            path_here => self.node(path_here).await.id,
+        }
+    }
+
+    /// Every content that can still be had here: in the tree, in the trash, and as an earlier version of these.
+    pub async fn all_contents(&self) -> BTreeSet<Vec<u8>> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.mirror.node];
+        let part = || Part {
+            limit: 1000,
+            cursor: None,
+        };
+        for deleted in self.hub.trash(&self.ada, part()).await.unwrap().items {
+            match deleted.node.is_folder() {
+                true => folders.push(deleted.node.id),
+                false => files.push(deleted.node.id),
+            }
+        }
+        while let Some(folder) = folders.pop() {
+            let page = self.hub.children(&self.ada, FolderRef::Id(folder), (None, SORT), part()).await;
+            // What is in a deleted folder cannot be listed; mirrors delete file by file.
+            for listed in page.map(|page| page.items).unwrap_or_default() {
+                match listed.node.is_folder() {
+                    true => folders.push(listed.node.id),
+                    false => files.push(listed.node.id),
+                }
+            }
+        }
+        let mut contents = BTreeSet::new();
+        for file in files {
+            let mut node = None;
+            if let Ok(versions) = self.hub.versions(&self.ada, file, part()).await {
+                for version in versions.items {
+                    let download = self.hub.open_file(&self.ada, file, Some(version.number)).await.unwrap();
+                    contents.insert(self.bytes(&download).await);
+                    node = Some(file);
+                }
+            }
+            if node.is_none() {
+                let (back, _) = self.hub.restore(&self.ada, file, (None, None)).await.unwrap();
+                for version in self.hub.versions(&self.ada, file, part()).await.unwrap().items {
+                    let download = self.hub.open_file(&self.ada, file, Some(version.number)).await.unwrap();
+                    contents.insert(self.bytes(&download).await);
+                }
+                self.hub.delete(&self.ada, back.id, Guard::None).await.unwrap();
+            }
+        }
+        contents
+    }
+
+    async fn bytes(&self, download: &hub::Download) -> Vec<u8> {
+        let size = download.version.size_bytes;
+        let body = self.hub.read_content(download, 0..size).await.unwrap();
+        let pieces: Vec<Bytes> = body.try_collect().await.unwrap();
+        pieces.concat()
     }
 
     /// What is here.

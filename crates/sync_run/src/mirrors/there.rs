@@ -49,7 +49,7 @@ impl Run {
     }
 
     /// Makes the call of an intent that creates something.
-    async fn make(&self, intent: Intent) -> Result<(), MirrorError> {
+    pub(super) async fn make(&self, intent: Intent) -> Result<(), MirrorError> {
         let made = match &intent.call {
             Call::MakeFolder { place, id } => self.make_folder(place, id.as_deref()).await,
             Call::Create { place, id, sent } => {

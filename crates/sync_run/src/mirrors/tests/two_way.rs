@@ -43,7 +43,11 @@ async fn edits_moves_and_deletes_come_to_the_other_side() {
     world.settle().await;
 
     world.put("here/edit", b"edited").await;
-    world.hub.delete(&world.ada, world.node("here/delete").await.id, Guard::None).await.unwrap();
+    world
+        .hub
+        .delete(&world.ada, world.node("here/delete").await.id, Guard::None)
+        .await
+        .unwrap();
     fs::write(world.there("there/edit"), b"edited").unwrap();
     fs::rename(world.there("there/rename"), world.there("there/renamed")).unwrap();
     fs::rename(world.there("there/move"), world.there("moved")).unwrap();
