@@ -29,8 +29,6 @@ pub(crate) enum Fault {
     NothingDies,
     /// A folder that something living lies in is not brought back.
     NoAncestors,
-    /// What lies in a folder that is nowhere is not moved to the top.
-    NoRehome,
     /// Something that has no counterpart is put on the other side all the same.
     OthersTravel,
     /// What cannot go to the other side goes all the same.

@@ -49,9 +49,7 @@ fn revive(draft: &mut Draft<'_>, revived: &mut Revived) {
             continue;
         };
         if entry.here.is_none() && entry.there.is_none() {
-            if !fault::is(Fault::NoRehome) {
-                rehome(draft, id);
-            }
+            rehome(draft, id);
             continue;
         }
         let before = draft
