@@ -99,11 +99,14 @@ function decision(conflict, state, load) {
   };
   box.append(h("h2", { id: "decision" }, conflict.resolved ? "Another decision" : "Your decision"),
     h("div.field", {}, h("label", { for: "conflict-notes" }, "Note"), notes, h("p.hint", { id: "conflict-notes-hint" }, "For the record; may be empty.")),
-    h("ul.ways", {}, SINGLE.map((way) => h("li", {}, h("button.way", { type: "button", "aria-describedby": `way-${way.word}`, "aria-label": way.label, onclick: () => decide(way) },
+    h("ul.ways", {}, waysOf(conflict).map((way) => h("li", {}, h("button.way", { type: "button", "aria-describedby": `way-${way.word}`, "aria-label": way.label, onclick: () => decide(way) },
       icon(way.icon), h("span.way-name", {}, way.label), h("span.hint", { id: `way-${way.word}` }, hintOf(way, conflict)))))));
   if (!conflict.resolved && conflict.here) box.append(h("p.decision-more", {}, fileLink(conflict, "file_id", "Open ours")));
   return box;
 }
+
+/** A file and a folder cannot become one. */
+const waysOf = ({ kind }) => SINGLE.filter(({ word }) => kind !== "kind_kind" || word === "both");
 
 function sideOf(conflict, [key, label, without]) {
   const side = conflict[key];
