@@ -3,7 +3,7 @@
 use super::super::{Clash, Direction, Entry, EntryId, Kind, Name, Note, Policy, Side, Why};
 use super::draft::{Draft, Spot};
 use super::index::Index;
-use super::suffix::Stem;
+use super::suffix::{Stem, is_suffixed};
 use super::survival::Fate;
 use super::view::{base_name, is_elsewhere, only_side};
 use crate::fault::{self, Fault};
@@ -122,10 +122,11 @@ fn rename_here(draft: &mut Draft<'_>, here: &mut Index, there: &Index, id: Entry
     };
     let goes_there = draft.spot(id, Side::There).cloned();
     let stem = Stem { name: &name, id };
-    let new = stem.suffixed(|new| {
+    let fits = |new: &str| {
         here.is_free(parent, &new.into()) && (goes_there.is_none() || view.rules.names.there(new).is_ok())
-    });
-    let new = Name::from(new);
+    };
+    let had = had(draft, id, Side::Here, &name).filter(|had| fits(had));
+    let new = had.unwrap_or_else(|| stem.suffixed(fits).into());
     here.give(parent, Name::clone(&new));
     if let Some(spot) = goes_there.filter(|_| view.may_change(Side::There)) {
         let key = view.key(Side::There, &spot.name);
@@ -164,13 +165,15 @@ fn rename_there(draft: &mut Draft<'_>, here: &mut Index, there: &mut Index, id: 
         .filter(|_| !stays_here && view.may_change(Side::Here));
     let name = ours.map_or_else(|| view.rules.names.here(&spot.name).into(), |ours| ours.name);
     let stem = Stem { name: &name, id };
-    let new = stem.suffixed(|new| {
+    let fits = |new: &str| {
         let is_free_here = also_here
             .as_ref()
             .is_none_or(|ours| here.is_free(ours.parent, &new.into()));
         let is_free = |name: Name| there.is_free(spot.parent, &view.key(Side::There, &name));
         is_free_here && encode(new).is_ok_and(is_free)
-    });
+    };
+    let had = had(draft, id, Side::There, &name).filter(|had| fits(had));
+    let new = had.map_or_else(|| stem.suffixed(fits), |had| had.to_string());
     let Ok(encoded) = encode(&new) else {
         return;
     };
@@ -185,6 +188,17 @@ fn rename_there(draft: &mut Draft<'_>, here: &mut Index, there: &mut Index, id: 
         }
     }
     tell(draft, id);
+}
+
+/// The name that something has already, as it is called here, if that is the other name with a suffix: it need not have
+/// another, whatever else had the first one when it was given.
+fn had(draft: &Draft<'_>, id: EntryId, side: Side, of: &str) -> Option<Name> {
+    let own = &draft.view.on(id, side)?.name;
+    let own = match side {
+        Side::Here => Name::clone(own),
+        Side::There => draft.view.rules.names.here(own).into(),
+    };
+    is_suffixed(&own, of, id).then_some(own)
 }
 
 fn tell(draft: &mut Draft<'_>, id: EntryId) {

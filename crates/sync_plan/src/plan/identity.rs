@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Content, Direction, Entry, EntryId, Kind, Name, Planned, Policy, Side, State, Step, Why};
 use super::clock::{Later, later};
-use super::view::{View, base_name, is_temp, only_side};
+use super::view::{View, base_name, only_side, temp_of};
 use crate::fault::{self, Fault};
 
 /// What was found.
@@ -28,11 +28,12 @@ pub(super) fn find(view: View<'_>) -> Identity {
     };
     let newcomers = finder.meeting_places();
     finder.link(&newcomers, Certainty::Equal);
+    finder.retie_on_the_way();
     finder.retie_at_place();
-    finder.link(&newcomers, Certainty::Possible);
     if !view.rules.has_ids {
         finder.retie_moved();
     }
+    finder.link(&newcomers, Certainty::Possible);
     finder.compare_sides();
     finder.found
 }
@@ -241,15 +242,30 @@ impl<'a> Finder<'a> {
                     continue;
                 };
                 let same_place = at_place.get(&(parent, Name::clone(name))).into_iter().flatten();
-                // Written anew while it made room for another.
-                let on_the_way = at_place
-                    .iter()
-                    .filter(|((_, name), _)| is_temp(id, name))
-                    .flat_map(|(_, newcomers)| newcomers);
                 let newcomer = same_place
-                    .chain(on_the_way)
+                    .into_iter()
                     .find(|newcomer| !self.used.contains(newcomer));
                 if let Some(&newcomer) = newcomer {
+                    self.retie(id, newcomer, side);
+                }
+            }
+        }
+    }
+
+    /// Gives what was written anew, or moved, while it made room for another its new item: the name tells whose it is.
+    fn retie_on_the_way(&mut self) {
+        for side in Side::BOTH {
+            let found: Vec<(EntryId, EntryId)> = self
+                .newcomers(side)
+                .filter_map(|(newcomer, _, state)| {
+                    let (id, _) = temp_of(&state.name)?;
+                    let entry = self.view.entry(id).filter(|entry| entry.on(side).is_none())?;
+                    let is_folder = entry.base.as_ref()?.is_folder;
+                    (is_folder == (state.kind == Kind::Folder)).then_some((id, newcomer))
+                })
+                .collect();
+            for (id, newcomer) in found {
+                if !self.used.contains(&id) && !self.used.contains(&newcomer) {
                     self.retie(id, newcomer, side);
                 }
             }
@@ -265,7 +281,8 @@ impl<'a> Finder<'a> {
         }
         let mut came: BTreeMap<Content, Vec<(EntryId, &Name)>> = BTreeMap::new();
         for (id, _, state) in self.newcomers(Side::There) {
-            if let Some(content) = state.kind.content().filter(|_| !self.used.contains(&id)) {
+            let is_free = state.obstacle.is_none() && !self.used.contains(&id);
+            if let Some(content) = state.kind.content().filter(|_| is_free) {
                 let content = moved_content(content);
                 came.entry(content).or_default().push((id, &state.name));
             }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{EntryId, Planned, Side, Step, Why};
 use super::emit::{Emitter, Wait};
-use super::view::{base_name, is_renamed, is_temp, temp_name};
+use super::suffix::LONGEST_BYTES;
+use super::view::{is_renamed, is_temp, temp_name};
 use crate::fault::{self, Fault};
 
 /// Gives one of each knot a temporary name, so that another can have its own.
@@ -14,11 +15,8 @@ pub(super) fn untie(emitter: &mut Emitter<'_, '_>) {
     }
     for side in Side::BOTH {
         for knot in knots(emitter, side) {
-            if let Some((is_news, id)) = loosest(emitter, side, &knot) {
-                // News of a name would be lost; whatever else there is to do may bring it to the other side first.
-                if !is_news || emitter.steps.is_empty() {
-                    make_room(emitter, side, id);
-                }
+            if let Some(id) = loosest(emitter, side, &knot) {
+                make_room(emitter, side, id);
             }
         }
     }
@@ -53,8 +51,8 @@ fn knots(emitter: &Emitter<'_, '_>, side: Side) -> Vec<Vec<EntryId>> {
 }
 
 /// The one of a knot to be renamed: it has a name that another of the knot waits for, and its own is not news if that
-/// can be had; and whether it is.
-fn loosest(emitter: &Emitter<'_, '_>, side: Side, knot: &[EntryId]) -> Option<(bool, EntryId)> {
+/// can be had.
+fn loosest(emitter: &Emitter<'_, '_>, side: Side, knot: &[EntryId]) -> Option<EntryId> {
     let view = emitter.draft.view;
     let holders: BTreeSet<EntryId> = knot
         .iter()
@@ -67,21 +65,28 @@ fn loosest(emitter: &Emitter<'_, '_>, side: Side, knot: &[EntryId]) -> Option<(b
         .into_iter()
         .filter_map(|id| Some((id, view.entry(id)?)))
         .filter(|(id, entry)| entry.on(side).is_some_and(|state| !is_temp(*id, &state.name)))
-        // Nothing else would know its name.
-        .filter(|(_, entry)| base_name(entry, side).is_some() || entry.on(side.other()).is_some())
         .map(|(id, entry)| (is_renamed(id, entry, side), id))
         .min()
+        .map(|(_, id)| id)
 }
 
 fn make_room(emitter: &mut Emitter<'_, '_>, side: Side, id: EntryId) {
-    let Some(state) = emitter.draft.view.on(id, side) else {
+    let view = emitter.draft.view;
+    let Some((entry, state)) = view.entry(id).zip(view.on(id, side)) else {
         return;
+    };
+    let carried = temp_name(id, Some(&state.name));
+    let is_held = carried.len() <= LONGEST_BYTES && view.rules.names.there(&carried).is_ok();
+    let name = if is_renamed(id, entry, side) && is_held {
+        carried
+    } else {
+        temp_name(id, None)
     };
     let step = Step::Place {
         entry: id,
         side,
         parent: state.parent,
-        name: temp_name(id),
+        name,
     };
     emitter.steps.push(Planned {
         step,

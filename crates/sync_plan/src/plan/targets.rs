@@ -27,7 +27,7 @@ fn current(id: EntryId, entry: &Entry, side: Side) -> Option<Spot> {
     let state = entry.on(side)?;
     Some(Spot {
         parent: state.parent,
-        name: Name::clone(name(id, entry, side)?),
+        name: name(id, entry, side)?,
     })
 }
 
@@ -115,7 +115,7 @@ impl WithParent for Pair {
 
 /// The names on both sides, when that on `side` counts.
 fn pair_from(view: View<'_>, id: EntryId, entry: &Entry, side: Side) -> Pair {
-    let own = name(id, entry, side).cloned().unwrap_or_else(|| "".into());
+    let own = name(id, entry, side).unwrap_or_else(|| "".into());
     let agreed = base_name(entry, side.other()).filter(|_| !is_renamed(id, entry, side));
     let other = match (agreed, side) {
         (Some(agreed), _) => Name::clone(agreed),
@@ -224,13 +224,13 @@ fn are_tied(view: View<'_>, id: EntryId, entry: &Entry) -> bool {
         return false;
     };
     if fault::is(Fault::RenameOddNames) {
-        return view.rules.names.there(here).is_ok_and(|name| *name == **there);
+        return view.rules.names.there(&here).is_ok_and(|name| *name == *there);
     }
     if !renamed.here && !renamed.there {
         return true;
     }
     let names = view.rules.names;
-    *names.here(there) == **here || names.there(here).is_ok_and(|encoded| *encoded == **there)
+    *names.here(&there) == *here || names.there(&here).is_ok_and(|encoded| *encoded == *there)
 }
 
 /// The side whose name counts because that on the other side is the same with the suffix that we gave it, for something
@@ -240,11 +240,11 @@ fn unsuffixed(view: View<'_>, id: EntryId, entry: &Entry) -> Option<Side> {
     if view.authority().is_some() {
         return None;
     }
-    let decoded = view.rules.names.here(there);
-    if suffix::is_suffixed(here, &decoded, id) {
+    let decoded = view.rules.names.here(&there);
+    if suffix::is_suffixed(&here, &decoded, id) {
         return Some(Side::There);
     }
-    suffix::is_suffixed(&decoded, here, id).then_some(Side::Here)
+    suffix::is_suffixed(&decoded, &here, id).then_some(Side::Here)
 }
 
 /// Which side a part of a place is taken from that has changed on those.

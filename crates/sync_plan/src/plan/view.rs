@@ -3,18 +3,36 @@
 use super::super::{Direction, Entry, EntryId, Kind, Name, Policy, Rules, Scene, Side, State};
 use crate::fault::{self, Fault};
 
-/// What a temporary name begins with; the number of the entry follows.
+/// What a temporary name begins with; the number of the entry follows, and after [`CARRIED`] the name that it has from
+/// then on, if that is not the one that was agreed on.
 const TEMP: &str = ".~cumuli-";
 
-/// The name that an entry has while it makes room for another.
-pub(super) fn temp_name(id: EntryId) -> Name {
-    format!("{TEMP}{}", id.0).into()
+/// Stands before a name within a temporary one.
+const CARRIED: char = '~';
+
+/// The name that an entry has while it makes room for another, and that carries the name that nothing else knows.
+pub(super) fn temp_name(id: EntryId, carried: Option<&str>) -> Name {
+    match carried {
+        Some(carried) => format!("{TEMP}{}{CARRIED}{carried}", id.0).into(),
+        None => format!("{TEMP}{}", id.0).into(),
+    }
+}
+
+/// The entry whose temporary name that is, and the name that it carries.
+pub(super) fn temp_of(name: &str) -> Option<(EntryId, Option<&str>)> {
+    let rest = name
+        .strip_prefix(TEMP)
+        .filter(|_| !fault::is(Fault::TempIsRename))?;
+    let (number, carried) = match rest.split_once(CARRIED) {
+        Some((number, carried)) => (number, Some(carried)),
+        None => (rest, None),
+    };
+    Some((EntryId(number.parse().ok()?), carried))
 }
 
 /// Whether that is the temporary name of an entry.
 pub(super) fn is_temp(id: EntryId, name: &str) -> bool {
-    !fault::is(Fault::TempIsRename)
-        && name.strip_prefix(TEMP).and_then(|number| number.parse().ok()) == Some(id.0)
+    temp_of(name).is_some_and(|(of, _)| of == id)
 }
 
 /// One of each side.
@@ -119,18 +137,20 @@ pub(super) fn base_name(entry: &Entry, side: Side) -> Option<&Name> {
     })
 }
 
-/// The name on a side; a temporary one stands for the one that was agreed on.
-pub(super) fn name(id: EntryId, entry: &Entry, side: Side) -> Option<&Name> {
+/// The name on a side; a temporary one stands for the one that it carries, or the one that was agreed on.
+pub(super) fn name(id: EntryId, entry: &Entry, side: Side) -> Option<Name> {
     let own = &entry.on(side)?.name;
-    match base_name(entry, side) {
-        Some(agreed) if is_temp(id, own) => Some(agreed),
-        _ => Some(own),
-    }
+    let name = match temp_of(own).filter(|(of, _)| *of == id) {
+        Some((_, Some(carried))) => carried.into(),
+        Some((_, None)) => Name::clone(base_name(entry, side).unwrap_or(own)),
+        None => Name::clone(own),
+    };
+    Some(name)
 }
 
 /// Whether the name on a side is another than was agreed on.
 pub(super) fn is_renamed(id: EntryId, entry: &Entry, side: Side) -> bool {
-    name(id, entry, side) != base_name(entry, side)
+    name(id, entry, side).as_ref() != base_name(entry, side)
 }
 
 /// Whether the folder on a side is another than was agreed on.
