@@ -91,12 +91,13 @@ fn moves_are_found(
         let gone: Vec<_> = bereft(start, Side::There)
             .filter(|(_, _, was)| *was == content)
             .collect();
-        let came = there
-            .iter()
-            .filter(|other| other.state.kind == new.state.kind)
-            .count();
+        let came = start
+            .tree(Side::There)
+            .filter(|(id, state)| state.kind == new.state.kind && start.scene.entries[id].base.is_none());
+        // What is in a folder that is linked may be linked, too.
+        let is_in_linked = end.today(new.state.parent) != new.state.parent;
         let is_linked = here.iter().any(|other| is_at_one_place(new, other));
-        let ([(entry, place, _)], 1, false) = (&gone[..], came, is_linked) else {
+        let ([(entry, place, _)], 1, false) = (&gone[..], came.count(), is_linked || is_in_linked) else {
             continue;
         };
         let came_back = there

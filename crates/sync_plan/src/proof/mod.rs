@@ -5,6 +5,7 @@ mod acts;
 mod checks;
 mod closure;
 mod coverage;
+mod foresight;
 mod hunt;
 mod identity;
 mod laws;

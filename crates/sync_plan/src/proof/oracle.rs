@@ -110,7 +110,7 @@ pub(super) fn agrees(start: &World, end: &World, notes: &[Note]) -> Result<(), S
             return Err(told(format!("is parked: {is_parked}")));
         }
         stays_here(start, end, *id, entry).map_err(told)?;
-        if !doubt.has_ring && start.setup.direction == Direction::TwoWay && !is_parked {
+        if !doubt.has_ring && !doubt.is_crowded && start.setup.direction == Direction::TwoWay && !is_parked {
             place(start, end, *id, entry).map_err(told)?;
         }
     }
@@ -122,6 +122,8 @@ struct Doubt {
     about: BTreeSet<EntryId>,
     /// Moves put folders into each other.
     has_ring: bool,
+    /// Something has to stay where it is, and others give way.
+    is_crowded: bool,
 }
 
 impl Doubt {
@@ -148,6 +150,10 @@ impl Doubt {
         Self {
             about,
             has_ring: has_ring(start),
+            is_crowded: start.scene.entries.values().any(|entry| {
+                let mut states = [entry.here.as_ref(), entry.there.as_ref()].into_iter().flatten();
+                states.any(|state| state.obstacle.is_some() && state.kind != Kind::Other)
+            }),
         }
     }
 }

@@ -89,6 +89,14 @@ pub(super) fn prove(case: &Case, planner: Planner) -> Result<(), Broken> {
     Ok(())
 }
 
+/// The world when nothing is left to do, after steps in the order in which they come.
+///
+/// # Errors
+/// It does not come to that.
+pub(super) fn end(case: &Case, planner: Planner) -> Result<World, String> {
+    Run::of(case, planner, Order::Listed).map(|run| run.world)
+}
+
 /// What happens, step by step: for a person.
 pub(super) fn trace(case: &Case, planner: Planner, order: Order) -> String {
     let mut run = Run::new(case, planner, order);
