@@ -9,6 +9,8 @@ struct Newcomer<'a> {
     state: &'a State,
     /// What its name has in common with others that it collides with.
     name: String,
+    /// Nothing keeps it from going to the other side.
+    is_free: bool,
 }
 
 /// Checks what was found to be one, where it is beyond doubt.
@@ -20,7 +22,10 @@ pub(super) fn are_found(start: &World, end: &World) -> Result<(), String> {
     for ours in &here {
         for theirs in &there {
             let are_alone = count(&here, ours) == 1 && count(&there, ours) == 1;
-            if are_alone && is_same_creation(start, ours.state, theirs.state) {
+            let are_free = ours.is_free
+                && theirs.is_free
+                && (ours.state.kind == theirs.state.kind || !may_be_older(start, ours));
+            if are_alone && are_free && is_same_creation(start, ours.state, theirs.state) {
                 is_one(end, ours.id, theirs.id)?;
             }
         }
@@ -37,7 +42,7 @@ pub(super) fn are_found(start: &World, end: &World) -> Result<(), String> {
                 .iter()
                 .filter(|other| (other.state.parent, &other.state.name) == place)
                 .count();
-            let is_file = new.state.kind.content().is_some();
+            let is_file = new.state.kind.content().is_some() && new.is_free;
             if let ([entry], 1, false, true) = (&gone[..], rivals, is_linked, is_file) {
                 is_one(end, *entry, new.id)?;
             }
@@ -88,6 +93,9 @@ fn moves_are_found(
         let Kind::File(content) = new.state.kind else {
             continue;
         };
+        if !new.is_free {
+            continue;
+        }
         let gone: Vec<_> = bereft(start, Side::There)
             .filter(|(_, _, was)| *was == content)
             .collect();
@@ -124,13 +132,24 @@ fn newcomers(world: &World, side: Side) -> Vec<Newcomer<'_>> {
     let is_new = |entry: &Entry| entry.base.is_none() && entry.on(side.other()).is_none() && !entry.is_parked;
     let all = world.scene.entries.iter().filter(|(_, entry)| is_new(entry));
     all.filter_map(|(id, entry)| Some((*id, entry.on(side)?)))
-        .filter(|(_, state)| state.kind != Kind::Other && state.obstacle.is_none())
+        .filter(|(_, state)| state.kind != Kind::Other)
         .map(|(id, state)| Newcomer {
             id,
             state,
             name: provider.folded(&provider.here(&state.name)),
+            is_free: state.obstacle.is_none(),
         })
         .collect()
+}
+
+/// Whether it may be what went from there: that comes before what has to be compared first.
+fn may_be_older(world: &World, new: &Newcomer<'_>) -> bool {
+    let provider = world.setup.provider();
+    Side::BOTH.into_iter().any(|side| {
+        bereft(world, side).any(|(_, (parent, name), _)| {
+            parent == new.state.parent && provider.folded(&provider.here(name)) == new.name
+        })
+    })
 }
 
 fn is_at_one_place(one: &Newcomer<'_>, other: &Newcomer<'_>) -> bool {
