@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use connectors::{HashKind, Hashes, Item, ItemId, ItemKind, RemoteError, Revision};
-use model::{ConflictKind, ConflictPolicy, Guard, OnConflict, Origin, RemoteItem, RemoteKind};
+use model::{
+    ConflictKind, ConflictPolicy, Guard, Node, NodeName, OnConflict, Origin, RemoteItem, RemoteKind,
+};
 use sync_plan::EntryId;
 
 use super::desk::{MirrorDesk, MirrorError};
-use super::here::Deed;
+use super::here::{About, Deed};
 use super::intents::{Call, Intent, Sent};
 use super::scene::{Loaded, hashes_of};
 use crate::conflicts::{self, NewConflict};
@@ -195,7 +197,7 @@ impl MirrorDesk {
         row.names = None;
         row.content = None;
         let mut tx = self.fenced().await?;
-        self.settle_row(&mut tx, row).await?;
+        self.settle_row(&mut tx, row, About::Content).await?;
         Ok(tx.commit().await?)
     }
 
@@ -205,18 +207,17 @@ impl MirrorDesk {
     /// `Changed` when the file here is not as it was.
     pub async fn keep_in_trash(&self, deed: Deed<'_>, staged: Staged) -> Result<(), MirrorError> {
         let thing = deed.thing()?;
-        let node = thing.node.as_ref().ok_or(MirrorError::Changed)?;
-        let now = self.now();
-        let mut tx = self.fenced().await?;
         let root = FolderRef::Id(self.mirror.node);
         let name = super::here::node_name(&format!("{}{}", super::here::TEMPORARY, thing.row.entry))?;
-        let back = (node.id, Some(root), Some(name));
-        trash::restore_node(&mut tx, &self.actor, back, now).await?;
-        tx.commit().await?;
+        let back = self.out_of_trash(thing.node.as_ref(), (root, name.clone())).await?;
+        let (place, guard) = match back {
+            Some(node) => (UploadPlace::Over(node.id), Guard::Matches(vec![node.etag()])),
+            None => (UploadPlace::In { folder: root, name }, Guard::None),
+        };
         let upload = Upload {
-            place: UploadPlace::Over(node.id),
+            place,
             on_conflict: OnConflict::NewVersion,
-            guard: Guard::Matches(vec![node.etag()]),
+            guard,
             media_type: thing
                 .item
                 .as_ref()
@@ -225,10 +226,10 @@ impl MirrorDesk {
             origin: Origin::Mirror(self.mirror.id),
             is_tracked: false,
         };
-        let (actor, id) = (self.actor.clone(), node.id);
-        let more: More = Box::new(move |tx, _| {
+        let (actor, now) = (self.actor.clone(), self.now());
+        let more: More = Box::new(move |tx, (_, after)| {
             Box::pin(async move {
-                nodes::trash_node(tx, &actor, (id, &Guard::None), now).await?;
+                nodes::trash_node(tx, &actor, (after.id, &Guard::None), now).await?;
                 Ok(())
             })
         });
@@ -236,6 +237,28 @@ impl MirrorDesk {
             .finish_upload_with(&self.actor, upload, staged, Some(more))
             .await?;
         Ok(())
+    }
+
+    /// Brings a file back from the trash for a moment; `None` when it is not there by itself, such as one that never was
+    /// here, went with its folder, or was moved elsewhere.
+    async fn out_of_trash(
+        &self,
+        node: Option<&Node>,
+        (folder, name): (FolderRef, NodeName),
+    ) -> Result<Option<Node>, MirrorError> {
+        let Some(node) = node else {
+            return Ok(None);
+        };
+        let mut tx = self.fenced().await?;
+        let back = (node.id, Some(folder), Some(name));
+        match trash::restore_node(&mut tx, &self.actor, back, self.now()).await {
+            Ok(_) => {
+                tx.commit().await?;
+                Ok(Some(node.clone()))
+            }
+            Err(HubError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Keeps a content of somebody else that a write of ours replaced unseen as a file beside, and records that.

@@ -102,7 +102,7 @@ impl MirrorDesk {
         row.node = Some(made.node.id);
         row.is_folder = true;
         self.agreed(deed, parent, &name).write(&mut row);
-        self.settle_row(&mut tx, row).await?;
+        self.settle_row(&mut tx, row, About::Place).await?;
         Ok(tx.commit().await?)
     }
 
@@ -314,7 +314,7 @@ impl MirrorDesk {
                 if let Some(place) = place {
                     place.write(&mut row);
                 }
-                desk.settle(tx, row).await
+                desk.settle(tx, row, About::Content).await
             })
         });
         self.hub
@@ -348,7 +348,7 @@ impl MirrorDesk {
         nodes::change_node(&mut tx, &self.actor, (node.id, change), now).await?;
         let mut row = thing.row.clone();
         self.agreed(deed, parent, &name).write(&mut row);
-        self.settle_row(&mut tx, row).await?;
+        self.settle_row(&mut tx, row, About::Place).await?;
         Ok(tx.commit().await?)
     }
 
@@ -366,7 +366,7 @@ impl MirrorDesk {
             return Err(MirrorError::Changed);
         }
         nodes::trash_node(&mut tx, &self.actor, (node.id, &Guard::None), now).await?;
-        self.settle_row(&mut tx, thing.row.clone()).await?;
+        self.settle_row(&mut tx, thing.row.clone(), About::Place).await?;
         Ok(tx.commit().await?)
     }
 
@@ -384,8 +384,13 @@ impl MirrorDesk {
     }
 
     /// Writes an entry down after a step, and has it looked at once more.
-    pub(super) async fn settle_row(&self, tx: &mut Tx, row: EntryRow) -> Result<(), MirrorError> {
-        Ok(self.handle().settle(tx, row).await?)
+    pub(super) async fn settle_row(
+        &self,
+        tx: &mut Tx,
+        row: EntryRow,
+        about: About,
+    ) -> Result<(), MirrorError> {
+        Ok(self.handle().settle(tx, row, about).await?)
     }
 
     pub(super) fn handle(&self) -> Handle {
@@ -396,6 +401,17 @@ impl MirrorDesk {
             now: self.now(),
         }
     }
+}
+
+/// What of an entry a step decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// Where it is, and that it is.
+    Place,
+    /// Its content too.
+    Content,
+    /// That a person has to decide.
+    Question,
 }
 
 /// What a transaction of the hub needs to know of the desk.
@@ -426,7 +442,17 @@ impl Handle {
     }
 
     /// Writes an entry down that a step went well for.
-    async fn settle(&self, tx: &mut Tx, mut row: EntryRow) -> Result<(), HubError> {
+    async fn settle(&self, tx: &mut Tx, mut row: EntryRow, about: About) -> Result<(), HubError> {
+        // A person may have decided something since it was loaded.
+        if let Some(now) = tx.entries(self.mirror.id, &[row.entry]).await?.pop() {
+            row.is_skipped = now.is_skipped;
+            if about != About::Question {
+                row.is_parked = now.is_parked;
+            }
+            if about == About::Place {
+                row.content = now.content;
+            }
+        }
         row.attempts = 0;
         row.error = None;
         row.next_ms = None;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sync_plan::EntryId;
 
 use super::desk::{MirrorDesk, MirrorError};
-use super::here::{Deed, TEMPORARY};
+use super::here::{About, Deed, TEMPORARY};
 use super::scene::{Loaded, hashes_of};
 use super::uploads::counted;
 use crate::access::{self, Hold};
@@ -221,7 +221,7 @@ impl MirrorDesk {
             {
                 tx.remove_items(self.connection.id, &[old]).await?;
             }
-            self.settle_row(&mut tx, row).await?;
+            self.settle_row(&mut tx, row, About::Content).await?;
         }
         match then {
             Some(call) => self.put_intent(&mut tx, intent.entry, call).await?,
