@@ -4,6 +4,7 @@
 mod accounts;
 mod archive;
 mod backups;
+mod conflicts;
 mod copies;
 mod crowd;
 mod database;

@@ -21,6 +21,10 @@ const GONE_THERE: HubError = HubError::Conflict(
 const CHANGED_THERE: HubError =
     HubError::Conflict("it was changed at the provider meanwhile; look at it again and decide then");
 
+/// What is said while a call at the provider is not over.
+pub(super) const UNDER_WAY: HubError =
+    HubError::Conflict("the mirror is just busy with it at the provider; try again in a moment");
+
 /// What a conflict is about, as it is now.
 pub(super) struct Case {
     /// The mirror and its connection, while they are there.
@@ -139,6 +143,10 @@ impl Hub {
         let Some(((mirror, _), mut row)) = case.at.clone().zip(case.parked.clone()) else {
             return Err(HubError::Conflict("there is nothing left to decide about"));
         };
+        // Its place is not parked: what is under way ends first, and writes down what it found before.
+        if desk.tx.intent(mirror.id, row.entry).await?.is_some() {
+            return Err(UNDER_WAY);
+        }
         let mut left = fetched.map(|fetched| (fetched, false));
         let changed = match (conflict.kind, outcome) {
             (ConflictKind::EditDelete, Outcome::Theirs) => accept_deletion(desk, conflict, &mut row).await?,

@@ -7,7 +7,7 @@ use catalog::Tx;
 use connectors::fetch;
 use futures_util::TryStreamExt;
 use image::ImageReader;
-use model::{Actor, ByteStream, Conflict, ConflictId, ConflictSide, NodeId, Right, Version};
+use model::{Actor, ByteStream, Conflict, ConflictId, ConflictKind, ConflictSide, NodeId, Right, Version};
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::open::Case;
@@ -199,17 +199,9 @@ impl Hub {
             let fetched = self.heard(&connection, fetched).await?;
             return Ok(Some((fetched.stream, size_bytes, media_type)));
         }
-        let Some(node) = conflict.node else {
+        let Some((node, number)) = self.kept_at((conflict, case), (side, known)).await? else {
             return Ok(None);
         };
-        // What waits for a decision is shown as it is now: it may have been merged by hand.
-        let current = case.node.as_ref().and_then(|node| node.version.as_ref());
-        let number = match side {
-            Side::Here if is_open => current.map(|version| version.number).or(known.version),
-            Side::There => known.version.or_else(|| captured(conflict)),
-            Side::Base | Side::Here => known.version,
-        };
-        let Some(number) = number else { return Ok(None) };
         let mut tx = self.read().await?;
         let Some(version) = visible_version(&mut tx, actor, (node, number)).await? else {
             return Ok(None);
@@ -219,6 +211,27 @@ impl Hub {
         let (size_bytes, media_type) = (version.size_bytes, version.media_type.clone());
         let stream = self.read_blob(&blob, 0..size_bytes.min(READ_BYTES + 1)).await?;
         Ok(Some((stream, Some(size_bytes), Some(media_type))))
+    }
+
+    /// The file and the version here that have a side's content.
+    async fn kept_at(
+        &self,
+        (conflict, case): (&Conflict, &Case),
+        (side, known): (Side, &ConflictSide),
+    ) -> Result<Option<(NodeId, u64)>, HubError> {
+        // What had been replaced and was brought back lies in a file of its own.
+        if let (ConflictKind::Overwrote, Side::There, Some(copy)) = (conflict.kind, side, conflict.copy) {
+            let node = self.read().await?.node(copy).await?;
+            return Ok(node.and_then(|node| Some((copy, node.version?.number))));
+        }
+        // What waits for a decision is shown as it is now: it may have been merged by hand.
+        let current = case.node.as_ref().and_then(|node| node.version.as_ref());
+        let number = match side {
+            Side::Here if case.parked.is_some() => current.map(|version| version.number).or(known.version),
+            Side::There => known.version.or_else(|| captured(conflict)),
+            Side::Base | Side::Here => known.version,
+        };
+        Ok(conflict.node.zip(number))
     }
 }
 

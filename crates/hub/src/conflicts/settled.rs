@@ -59,9 +59,17 @@ async fn choose(desk: &mut Desk<'_>, conflict: &mut Conflict, outcome: Outcome) 
         before: file.node.version.as_ref().map(|version| version.number),
         ..Changed::default()
     };
-    let wanted = match outcome {
-        Outcome::Ours => ours(desk, conflict, copy.as_ref()).await?,
-        Outcome::Theirs | Outcome::Both => theirs(desk, conflict).await?,
+    let beside = beside(conflict.kind);
+    let under = match outcome {
+        Outcome::Both if beside == Outcome::Ours => Outcome::Theirs,
+        Outcome::Both => Outcome::Ours,
+        one => one,
+    };
+    let content_beside = copy.as_ref().and_then(|copy| copy.node.version.clone());
+    let wanted = match content_beside {
+        // Somebody may have gone on in it.
+        Some(content) if under == beside => content,
+        _ => kept_of(desk, conflict, under).await?,
     };
     match (outcome, copy) {
         (Outcome::Both, Some(_)) => {}
@@ -77,22 +85,22 @@ async fn choose(desk: &mut Desk<'_>, conflict: &mut Conflict, outcome: Outcome) 
     Ok(changed)
 }
 
-/// Our content: that of the file beside, as somebody may have gone on in it, or the version that had it.
-async fn ours(desk: &mut Desk<'_>, conflict: &Conflict, copy: Option<&Found>) -> Result<Version, HubError> {
-    if let Some(version) = copy.and_then(|copy| copy.node.version.clone()) {
-        return Ok(version);
+/// Whose content lies in the file beside: ours, unless theirs had been replaced and was brought back.
+const fn beside(kind: ConflictKind) -> Outcome {
+    match kind {
+        ConflictKind::Overwrote => Outcome::Theirs,
+        _ => Outcome::Ours,
     }
-    let (Some(file), Some(here)) = (conflict.node, &conflict.here) else {
-        return Err(NOT_KEPT);
-    };
-    kept(desk, (file, here.version), here.digest.as_deref()).await
 }
 
-/// Their content: the version that keeps it.
-async fn theirs(desk: &mut Desk<'_>, conflict: &Conflict) -> Result<Version, HubError> {
-    let (Some(file), Some(there)) = (conflict.node, &conflict.there) else {
-        return Err(NOT_KEPT);
-    };
+/// A side's content, as the versions of the file keep it.
+async fn kept_of(desk: &mut Desk<'_>, conflict: &Conflict, side: Outcome) -> Result<Version, HubError> {
+    let file = conflict.node.ok_or(NOT_KEPT)?;
+    if side == Outcome::Ours {
+        let here = conflict.here.as_ref().ok_or(NOT_KEPT)?;
+        return kept(desk, (file, here.version), here.digest.as_deref()).await;
+    }
+    let there = conflict.there.as_ref().ok_or(NOT_KEPT)?;
     let captured = super::acts::acts(conflict)
         .iter()
         .rev()
@@ -119,7 +127,7 @@ async fn kept(
     versions.into_iter().find(is_it).ok_or(NOT_KEPT)
 }
 
-/// Ours is to be beside: taken out of the trash, or made anew.
+/// The other one is to be beside: taken out of the trash, or made anew.
 async fn bring_beside(
     desk: &mut Desk<'_>,
     (conflict, file): (&mut Conflict, &Found),
@@ -132,7 +140,7 @@ async fn bring_beside(
         changed.restored.push(copy);
         return Ok(());
     }
-    let content = ours(desk, conflict, None).await?;
+    let content = kept_of(desk, conflict, beside(conflict.kind)).await?;
     let name = copy_name(&file.node.name, conflict);
     let copy = desk.beside(file, name, &content).await?;
     changed.made = Some(copy.id);

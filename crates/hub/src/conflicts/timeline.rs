@@ -230,6 +230,10 @@ fn outcome(kind: ConflictKind, winner: Option<Winner>, copy: Option<&str>) -> St
         }
         (_, Some(Winner::Here)) => "what was here is current, theirs is kept as a version",
         (_, Some(Winner::There)) => "theirs is current, what was here is kept as a version",
+        (ConflictKind::Overwrote, None) => match copy {
+            Some(name) => return format!("both are kept: ours under the name, theirs as `{name}`"),
+            None => "both are kept",
+        },
         (_, None) => match copy {
             Some(name) => return format!("both are kept: theirs under the name, what was here as `{name}`"),
             None => "both are kept",

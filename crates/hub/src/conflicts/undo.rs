@@ -5,6 +5,7 @@ use catalog::{EntryRow, Tx};
 use model::{Actor, Conflict, ConflictId, ConflictKind, Mirror, Origin, Version, Winner};
 
 use super::acts::{self, Act, Desk, GONE};
+use super::open::UNDER_WAY;
 use super::record::tell;
 use super::{ConflictRow, Places, held, row};
 use crate::access::Found;
@@ -86,11 +87,6 @@ async fn reopen(desk: &mut Desk<'_>, conflict: &mut Conflict, act: &Act) -> Resu
         return Err(RENAMED);
     }
     let (mirror, entry) = tied(desk.tx, conflict).await?;
-    if desk.tx.intent(mirror.id, conflict.entry).await?.is_some() {
-        return Err(HubError::Conflict(
-            "it is just on its way to the provider; try again in a moment",
-        ));
-    }
     match (conflict.kind, winner) {
         (ConflictKind::EditDelete, Some(Winner::There)) => bring_back(desk, conflict, (&mirror, entry)).await,
         (ConflictKind::EditDelete, _) => {
@@ -252,6 +248,9 @@ async fn park(desk: &mut Desk<'_>, mirror: &Mirror, mut entry: EntryRow) -> Resu
         return Err(HubError::Conflict(
             "another conflict about the same file is open; decide that one",
         ));
+    }
+    if desk.tx.intent(mirror.id, entry.entry).await?.is_some() {
+        return Err(UNDER_WAY);
     }
     entry.is_parked = true;
     let number = entry.entry;
