@@ -109,13 +109,12 @@ impl MirrorDesk {
             if item.kind == RemoteKind::Folder {
                 folders.push((row.entry, item.id.clone()));
             }
-            gone.extend(row.item.replace(item.id.clone()).filter(|old| *old != item.id));
-            if let Some(content) = &mut row.content
-                && content.there_bytes == item.size_bytes
-                && hashes_of(&content.there_hashes).agrees(&hashes_of(&item.hashes)) != Some(false)
-            {
-                content.revision.clone_from(&item.revision);
-                content.there_hashes.clone_from(&item.hashes);
+            let old = row.item.replace(item.id.clone()).filter(|old| *old != item.id);
+            if let Some(old) = old {
+                if let Some(before) = tx.item(self.connection.id, &old).await? {
+                    self.carry_content(&mut row, &before, item);
+                }
+                gone.push(old);
             }
             rows.push(row);
         }
@@ -209,7 +208,9 @@ impl MirrorDesk {
         let thing = deed.thing()?;
         let root = FolderRef::Id(self.mirror.node);
         let name = super::here::node_name(&format!("{}{}", super::here::TEMPORARY, thing.row.entry))?;
-        let back = self.out_of_trash(thing.node.as_ref(), (root, name.clone())).await?;
+        let back = self
+            .out_of_trash(thing.node.as_ref(), (root, name.clone()))
+            .await?;
         let (place, guard) = match back {
             Some(node) => (UploadPlace::Over(node.id), Guard::Matches(vec![node.etag()])),
             None => (UploadPlace::In { folder: root, name }, Guard::None),

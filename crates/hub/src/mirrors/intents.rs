@@ -207,11 +207,18 @@ impl MirrorDesk {
         then: Option<&Call>,
     ) -> Result<(), MirrorError> {
         let mut tx = self.fenced().await?;
+        let before = match old_id(&intent.call) {
+            Some(old) => tx.item(self.connection.id, old).await?,
+            None => None,
+        };
         if let Some(item) = item {
             self.put_items(&mut tx, std::slice::from_ref(item)).await?;
         }
         let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
         if let Some(mut row) = row {
+            if let (Some(before), Some(item)) = (&before, item) {
+                self.carry_content(&mut row, before, item);
+            }
             if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
                 row.taint_until = Some(self.now().plus_secs(TOMB_SECS));
             }
@@ -274,17 +281,24 @@ impl MirrorDesk {
             Call::Relocate { place, .. } => {
                 row.item = Some(item.id.clone());
                 place.agree(row, item);
-                if let (Some(content), true) = (&mut row.content, item.revision.is_some()) {
-                    // Where it was copied it has another revision of the same content.
-                    let is_same = content.there_bytes == item.size_bytes
-                        && hashes_of(&content.there_hashes).agrees(&hashes_of(&item.hashes)) != Some(false);
-                    if is_same && content.revision != item.revision {
-                        content.revision.clone_from(&item.revision);
-                        content.there_hashes.clone_from(&item.hashes);
-                    }
-                }
             }
             Call::Trash { .. } | Call::Restore { .. } | Call::Rescue { .. } => {}
+        }
+    }
+
+    /// Where moving is copying, what was moved has another revision of the same content. What was not what is agreed
+    /// before it moved is not so after.
+    pub(super) fn carry_content(&self, row: &mut EntryRow, before: &RemoteItem, after: &RemoteItem) {
+        let Some(content) = row.content.as_mut() else {
+            return;
+        };
+        let is_copied = !self.connector.abilities().has_ids;
+        let told = hashes_of(&before.hashes).agrees(&hashes_of(&after.hashes));
+        let is_same =
+            before.size_bytes == after.size_bytes && (told == Some(true) || (is_copied && told.is_none()));
+        if before.revision == content.revision && is_same {
+            content.revision.clone_from(&after.revision);
+            content.there_hashes.clone_from(&after.hashes);
         }
     }
 
