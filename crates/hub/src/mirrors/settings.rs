@@ -3,13 +3,14 @@
 use catalog::Tx;
 use model::{
     Actor, ConflictPolicy, Connection, ConnectionId, Mirror, MirrorDirection, MirrorDrift, MirrorId,
-    MirrorProgress, MirrorRule, MirrorState, UserId,
+    MirrorProgress, MirrorRule, MirrorState, RemoteItem, UserId,
 };
 
 use super::patterns::check_rules;
 use super::places::{self, MirrorFolder, RemoteFolder};
 use crate::access::{self, Hold};
 use crate::connections::found as found_connection;
+use crate::connections::observe::remote_item;
 use crate::{Hub, HubError, keys};
 
 /// Mirrors that one person may have.
@@ -99,10 +100,10 @@ impl Hub {
                 format!("`{}` there is no folder", item.name),
             ));
         }
-        let item = item.id.0;
         let seen = self
-            .refuse_overlap_there(&connection, connector.as_ref(), &item)
+            .refuse_overlap_there(&connection, connector.as_ref(), &item.id.0)
             .await?;
+        let item = remote_item(item);
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
             let mut tx = hub.write().await?;
@@ -129,7 +130,7 @@ impl Hub {
         tx: &mut Tx,
         (actor, owner): (&Actor, UserId),
         connection: &Connection,
-        (new, item): (NewMirror, String),
+        (new, item): (NewMirror, RemoteItem),
     ) -> Result<Mirror, HubError> {
         let now = self.now();
         let settings = new.settings;
@@ -143,6 +144,12 @@ impl Hub {
         if settings.is_default {
             self.take_default(tx, owner, connection).await?;
         }
+        // What was made a moment ago no look at the connection has seen yet.
+        if tx.item(connection.id, &item.id).await?.is_none() {
+            let round = tx.feed(connection.id).await?.map_or(0, |feed| feed.round);
+            tx.put_items(connection.id, round, std::slice::from_ref(&item))
+                .await?;
+        }
         let space = tx.space(here.space.id).await?.unwrap_or(here.space);
         let mut mirror = Mirror {
             id: MirrorId::new(now, keys::random()),
@@ -151,7 +158,7 @@ impl Hub {
             connection: connection.id,
             node: here.node.id,
             space: space.id,
-            item,
+            item: item.id,
             drive: connection.drive.clone(),
             direction: settings.direction,
             policy: settings.policy,
