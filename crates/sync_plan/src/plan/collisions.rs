@@ -1,7 +1,7 @@
 //! Gives each thing a name of its own in its folder, on both sides.
 
 use super::super::{Clash, Direction, Entry, EntryId, Kind, Name, Note, Policy, Side, Why};
-use super::draft::{Draft, Spot};
+use super::draft::{Draft, Goal, Spot};
 use super::index::Index;
 use super::suffix::{Stem, is_suffixed};
 use super::survival::Fate;
@@ -13,22 +13,39 @@ pub(super) fn settle(draft: &mut Draft<'_>) {
     if fault::is(Fault::NoCollisions) {
         return;
     }
-    let mut here = Index::of(rows(draft, Side::Here));
-    let mut there = Index::of(rows(draft, Side::There));
-    let crowds = here.crowds();
-    if !crowds.is_empty() {
-        for crowd in crowds {
-            settle_here(draft, &mut here, &there, crowd);
+    for side in Side::BOTH {
+        for crowd in Index::of(rows(draft, side)).crowds() {
+            hold_for_person(draft, &crowd);
         }
-        there = Index::of(rows(draft, Side::There));
     }
+    // What has to be called otherwise on both sides leaves its name here to others.
+    settle_there(draft, |goal| !goal.is_called_as_here);
+    let mut here = Index::of(rows(draft, Side::Here));
+    let there = Index::of(rows(draft, Side::There));
+    for crowd in here.crowds() {
+        for id in losers(draft, Side::Here, crowd) {
+            rename_here(draft, &mut here, &there, id);
+        }
+    }
+    settle_there(draft, |_| true);
+}
+
+/// Gives other names to what collides there, as far as it is to be looked at.
+fn settle_there(draft: &mut Draft<'_>, is_wanted: impl Fn(&Goal) -> bool) {
     if draft.view.rules.has_duplicates {
         return;
     }
-    for crowd in there.crowds() {
-        let crowd = hold_for_person(draft, crowd);
+    let mut there = Index::of(rows(draft, Side::There));
+    let crowds = there.crowds();
+    if crowds.is_empty() {
+        return;
+    }
+    let mut here = Index::of(rows(draft, Side::Here));
+    for crowd in crowds {
         for id in losers(draft, Side::There, crowd) {
-            rename_there(draft, &mut here, &mut there, id);
+            if draft.goals.get(&id).is_some_and(&is_wanted) {
+                rename_there(draft, &mut here, &mut there, id);
+            }
         }
     }
 }
@@ -38,13 +55,6 @@ fn rows(draft: &Draft<'_>, side: Side) -> impl Iterator<Item = (EntryId, Name, E
         let spot = goal.spots.get(side).as_ref()?;
         Some((spot.parent, draft.view.key(side, &spot.name), id))
     })
-}
-
-fn settle_here(draft: &mut Draft<'_>, here: &mut Index, there: &Index, crowd: Vec<EntryId>) {
-    let crowd = hold_for_person(draft, crowd);
-    for id in losers(draft, Side::Here, crowd) {
-        rename_here(draft, here, there, id);
-    }
 }
 
 /// Who has to take another name, in the order of their numbers.
@@ -208,9 +218,9 @@ fn tell(draft: &mut Draft<'_>, id: EntryId) {
 }
 
 /// Where a person decides, a file and a folder that came to one name stay on their sides until then.
-fn hold_for_person(draft: &mut Draft<'_>, crowd: Vec<EntryId>) -> Vec<EntryId> {
+fn hold_for_person(draft: &mut Draft<'_>, crowd: &[EntryId]) {
     if draft.view.rules.direction != Direction::TwoWay || fault::is(Fault::NoAsk) {
-        return crowd;
+        return;
     }
     let newcomer = |id: &EntryId, sort: Kind| {
         let entry = draft.view.entry(*id).filter(|entry| entry.base.is_none())?;
@@ -226,7 +236,7 @@ fn hold_for_person(draft: &mut Draft<'_>, crowd: Vec<EntryId>) -> Vec<EntryId> {
         (draft.view.policy(entry) == Policy::Manual).then_some((*file, folder, entry.is_parked))
     });
     let Some((file, folder, is_parked)) = pair else {
-        return crowd;
+        return;
     };
     if is_parked {
         draft.notes.push(Note::Parked { entry: folder });
@@ -236,10 +246,6 @@ fn hold_for_person(draft: &mut Draft<'_>, crowd: Vec<EntryId>) -> Vec<EntryId> {
     for id in [file, folder] {
         stay(draft, id);
     }
-    crowd
-        .into_iter()
-        .filter(|id| ![file, folder].contains(id))
-        .collect()
 }
 
 /// Keeps something on the side that it is on.
