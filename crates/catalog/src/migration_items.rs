@@ -81,6 +81,21 @@ impl Tx {
         row.as_ref().map(read).transpose()
     }
 
+    /// What is in a folder at the source of which a copy was begun, and is not known to be there, at most `limit`.
+    pub async fn begun_migration_items(
+        &mut self,
+        migration: MigrationId,
+        folder: &str,
+        limit: u32,
+    ) -> Result<Vec<MigrationItem>, CatalogError> {
+        self.migration_rows(
+            migration,
+            "parent_key = $2 AND state = 'waiting' AND copy_id IS NULL AND copy_name IS NOT NULL LIMIT $3",
+            vec![key(folder).to_vec().into(), i64::from(limit).into()],
+        )
+        .await
+    }
+
     /// Notes that a pass has found items as they were.
     pub async fn see_migration_items(
         &mut self,

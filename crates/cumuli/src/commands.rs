@@ -4,6 +4,7 @@ mod backup;
 mod connection;
 mod doctor;
 mod fsck;
+mod migrate_cloud;
 mod mirror;
 mod openapi;
 mod password;
@@ -76,6 +77,9 @@ enum Command {
     /// Lists, tries, adds, removes and imports connections to buckets, folders and linked accounts.
     #[command(after_help = connection::EXAMPLES)]
     Connection(AtPlace<connection::Command>),
+    /// Moves a folder in one connection to a folder in another, and follows what changes until nothing differs.
+    #[command(after_help = migrate_cloud::EXAMPLES)]
+    MigrateCloud(Box<migrate_cloud::Flags>),
     /// Keeps folders in step with folders at connections: adds, lists, plans, approves, removes.
     #[command(after_help = mirror::EXAMPLES)]
     Mirror(AtPlace<mirror::Command>),
@@ -168,6 +172,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 connection::run(&opened.hub, command).await
             })
         }
+        Command::MigrateCloud(flags) => quiet_with_code(load(flags.place.0.clone())?, |opened| async move {
+            migrate_cloud::run(&opened.hub, *flags).await
+        }),
         Command::Mirror(AtPlace { place, command }) => quiet_with_code(load(place.0)?, |opened| async move {
             mirror::run(&opened.hub, command).await
         }),

@@ -204,7 +204,11 @@ impl Hub {
             return Ok(Flow::GoOn);
         }
         let now = self.now();
-        let looked_at = [of.from.connection, of.to.connection];
+        // The target has to be known before the first copy, and before copies are held against their originals.
+        let passes = of.pass + u64::from(of.pass_began_ms.is_none());
+        let wants_target = of.is_finishing || passes <= 1;
+        let target = wants_target.then_some(of.to.connection);
+        let looked_at = [Some(of.from.connection), target].into_iter().flatten();
         let Some(began) = of.pass_began_ms else {
             let mut tx = self.write().await?;
             for connection in looked_at {
@@ -260,13 +264,16 @@ impl Hub {
     /// What comes after all that a pass could do.
     async fn end_pass(&self, of: &Migration) -> Result<Flow, Trouble> {
         let now = self.now();
+        let began = of.pass_began_ms.unwrap_or(now);
+        // The end may have been asked for in the middle of a pass.
+        let knows_target = self.wait_for_look(of.to.connection, began).await?.is_none();
         let mut tx = self.write().await?;
         let pending = tx.next_migration_work(of.id).await?;
         let Some(mut known) = tx.lock_migration(of.id).await? else {
             return Ok(Flow::Rest);
         };
         let flow = match (known.is_finishing, known.pass_changes, pending) {
-            (true, 0, None) => {
+            (true, 0, None) if knows_target => {
                 known.stage = MigrationStage::Verify;
                 Flow::GoOn
             }

@@ -20,6 +20,8 @@ mod jobs;
 mod linking;
 mod links;
 pub(crate) mod listings;
+mod migration_views;
+mod migrations;
 mod mirror_bodies;
 mod mirror_plans;
 mod mirror_views;
@@ -203,6 +205,12 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(conflicts::resolve_conflict))
         .routes(routes!(conflicts::diff_conflict))
         .routes(routes!(conflicts::undo_conflict))
+        .routes(routes!(migrations::list_migrations, migrations::begin_migration))
+        .routes(routes!(migrations::get_migration, migrations::cancel_migration))
+        .routes(routes!(migrations::list_migration_items))
+        .routes(routes!(migrations::finish_migration))
+        .routes(routes!(migrations::pause_migration))
+        .routes(routes!(migrations::resume_migration))
         .routes(routes!(admin::list_users, admin::create_user))
         .routes(routes!(admin::change_user))
         .routes(routes!(admin::create_invite))

@@ -24,7 +24,7 @@ const OPTIONAL_BODIES: [&str; 5] = [
     "complete_direct",
 ];
 
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 18] = [
     ("auth", "Accounts, signing in and out"),
     ("account", "Your own account, sign-ins and app passwords"),
     ("nodes", "Folders and files by their ids"),
@@ -41,6 +41,7 @@ const TAGS: [(&str, &str); 17] = [
     ("jobs", "Background work"),
     ("conflicts", "Both sides of a mirror changed"),
     ("connections", "Linked accounts, buckets and folders"),
+    ("migrations", "Moving what is in one connection to another"),
     (
         "mirrors",
         "Folders that are kept in step with folders at connections",

@@ -160,7 +160,8 @@ pub async fn an_admin(hub: &Hub) -> anyhow::Result<Actor> {
     }
 }
 
-async fn users(hub: &Hub) -> anyhow::Result<Vec<User>> {
+/// All accounts.
+pub async fn users(hub: &Hub) -> anyhow::Result<Vec<User>> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
         let page = hub.users(&Actor::Worker, &after, PAGE).await?;

@@ -174,6 +174,11 @@ impl Server {
         process::run(arguments, &self.settings, self.folder.path(), input).await
     }
 
+    /// Starts a command of the program on the same data, for the caller to end.
+    pub fn spawn(&self, arguments: &[&str]) -> std::process::Child {
+        process::spawn(arguments, &self.settings, self.folder.path())
+    }
+
     /// A client that nobody signed in.
     pub fn client(&self) -> Client {
         Client::new(&self.address)

@@ -17,6 +17,7 @@ mod interrupted;
 mod linked;
 mod linked_commands;
 mod matrix;
+mod migrate_cloud;
 mod mirrors;
 mod oidc;
 mod page;

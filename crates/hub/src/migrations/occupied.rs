@@ -7,6 +7,9 @@ use super::names::with_word;
 use super::placing::{Carrier, is_as_written, moved};
 use super::trouble::{Side, Trouble};
 
+/// Copies of one folder that are just being made and looked at.
+const BEGUN: u32 = 200;
+
 /// Whose it is that is there.
 pub(super) enum Taken {
     /// It is the copy from now on.
@@ -84,8 +87,24 @@ impl Carrier<'_> {
                 self.conflict(item, why);
                 Ok(Taken::Conflict)
             }
+            _ if !was_tried && self.is_another_on_its_way(item, &there).await? => Ok(Taken::Other),
             _ => self.taken_by_other(item, (&there, was_tried)).await,
         }
+    }
+
+    /// Whether another copy is just being made under that name, and not written down yet.
+    async fn is_another_on_its_way(&self, item: &MigrationItem, there: &Item) -> Result<bool, Trouble> {
+        let Some(parent) = &item.parent else {
+            return Ok(false);
+        };
+        let mut tx = self.hub.read().await?;
+        let begun = tx.begun_migration_items(self.sides.id, parent, BEGUN).await?;
+        let rules = &self.sides.target.abilities().names;
+        let is_it = |other: &MigrationItem| {
+            let name = other.copy.name.as_deref().unwrap_or_default();
+            other.source != item.source && rules.folded(name) == rules.folded(&there.name)
+        };
+        Ok(begun.iter().any(is_it))
     }
 
     /// Another item's copy is there.
@@ -169,6 +188,9 @@ impl Carrier<'_> {
             None => there.is_folder(),
             Some(original) => self.is_same(original, there).await?,
         };
+        if !is_same && self.is_another_on_its_way(item, there).await? {
+            return Ok(Taken::Other);
+        }
         if !is_same {
             let why = "the target has something else of that name; nothing was overwritten";
             self.conflict(item, why);

@@ -136,8 +136,13 @@ impl Carrier<'_> {
             item.copy = now.copy;
         }
         drop(tx);
+        if let Some(there) = self.hub.came_along(self.sides, item, &self.parent).await? {
+            let is_ours = self.is_as_written(item, &there);
+            moved(item, &there, is_ours);
+            self.settle(item, &there.name);
+        }
         let (is_below, is_called) = self.is_in_place(item);
-        if !is_below && is_called && self.came_along(item).await? {
+        if is_below && is_called {
             return Ok(true);
         }
         let rules = &self.sides.target.abilities().names;
@@ -185,38 +190,6 @@ impl Carrier<'_> {
             .as_deref()
             .is_some_and(|name| is_name_of(name, &self.called));
         (is_below, is_called)
-    }
-
-    /// Where ids are paths: whether the copy is where it belongs already, since a folder above it was moved.
-    async fn came_along(&self, item: &mut MigrationItem) -> Result<bool, Trouble> {
-        if self.sides.target.abilities().has_ids {
-            return Ok(false);
-        }
-        let (Some(id), Some(before)) = (&item.copy.id, &item.copy.parent) else {
-            return Ok(false);
-        };
-        let Some(rest) = id.strip_prefix(before.as_str()) else {
-            return Ok(false);
-        };
-        let there = self
-            .hub
-            .copy_now(self.sides, &format!("{}{rest}", self.parent))
-            .await?;
-        let is_it = |there: &Item| {
-            there
-                .parent
-                .as_ref()
-                .is_some_and(|parent| parent.0 == self.parent)
-                && there.is_folder() == item.is_folder()
-        };
-        let Some(there) = there.filter(is_it) else {
-            return Ok(false);
-        };
-        let is_ours = self.is_as_written(item, &there);
-        moved(item, &there, is_ours);
-        let called = there.name.clone();
-        self.settle(item, &called);
-        Ok(true)
     }
 
     /// The copy is not where it was: an earlier try may have moved it, where ids are paths.
@@ -310,6 +283,32 @@ impl Carrier<'_> {
         item.reason = Some(why.to_owned());
         item.next_ms = None;
         false
+    }
+}
+
+impl Hub {
+    /// Where ids are paths: a copy that is in its folder under another id, since a folder above was moved.
+    pub(super) async fn came_along(
+        &self,
+        sides: &Sides,
+        item: &MigrationItem,
+        parent: &str,
+    ) -> Result<Option<Item>, Trouble> {
+        let copy = &item.copy;
+        if sides.target.abilities().has_ids || copy.parent.as_deref() == Some(parent) {
+            return Ok(None);
+        }
+        let rest = match (&copy.id, &copy.parent) {
+            (Some(id), Some(before)) => id.strip_prefix(before.as_str()),
+            _ => None,
+        };
+        let Some(rest) = rest else { return Ok(None) };
+        let there = self.copy_now(sides, &format!("{parent}{rest}")).await?;
+        let is_it = |there: &Item| {
+            there.parent.as_ref().is_some_and(|above| above.0 == parent)
+                && there.is_folder() == item.is_folder()
+        };
+        Ok(there.filter(is_it))
     }
 }
 

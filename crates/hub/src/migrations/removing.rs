@@ -3,7 +3,7 @@
 use connectors::{Item, ItemId, RemoteError};
 use model::{Migration, MigrationItem, MigrationItemState, Millis};
 
-use super::placing::is_as_written;
+use super::placing::{is_as_written, moved};
 use super::trouble::{Trouble, note};
 use super::{Flow, Sides};
 use crate::Hub;
@@ -37,9 +37,8 @@ impl Hub {
     }
 
     async fn remove_copy(&self, sides: &Sides, item: &mut MigrationItem) -> Result<(), Trouble> {
-        let id = item.copy.id.clone().unwrap_or_default();
-        let Some(there) = self.copy_now(sides, &id).await? else {
-            set_removed(item);
+        let Some(there) = self.copy_of_gone(sides, item).await? else {
+            set_removed(item, "its copy is not at the target any more");
             return Ok(());
         };
         let stays = match item.is_folder() {
@@ -53,11 +52,27 @@ impl Hub {
             return Ok(());
         }
         match sides.target.trash(&there.id, there.tag.as_ref()).await {
-            Ok(()) => set_removed(item),
+            Ok(()) => set_removed(item, "its copy is in the target's trash"),
             Err(RemoteError::Changed) => put_off(item, "its copy changed just now, and stays", self.now()),
             Err(error) => return Err(Trouble::to_side(error)),
         }
         Ok(())
+    }
+
+    /// The copy, wherever a folder above it was moved to.
+    async fn copy_of_gone(&self, sides: &Sides, item: &mut MigrationItem) -> Result<Option<Item>, Trouble> {
+        let above = item.parent.clone().unwrap_or_default();
+        let above = self.read().await?.migration_item(sides.id, &above).await?;
+        if let Some(parent) = above.and_then(|above| above.copy.id)
+            && let Some(there) = self.came_along(sides, item, &parent).await?
+        {
+            let is_ours = is_as_written(&item.copy, &there);
+            moved(item, &there, is_ours);
+            item.copy.parent = Some(parent);
+            return Ok(Some(there));
+        }
+        let id = item.copy.id.clone().unwrap_or_default();
+        self.copy_now(sides, &id).await
     }
 
     async fn holds_something(&self, sides: &Sides, folder: &Item) -> Result<bool, Trouble> {
@@ -82,9 +97,9 @@ impl Hub {
     }
 }
 
-fn set_removed(item: &mut MigrationItem) {
+fn set_removed(item: &mut MigrationItem, what: &str) {
     item.state = MigrationItemState::Removed;
-    item.reason = Some("it is gone at the source; its copy is in the target's trash".to_owned());
+    item.reason = Some(format!("it is gone at the source; {what}"));
     item.next_ms = None;
     item.attempts = 0;
 }

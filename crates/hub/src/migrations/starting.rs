@@ -196,7 +196,7 @@ impl Hub {
     ) -> Result<MigrationReport, HubError> {
         self.steer(actor, id, |known| {
             known.is_finishing = true;
-            if known.stage == MigrationStage::Rest {
+            if matches!(known.stage, MigrationStage::Rest | MigrationStage::Look) {
                 begin_pass(known);
             }
         })

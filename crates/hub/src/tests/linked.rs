@@ -2,6 +2,7 @@
 
 mod browsing;
 mod linking;
+mod migrating;
 mod observing;
 mod pacing;
 mod refreshing;

@@ -84,6 +84,17 @@ pub async fn run(arguments: &[&str], settings: &[(String, String)], folder: &Pat
     }
 }
 
+/// Starts the program, without anything to type into it or to read.
+pub fn spawn(arguments: &[&str], settings: &[(String, String)], folder: &Path) -> Child {
+    command(settings, folder, None)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 /// Runs another program to its end, beside the server whose output has to be read.
 pub async fn finished(command: &mut Command, patience: Duration) -> Output {
     let command = std::mem::replace(command, Command::new(""));

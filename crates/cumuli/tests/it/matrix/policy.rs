@@ -193,6 +193,18 @@ pub const POLICY: &[Row] = &[
     )
     .query("?item=x"),
     row("GET", "/blob/connections/{secret}", Address, all(403)),
+    // Migrations between connections, of which there are none.
+    row("GET", "/api/v1/migrations", Nothing, signed(200)),
+    row("POST", "/api/v1/migrations", Nothing, signed(404)).with(Json(
+        r#"{"from":{"connection":"0190c2a4-5b6e-7c3d-8e9f-0a1b2c3d4e5f","path":"/"},
+            "to":{"connection":"0190c2a4-5b6e-7c3d-8e9f-0a1b2c3d4e5f","path":"/x"}}"#,
+    )),
+    row("GET", "/api/v1/migrations/{id}", Connection, signed(404)),
+    row("DELETE", "/api/v1/migrations/{id}", Connection, signed(404)),
+    row("GET", "/api/v1/migrations/{id}/items", Connection, signed(404)),
+    row("POST", "/api/v1/migrations/{id}/finish", Connection, signed(404)),
+    row("POST", "/api/v1/migrations/{id}/pause", Connection, signed(404)),
+    row("POST", "/api/v1/migrations/{id}/resume", Connection, signed(404)),
     // Mirrors, of which there are none without connections; whose they are is tried where there are some.
     row("GET", "/api/v1/mirrors", Nothing, signed(200)),
     row("POST", "/api/v1/mirrors", Connection, signed(404)).with(Json(
