@@ -381,7 +381,16 @@ async fn settings_are_shown_with_their_sources_and_without_secrets() {
 async fn every_command_teaches_with_examples() {
     let folder = tempfile::tempdir().unwrap();
     for command in [
-        "", "serve", "migrate", "user", "token", "doctor", "fsck", "openapi", "settings",
+        "",
+        "serve",
+        "migrate",
+        "migrate-cloud",
+        "user",
+        "token",
+        "doctor",
+        "fsck",
+        "openapi",
+        "settings",
     ] {
         let output = std::process::Command::new(crate::harness::program())
             .env_clear()
