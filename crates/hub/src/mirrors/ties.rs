@@ -9,7 +9,7 @@ use sync_plan::{Base, Clash, EntryId, Side, Step};
 
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
-use super::here::{Deed, kind_of};
+use super::here::{About, Deed, kind_of};
 use super::scene::{Loaded, Thing, hashes_of};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
@@ -86,7 +86,7 @@ impl MirrorDesk {
         if content(Side::Here).is_some() && content(Side::Here) == content(Side::There) {
             row.content = both_have(thing);
         }
-        self.settle_row(tx, row).await
+        self.settle_row(tx, row, About::Content).await
     }
 
     async fn forget(&self, tx: &mut Tx, loaded: &Loaded, entry: EntryId) -> Result<(), MirrorError> {
@@ -196,7 +196,7 @@ impl MirrorDesk {
             self.put_entries(tx, &below).await?;
         }
         let entry = row.entry;
-        self.settle_row(tx, row).await?;
+        self.settle_row(tx, row, About::Content).await?;
         Ok(tx
             .mark_dirty(self.mirror.id, &[(entry, flags)], self.now())
             .await?)
@@ -225,7 +225,7 @@ impl MirrorDesk {
         conflicts::record(tx, conflict, self.now()).await?;
         let mut row = thing.row.clone();
         row.is_parked = true;
-        self.settle_row(tx, row).await
+        self.settle_row(tx, row, About::Question).await
     }
 
     /// Marks entries that are to be trashed: that waits until all else is done.
@@ -237,15 +237,21 @@ impl MirrorDesk {
         loaded: &Loaded,
         dirty: &[DirtyRow],
         steps: &[(EntryId, Side)],
-    ) -> Result<(), MirrorError> {
+    ) -> Result<usize, MirrorError> {
         if steps.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let mut tx = self.fenced().await?;
+        let wished: Vec<u64> = steps.iter().map(|(entry, _)| entry.0).collect();
+        let marked = tx.dirty(self.mirror.id, &wished).await?;
+        let mut new = 0;
         for (entry, side) in steps {
             let Some(row) = dirty.iter().find(|row| row.entry == entry.0) else {
-                // It is not its turn; it comes when it is.
-                tx.mark_dirty(self.mirror.id, &[(entry.0, 0)], self.now()).await?;
+                // It is not its turn; it comes when it is, if that is not so already.
+                if !marked.iter().any(|row| row.entry == entry.0) {
+                    tx.mark_dirty(self.mirror.id, &[(entry.0, 0)], self.now()).await?;
+                    new += 1;
+                }
                 continue;
             };
             let mut row = row.clone();
@@ -255,8 +261,10 @@ impl MirrorDesk {
             });
             row.depth = depth(loaded, *entry, *side);
             tx.put_dirty(self.mirror.id, &row).await?;
+            new += 1;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(new)
     }
 
     /// What is to be trashed, the deepest first, and whether that may be done.

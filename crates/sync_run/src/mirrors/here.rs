@@ -47,8 +47,11 @@ impl Run {
     }
 
     pub(super) async fn place_here(&self, deed: Deed<'_>, place: (EntryId, &str)) -> Result<(), MirrorError> {
-        // Old news of a place must not undo what was done there since.
-        self.expect_there(deed.thing()?).await?;
+        let thing = deed.thing()?;
+        // Old news of a place must not undo what was done there since. What is only here has none.
+        if thing.item.is_some() {
+            self.expect_there(thing).await?;
+        }
         self.desk.place_here(deed, place).await
     }
 

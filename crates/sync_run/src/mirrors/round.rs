@@ -66,10 +66,15 @@ impl Run {
             .collect();
         self.desk.clear(&done).await?;
         let did = self.execute(&loaded, &plan, due).await?;
-        if !did && done.is_empty() {
-            self.put_off_all(due).await?;
+        if did || !done.is_empty() {
+            return Ok(true);
         }
-        Ok(did || !done.is_empty())
+        // What is left may wait for what is about to be trashed.
+        if self.trash_round().await? {
+            return Ok(true);
+        }
+        self.put_off_all(due).await?;
+        Ok(false)
     }
 
     async fn put_off_all(&self, due: &[DirtyRow]) -> Result<(), MirrorError> {
@@ -141,9 +146,9 @@ impl Run {
             }
         }
         self.desk.write_down(loaded, &notes).await?;
-        self.desk.wish_trash(loaded, due, &trash).await?;
+        let wished = self.desk.wish_trash(loaded, due, &trash).await?;
         gate("written_down").await;
-        let mut did = notes.len() + trash.len();
+        let mut did = notes.len() + wished;
         for step in small {
             did += usize::from(self.attempt(loaded, step, due).await?);
         }

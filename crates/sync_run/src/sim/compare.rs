@@ -36,7 +36,7 @@ pub(super) fn compare(play: &Play<'_>, end: &End) -> Result<(), String> {
         tree: &end.tree,
         cloud: &cloud,
         ledger: &play.ledger,
-        parked: parked_paths(end),
+        parked: parked_paths(end, play.mirrored),
         extra: (!has_pull, !has_push),
     };
     sides.folder(play.mirrored, ROOT, "").map_err(|why| {
@@ -48,13 +48,17 @@ pub(super) fn compare(play: &Play<'_>, end: &End) -> Result<(), String> {
     })
 }
 
-/// Paths of what has an open conflict.
-fn parked_paths(end: &End) -> Vec<String> {
-    let open = end
-        .conflicts
-        .iter()
-        .filter(|conflict| conflict.resolution.is_none());
-    open.map(|conflict| conflict.path.clone()).collect()
+/// Paths of what has an open conflict, when it was found and now.
+fn parked_paths(end: &End, top: NodeId) -> Vec<String> {
+    let open = end.conflicts.iter().filter(|conflict| conflict.resolution.is_none());
+    let mut paths = Vec::new();
+    for conflict in open {
+        paths.push(conflict.path.clone());
+        let mut nodes = end.tree.nodes.iter();
+        let node = nodes.find(|node| Some(node.id) == conflict.node);
+        paths.extend(node.map(|node| end.tree.path(top, node)));
+    }
+    paths
 }
 
 impl Sides<'_> {
@@ -71,11 +75,10 @@ impl Sides<'_> {
                     let is_alike = node.is_folder() == (self.cloud.things[number].sort == Sort::Folder);
                     is_alike
                         && match is_exact {
-                            true => node.name.as_str() == name && self.item(node, *number, path).is_ok(),
-                            false => {
-                                is_like(node.name.as_str(), name) && self.item(node, *number, path).is_ok()
-                            }
+                            true => node.name.as_str() == name,
+                            false => self.is_like(node.name.as_str(), name),
                         }
+                        && self.item(node, *number, path).is_ok()
                 });
                 match found {
                     Some(found) => {
@@ -86,6 +89,12 @@ impl Sides<'_> {
                 }
             });
         }
+        // What waits for a person may be anything on either side.
+        left.retain(|node| !self.parked.contains(&format!("{path}{}", node.name)));
+        right.retain(|number| {
+            let there = &self.cloud.things[number].name;
+            !self.parked.contains(&format!("{path}{there}"))
+        });
         let (more_there, more_here) = self.extra;
         if !right.is_empty() && !more_there {
             let names: Vec<_> = right.iter().map(|number| self.cloud.path(*number)).collect();
@@ -114,6 +123,17 @@ impl Sides<'_> {
         }
     }
 
+    /// Whether a name on one side may stand for one on the other that cannot be there because of something else.
+    fn is_like(&self, here: &str, there: &str) -> bool {
+        let abilities = &self.cloud.flavour.abilities;
+        if !abilities.has_duplicates && !abilities.names.folds_case {
+            return false;
+        }
+        let (here, there) = (here.to_lowercase(), there.to_lowercase());
+        let stem = |name: &str| name.split(['.', ' ']).next().unwrap_or_default().to_owned();
+        stem(&here) == stem(&there)
+    }
+
     fn here(&self, top: NodeId) -> Vec<String> {
         let nodes = self.tree.nodes.iter();
         let mut all: Vec<String> = nodes
@@ -131,10 +151,4 @@ impl Sides<'_> {
         all.map(|(path, bytes)| format!("{path} {}", bytes.map(|bytes| text(&bytes)).unwrap_or_default()))
             .collect()
     }
-}
-
-/// Whether a name here may stand for a name there that something else has here.
-fn is_like(here: &str, there: &str) -> bool {
-    let stem = there.split('.').next().unwrap_or(there);
-    here.starts_with(&format!("{stem} ("))
 }

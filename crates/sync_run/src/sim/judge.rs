@@ -74,7 +74,7 @@ async fn nothing_is_left_to_do(play: &Play<'_>) -> Result<(), String> {
             row.mirror.state, row.mirror.reason
         ));
     }
-    if row.failed > 0 || row.mirror.progress.behind_ms.is_some() {
+    if row.counts.due + row.counts.waiting > 0 || row.mirror.progress.behind_ms.is_some() {
         return Err(format!(
             "something is left to do: {:?}, {} failed, behind {:?}, reason {:?}",
             row.counts, row.failed, row.behind_secs, row.mirror.reason

@@ -12,7 +12,7 @@ use model::{Actor, JobKind, MirrorId, NodeId};
 use super::cloud::Cloud;
 use super::drive::SimDrive;
 use super::people::{Here, act_there};
-use super::sea::Sea;
+use super::sea::{Sea, Telling};
 use super::stage::{ActorId, Call, Point, Stage, Turn, Verdict};
 use super::tape::{Hand, Rng, TURNS, Tape, Trouble};
 use super::world::{Desk, Ledger, World};
@@ -21,7 +21,7 @@ use super::world::{Desk, Ledger, World};
 const RENEW_MS: i64 = 20_000;
 const LEASE_MS: i64 = 61_000;
 /// Gates that one schedule may pass; beyond them it is a schedule that does not end.
-const MOST_GATES: u32 = 20_000;
+const MOST_GATES: u32 = 2_000;
 /// Times that everything may be looked at once more before it has to be at rest.
 const MOST_ROUNDS: u32 = 60;
 
@@ -99,9 +99,9 @@ impl<'a> Play<'a> {
         world: &'a World,
         tape: &'a Tape,
         name: &str,
-        is_told: bool,
+        telling: Telling,
     ) -> Result<Self, HubError> {
-        let sea = Sea::new(Cloud::new(tape.setup.flavour.clone(), world.now().0), is_told);
+        let sea = Sea::new(Cloud::new(tape.setup.flavour.clone(), world.now().0), telling);
         let who = world.person(name).await?;
         let connection = world.hub().connect_stand_in(&who, SimDrive::new(&sea)).await?;
         for hub in &world.hubs[1..] {
@@ -200,7 +200,7 @@ impl<'a> Play<'a> {
         self.ended = [0; 2];
         loop {
             while self.step().await? {
-                if self.gates > 4 * MOST_GATES {
+                if self.gates > 2 * MOST_GATES {
                     return Err("it does not come to rest: it works for ever".to_owned());
                 }
             }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::judge::judge;
 use super::play::{Count, Outcome, Play};
+use super::sea::Telling;
 use super::tape::Tape;
 use super::world::World;
 
@@ -22,9 +23,9 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Plays a schedule to its end.
-async fn play(world: &World, tape: &Tape, name: &str, is_told: bool) -> Outcome {
-    let mut told = vec![format!("{:?}", tape.setup)];
-    let mut play = match Play::new(world, tape, name, is_told).await {
+async fn play(world: &World, tape: &Tape, name: &str, telling: Telling) -> Outcome {
+    let mut told = Vec::new();
+    let mut play = match Play::new(world, tape, name, telling).await {
         Ok(play) => play,
         Err(error) => {
             return Outcome {
@@ -65,8 +66,8 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// One schedule in a world of its own.
-fn alone(tape: &Tape, is_told: bool) -> Outcome {
-    runtime().block_on(async { play(&World::new().await, tape, "alone", is_told).await })
+fn alone(tape: &Tape, telling: Telling) -> Outcome {
+    runtime().block_on(async { play(&World::new().await, tape, "alone", telling).await })
 }
 
 /// How one schedule is played again.
@@ -91,7 +92,11 @@ fn many(first: u64, count: u64) -> Vec<String> {
             let world = World::new().await;
             while seed < end {
                 let tape = Tape::of(seed);
-                let outcome = play(&world, &tape, &format!("p{seed}"), false).await;
+                let began = Instant::now();
+                let outcome = play(&world, &tape, &format!("p{seed}"), Telling::Not).await;
+                if began.elapsed().as_secs() > 5 {
+                    println!("seed {seed} took {:?}", began.elapsed());
+                }
                 total.add(&outcome.count);
                 seed += 1;
                 if let Err(why) = outcome.verdict {
@@ -164,7 +169,7 @@ fn every_schedule_of_the_second_half_ends_well() {
 fn one_seed_is_one_schedule() {
     for seed in 7..17 {
         let tape = Tape::of(seed);
-        let [one, other] = [alone(&tape, true), alone(&tape, true)];
+        let [one, other] = [alone(&tape, Telling::Kept), alone(&tape, Telling::Kept)];
         let length = one.told.len().max(other.told.len());
         for line in 0..length {
             assert_eq!(
@@ -187,10 +192,16 @@ fn replay() {
     if setting("CUMULI_SIM_SHRINK").is_some() {
         without = shrunk(seed, without);
     }
-    let outcome = alone(&Tape::of(seed).without(&without), true);
-    for line in &outcome.told {
-        println!("{line}");
-    }
+    let tape = Tape::of(seed).without(&without);
+    println!("{}", tape.setup.told());
+    // With what the engine itself tells of its plans.
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(std::io::stdout)
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    let outcome = tracing::subscriber::with_default(subscriber, || alone(&tape, Telling::Printed));
     println!("{}", command(seed, &without));
     if let Err(why) = outcome.verdict {
         panic!("seed {seed}: {why}");
@@ -200,7 +211,7 @@ fn replay() {
 /// Looks for parts that a schedule fails without, larger ones first.
 fn shrunk(seed: u64, mut without: BTreeSet<String>) -> BTreeSet<String> {
     let kind = |why: &str| why.split([':', '\n']).next().unwrap_or_default().to_owned();
-    let Err(why) = alone(&Tape::of(seed).without(&without), false).verdict else {
+    let Err(why) = alone(&Tape::of(seed).without(&without), Telling::Not).verdict else {
         return without;
     };
     let why = kind(&why);
@@ -217,7 +228,7 @@ fn shrunk(seed: u64, mut without: BTreeSet<String>) -> BTreeSet<String> {
             };
             let mut less = without.clone();
             less.extend(some.iter().cloned());
-            match alone(&Tape::of(seed).without(&less), false).verdict {
+            match alone(&Tape::of(seed).without(&less), Telling::Not).verdict {
                 Err(other) if kind(&other) == why => without = less,
                 _ => at += size,
             }

@@ -7,23 +7,33 @@ use super::cloud::Cloud;
 /// What is done later than its caller was told.
 pub(super) type Late = Box<dyn FnOnce(&mut Cloud) + Send>;
 
+/// What is done with the words for what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    Not,
+    Kept,
+    Printed,
+}
+
 /// What all that know of a provider share.
 pub(super) struct Sea {
     cloud: Mutex<Cloud>,
     late: Mutex<Vec<Late>>,
     /// Nothing lags any more.
     is_calm: Mutex<bool>,
-    /// What happened, in words; empty unless it is wanted.
-    told: Mutex<Option<Vec<String>>>,
+    telling: Telling,
+    /// What happened, in words; empty unless it is kept.
+    told: Mutex<Vec<String>>,
 }
 
 impl Sea {
-    pub(super) fn new(cloud: Cloud, is_told: bool) -> Arc<Self> {
+    pub(super) fn new(cloud: Cloud, telling: Telling) -> Arc<Self> {
         Arc::new(Self {
             cloud: Mutex::new(cloud),
             late: Mutex::default(),
             is_calm: Mutex::new(false),
-            told: Mutex::new(is_told.then(Vec::new)),
+            telling,
+            told: Mutex::default(),
         })
     }
 
@@ -32,14 +42,19 @@ impl Sea {
     }
 
     pub(super) fn tell(&self, what: impl FnOnce() -> String) {
-        if let Some(told) = self.told.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            told.push(what());
+        match self.telling {
+            Telling::Not => {}
+            Telling::Kept => self
+                .told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(what()),
+            Telling::Printed => println!("{}", what()),
         }
     }
 
     pub(super) fn take_told(&self) -> Vec<String> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.as_mut().map(std::mem::take).unwrap_or_default()
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Does the oldest of what is late; false when there is none.

@@ -151,6 +151,24 @@ pub(super) struct Tape {
     pub(super) faults: Vec<(usize, Fault)>,
 }
 
+impl Setup {
+    /// The same in words.
+    pub(super) fn told(&self) -> String {
+        let flavour = &self.flavour;
+        let conditions = flavour.abilities.conditions;
+        format!(
+            "{:?} {:?} {:?} {:?}, workers on nodes {:?}, {conditions:?}, hashes {:?}, rewrites {}",
+            flavour.kind,
+            self.direction,
+            self.policy,
+            self.drift,
+            self.workers,
+            flavour.abilities.hashes,
+            flavour.rewrites
+        )
+    }
+}
+
 const SETUP: u64 = 1;
 const USERS: u64 = 2;
 const FAULTS: u64 = 3;
