@@ -48,7 +48,9 @@ fn is_moved(entry: &Entry, side: Side) -> bool {
         Side::Here => here,
         Side::There => there,
     });
-    base.parent != Some(state.parent) || (name != Some(&state.name) && !is_detour(&state.name))
+    // A name for the way that carries another is that of something that was renamed.
+    let is_unchanged = is_detour(&state.name) && !state.name[2..].contains('~');
+    base.parent != Some(state.parent) || (name != Some(&state.name) && !is_unchanged)
 }
 
 /// Checks a step against the laws.

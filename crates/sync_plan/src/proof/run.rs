@@ -30,11 +30,10 @@ impl Case {
         self.seed % 4 == 3
     }
 
-    /// Whether what is found out on the way may come too late for something else. What was changed here and is kept, for
-    /// it was deleted there, may be found to be what was moved there; or what was compared to be what was deleted.
+    /// Whether what is found out on the way may come too late for something else. What a pull keeps beside, for it was
+    /// changed here and deleted there, may be found to be what came from there; or what was compared, what was deleted.
     fn is_loose(&self) -> bool {
-        let setup = self.start.setup;
-        !self.start.bytes.is_empty() || (!setup.has_ids && setup.direction == Direction::Pull)
+        !self.start.bytes.is_empty() || self.start.setup.direction == Direction::Pull
     }
 }
 
