@@ -98,6 +98,23 @@ async fn people_link_drives_in_a_browser() {
 }
 
 #[tokio::test]
+async fn people_keep_folders_in_step_in_a_browser() {
+    let roots = tempfile::tempdir().unwrap();
+    let drive = roots.path().join("drive");
+    std::fs::create_dir(&drive).unwrap();
+    let server = Server::on(Engine::Sqlite).set("CUMULI_DIRECTORY_ROOTS", roots.path().display());
+    let town = Town::with(server).await;
+    let person = json!({"email": town.admin.email, "password": town.admin.password}).to_string();
+    let environment = [
+        ("CUMULI_URL", town.server.address()),
+        ("CUMULI_FOLDER", drive.to_str().unwrap()),
+        ("CUMULI_PERSON", &person),
+    ];
+
+    run("mirrors.test.mjs", &environment).await;
+}
+
+#[tokio::test]
 async fn big_files_survive_breaks_in_a_browser() {
     let other = tempfile::tempdir().unwrap();
     let stores = other.path().join("stores.toml");

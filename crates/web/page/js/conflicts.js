@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { h, icon } from "./dom.js";
 import { ask } from "./dialogs.js";
 import * as format from "./format.js";
+import { go, to } from "./route.js";
 import { session } from "./session.js";
 import { toast, toastError } from "./toast.js";
 
@@ -103,7 +104,8 @@ export async function undo(conflict) {
     toast(after.resolved ? `“${conflict.filename}” is decided as it was before.` : `“${conflict.filename}” is open again.`);
     return true;
   } catch (error) {
-    toastError(error, `“${conflict.filename}” stays as it is`);
+    if (error.status !== 409) toastError(error, `“${conflict.filename}” stays as it is`);
+    else toast(`“${conflict.filename}” stays as it is: ${error.message}`, { isError: true, action: { label: "Decide otherwise", run: () => go(to("conflicts", conflict.id)) } });
     return false;
   }
 }

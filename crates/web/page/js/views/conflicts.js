@@ -133,7 +133,7 @@ class Overview {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.key === "Escape" && this.chosen.size > 0) this.choose([]);
     else if ((event.ctrlKey || event.metaKey) && event.key === "a") this.choose(this.open.map(({ id }) => id));
-    else if (step && !event.altKey && links.length > 0 && (now >= 0 || event.target === document.body)) links[Math.min(links.length - 1, Math.max(0, now + step))].focus();
+    else if (step && !event.altKey && links.length > 0 && (now >= 0 || event.target === document.body || event.target.closest(".places"))) links[Math.min(links.length - 1, Math.max(0, now + step))].focus();
     else return;
     event.preventDefault();
   }
