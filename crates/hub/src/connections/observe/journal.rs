@@ -1,14 +1,14 @@
 //! What mirrors are told of changes at connections: a journal for each connection that has any.
 
 use catalog::{CatalogError, Tx};
-use model::{ConnectionId, Job, Millis, Mirror, RemoteItem};
+use model::{ConnectionId, Job, Millis, Mirror, MirrorState, RemoteItem};
 
 use crate::mirrors::mirror_of;
 use crate::{Hub, HubError};
 
 /// Entries that one transaction forgets.
 const STEP: u32 = 2000;
-/// How soon a mirror that waits for a person is looked at again, seconds.
+/// How soon a paused mirror is looked at again, seconds.
 const WAITING_SECS: i64 = 60 * 60;
 
 /// What a look found out about items of a connection.
@@ -46,7 +46,8 @@ impl Hub {
         }
         let head = tx.remote_head(id).await?;
         let behind = mirrors.iter().filter(|mirror| mirror.progress.there_seq < head);
-        for mirror in behind.filter(|mirror| mirror.is_running()) {
+        // One that waits for its folder there may find it again.
+        for mirror in behind.filter(|mirror| mirror.state != MirrorState::Paused) {
             self.queue_mirror(tx, mirror.id).await?;
         }
         Ok(())
@@ -61,9 +62,14 @@ impl Hub {
             return Ok(None);
         };
         let now = self.now();
-        if !mirror.is_running() {
+        match mirror.state {
             // Whoever sets it going again has its job hastened.
-            return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(WAITING_SECS))));
+            MirrorState::Paused => {
+                return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(WAITING_SECS))));
+            }
+            // A person may have done by then what it waits for.
+            MirrorState::Trouble => return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(1)))),
+            MirrorState::Active | MirrorState::Held => {}
         }
         let is_in_step = mirror.progress.behind_ms.is_none();
         if is_in_step && has_news(tx, &mirror).await? {
