@@ -6,6 +6,7 @@
 mod architecture;
 mod bad_input;
 mod commands;
+mod conflicts;
 mod connections;
 mod dialects;
 mod direct;
