@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog::{EntryContent, Tx};
 use connectors::{HashKind, Hashes, Item, ItemId, ItemKind, RemoteError, Revision};
 use model::{
     ConflictKind, ConflictPolicy, Guard, Node, NodeName, OnConflict, Origin, RemoteItem, RemoteKind,
@@ -9,9 +10,9 @@ use model::{
 use sync_plan::EntryId;
 
 use super::desk::{MirrorDesk, MirrorError};
-use super::here::{About, Deed};
+use super::here::{About, Deed, Handle};
 use super::intents::{Call, Intent, Sent};
-use super::scene::{Loaded, hashes_of};
+use super::scene::{Loaded, Thing, hashes_of};
 use crate::conflicts::{self, NewConflict};
 use crate::connections::observe::remote_item;
 use crate::staging::Staged;
@@ -74,7 +75,7 @@ impl MirrorDesk {
         let mut tx = self.fenced().await?;
         self.put_items(&mut tx, items).await?;
         let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
-        let known = tx.entries_of_items(self.mirror.id, &ids).await?;
+        let known = self.known_of(&mut tx, &ids).await?;
         let dirty: Vec<(u64, u32)> = known.iter().map(|row| (row.entry, 0)).collect();
         tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
         self.enrol_items(&mut tx, &ids).await?;
@@ -377,6 +378,41 @@ impl Call {
             Self::Trash { .. } => "trash",
             Self::Restore { .. } => "restore",
             Self::Rescue { .. } => "rescue",
+        }
+    }
+}
+
+/// What both sides have, once ours is a copy of theirs.
+pub(super) fn content_of(node: &Node, thing: &Thing) -> Result<EntryContent, HubError> {
+    let version = node.version.as_ref().ok_or(HubError::Stale)?;
+    let item = thing.item.as_ref();
+    Ok(EntryContent {
+        version: version.number,
+        digest: version.digest,
+        size_bytes: version.size_bytes,
+        revision: item.and_then(|item| item.revision.clone()),
+        there_bytes: item.and_then(|item| item.size_bytes),
+        there_hashes: item.map(|item| item.hashes.clone()).unwrap_or_default(),
+    })
+}
+
+impl Handle {
+    /// Refuses to write into a file that was moved meanwhile, or went out of the mirror with its folder: there it would
+    /// count as agreed, and what is to become of it is planned anew.
+    pub(super) async fn expect_place(
+        &self,
+        tx: &mut Tx,
+        thing: &Thing,
+        now: Option<&Node>,
+    ) -> Result<(), HubError> {
+        let (Some(now), Some(known)) = (now, &thing.node) else {
+            return Err(HubError::Stale);
+        };
+        let way = tx.way_up(now.id).await?;
+        let is_inside = way.iter().any(|step| step.id == self.mirror.node);
+        match now.revision == known.revision && now.parent == known.parent && is_inside {
+            true => Ok(()),
+            false => Err(HubError::Stale),
         }
     }
 }

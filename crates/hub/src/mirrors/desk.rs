@@ -326,7 +326,12 @@ impl MirrorDesk {
         let item = item.map(remote_item);
         let mut tx = self.fenced().await?;
         match &item {
-            Some(item) => self.put_items(&mut tx, std::slice::from_ref(item)).await?,
+            Some(item) => {
+                self.put_items(&mut tx, std::slice::from_ref(item)).await?;
+                if self.known_of(&mut tx, &[id]).await?.is_empty() {
+                    self.enrol_items(&mut tx, &[id]).await?;
+                }
+            }
             None => {
                 tx.remove_items(self.connection.id, &[id]).await?;
             }

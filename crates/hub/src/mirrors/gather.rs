@@ -77,7 +77,7 @@ impl MirrorDesk {
             .filter(|item| *item != self.mirror.item)
             .collect();
         let mut tx = self.fenced().await?;
-        let known = tx.entries_of_items(self.mirror.id, &items).await?;
+        let known = self.known_of(&mut tx, &items).await?;
         let tied: BTreeSet<&str> = known.iter().filter_map(|row| row.item.as_deref()).collect();
         let untied: Vec<&str> = items
             .iter()
@@ -134,6 +134,33 @@ impl MirrorDesk {
         tx.commit().await?;
         self.mirror = mirror;
         Ok(())
+    }
+
+    /// The entries of items. Where ids are paths, a file may be where a folder was: that is another thing, and the entry
+    /// of the one that went lets go of it.
+    pub(super) async fn known_of(&self, tx: &mut Tx, items: &[&str]) -> Result<Vec<EntryRow>, MirrorError> {
+        let found = tx.items(self.connection.id, items).await?;
+        let folders: HashMap<&str, bool> = found
+            .iter()
+            .map(|item| (item.id.as_str(), item.kind == RemoteKind::Folder))
+            .collect();
+        let is_other = |row: &EntryRow| {
+            let now = row.item.as_deref().and_then(|item| folders.get(item));
+            now.is_some_and(|is_folder| *is_folder != row.is_folder)
+        };
+        let known = tx.entries_of_items(self.mirror.id, items).await?;
+        let (others, same): (Vec<EntryRow>, Vec<EntryRow>) = known.into_iter().partition(is_other);
+        if others.is_empty() {
+            return Ok(same);
+        }
+        let dirty: Vec<(u64, u32)> = others.iter().map(|row| (row.entry, BELOW)).collect();
+        let let_go: Vec<EntryRow> = others
+            .into_iter()
+            .map(|row| EntryRow { item: None, ..row })
+            .collect();
+        self.put_entries(tx, &let_go).await?;
+        tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
+        Ok(same)
     }
 
     /// What has to be looked at besides an entry whose node changed. A folder that was in step and still is there needs
@@ -371,7 +398,7 @@ impl MirrorDesk {
             .await?;
         let live: Vec<&RemoteItem> = children.iter().filter(|item| !item.is_trashed).collect();
         let ids: Vec<&str> = live.iter().map(|item| item.id.as_str()).collect();
-        let known = tx.entries_of_items(self.mirror.id, &ids).await?;
+        let known = self.known_of(tx, &ids).await?;
         let tied: BTreeSet<&str> = known.iter().filter_map(|row| row.item.as_deref()).collect();
         let again: Vec<(u64, u32)> = known
             .iter()

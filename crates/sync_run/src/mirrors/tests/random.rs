@@ -92,12 +92,22 @@ async fn edit_here(world: &World, dice: &mut Dice, written: &mut Written) {
         }
         7 => {
             if let Some(of) = dice.pick(&paths) {
-                let node = world.node(of).await;
-                world.hub.delete(&world.ada, node.id, Guard::None).await.unwrap();
+                // What is in a deleted folder cannot be listed: one by one, the lowest first.
+                let below = tree
+                    .range(format!("{of}/")..format!("{of}0"))
+                    .map(|(path, _)| path);
+                for path in below.rev().chain([of]) {
+                    let node = world.node(path).await;
+                    world.hub.delete(&world.ada, node.id, Guard::None).await.unwrap();
+                }
             }
         }
         _ => {
-            let files: Vec<&String> = tree.iter().filter(|(_, bytes)| bytes.is_some()).map(|(path, _)| path).collect();
+            let files: Vec<&String> = tree
+                .iter()
+                .filter(|(_, bytes)| bytes.is_some())
+                .map(|(path, _)| path)
+                .collect();
             if let Some(of) = dice.pick(&files) {
                 world.put(of, &written.next("here")).await;
             }
@@ -136,7 +146,11 @@ fn edit_there(world: &World, dice: &mut Dice, written: &mut Written) {
             }
         }
         _ => {
-            let files: Vec<&String> = tree.iter().filter(|(_, bytes)| bytes.is_some()).map(|(path, _)| path).collect();
+            let files: Vec<&String> = tree
+                .iter()
+                .filter(|(_, bytes)| bytes.is_some())
+                .map(|(path, _)| path)
+                .collect();
             if let Some(of) = dice.pick(&files) {
                 fs::write(world.there(of), written.next("there")).unwrap();
             }
@@ -152,7 +166,10 @@ fn remove(at: &Path) {
 }
 
 fn folders(tree: &Tree) -> Vec<String> {
-    let below = tree.iter().filter(|(_, bytes)| bytes.is_none()).map(|(path, _)| format!("{path}/"));
+    let below = tree
+        .iter()
+        .filter(|(_, bytes)| bytes.is_none())
+        .map(|(path, _)| format!("{path}/"));
     [String::new()].into_iter().chain(below).collect()
 }
 
@@ -169,7 +186,7 @@ async fn run(seed: u64) {
     })
     .await;
     let mut written = Written::default();
-    let mut seen_here: BTreeMap<Vec<u8>, ()> = BTreeMap::new();
+    let mut seen_here = BTreeMap::new();
     for round in 0..ROUNDS {
         for _ in 0..EDITS {
             edit_here(&world, &mut dice, &mut written).await;
@@ -178,14 +195,16 @@ async fn run(seed: u64) {
         world.settle().await;
         let here = world.tree_here().await;
         assert_eq!(here, world.tree_there(), "seed {seed}, round {round}");
-        for content in here.values().flatten() {
-            seen_here.insert(content.clone(), ());
+        for (path, content) in &here {
+            if let Some(content) = content {
+                seen_here.insert(content.clone(), format!("{path} in round {round}"));
+            }
         }
         let kept = kept_here(&world).await;
         let lost: Vec<String> = seen_here
-            .keys()
-            .filter(|content| !kept.contains(*content))
-            .map(|content| String::from_utf8_lossy(content).into_owned())
+            .iter()
+            .filter(|(content, _)| !kept.contains(*content))
+            .map(|(content, place)| format!("{} ({place})", String::from_utf8_lossy(content)))
             .collect();
         assert!(lost.is_empty(), "seed {seed}, round {round}: lost {lost:?}");
     }
@@ -194,8 +213,17 @@ async fn run(seed: u64) {
 /// `CUMULI_MIRROR_SEED` plays one run again.
 #[tokio::test]
 async fn both_sides_agree_and_nothing_is_lost() {
-    match std::env::var("CUMULI_MIRROR_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        Some(seed) => run(seed).await,
+    match std::env::var("CUMULI_MIRROR_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+    {
+        Some(seed) => {
+            let _ = tracing_subscriber::fmt()
+                .with_env_filter("sync_run=trace")
+                .with_test_writer()
+                .try_init();
+            run(seed).await;
+        }
         None => {
             for seed in 1..=4 {
                 run(seed).await;
