@@ -13,9 +13,13 @@ pub(super) fn settle(draft: &mut Draft<'_>) {
     if fault::is(Fault::NoCollisions) {
         return;
     }
-    for side in Side::BOTH {
-        for crowd in Index::of(rows(draft, side)).crowds() {
-            hold_for_person(draft, &crowd);
+    let view = draft.view;
+    let is_manual = |entry: &Entry| view.policy(entry) == Policy::Manual;
+    if view.scene.entries.values().any(is_manual) {
+        for side in Side::BOTH {
+            for crowd in Index::of(rows(draft, side)).crowds() {
+                hold_for_person(draft, &crowd);
+            }
         }
     }
     // What has to be called otherwise on both sides leaves its name here to others.
