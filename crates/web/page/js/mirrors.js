@@ -33,7 +33,7 @@ const isGone = (mirror) => mirror.remote.kind === null || mirror.folder.path ===
 const isRunning = (mirror) => ["active", "held"].includes(mirror.state);
 
 /** Whether there will soon be news of it. */
-export const isBusy = (mirror) => isRunning(mirror) && (!mirror.complete || mirror.behind_seconds !== null) && mirror.failures === 0;
+export const isBusy = (mirror) => isRunning(mirror) && (!mirror.complete || mirror.behind_seconds !== null || mirror.pending > 0) && mirror.failures === 0;
 
 /** How it is: a kind for the colour, a sentence, and whether that is all. */
 export function stateOf(mirror) {
@@ -45,6 +45,7 @@ export function stateOf(mirror) {
   if (mirror.failures > 2) return { kind: "warns", text: `The last ${mirror.failures} rounds failed; it goes on trying.` };
   if (!mirror.complete) return { kind: "busy", text: "Both sides are being compared for the first time…" };
   if (mirror.behind_seconds !== null) return { kind: "busy", text: `Behind by ${format.duration(mirror.behind_seconds)}${mirror.pending > 0 ? `, with ${things} to do` : ""}.` };
+  if (mirror.pending > 0) return { kind: "busy", text: `${things} to do.` };
   if (mirror.failed > 0) return { kind: "warns", text: `In step, but for ${format.items(mirror.failed, "thing")} that failed.` };
   if (mirror.conflicts > 0) return { kind: "warns", text: `In step, but for ${format.items(mirror.conflicts, "conflict")}.` };
   return { kind: "works", text: "In step." };

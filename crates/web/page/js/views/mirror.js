@@ -158,7 +158,9 @@ class One {
     const take = (which, path) => this.skip("unskip", which, path);
     const decide = async (word, held) => { if (await decideDeletes(this.mirror, word, held)) this.load({ all: true }); };
     const isEmpty = steps.length === 0 && notes.length === 0 && !cursor;
-    const words = summary.gathering ? "It is being looked at what there is on both sides…" : "Nothing to do: both sides are the same.";
+    const { conflicts, failed, skipped } = this.mirror;
+    const done = conflicts + failed + skipped > 0 ? "Nothing else to do: the rest is the same on both sides." : "Nothing to do: both sides are the same.";
+    const words = summary.gathering ? "It is being looked at what there is on both sides…" : done;
     const more = () => { this.wanted += MOST; this.load({ all: true }); };
     return [isEmpty && h("p.hint", { role: "status" }, words), summaryOf(summary, decide),
       steps.length > 0 && h("h3", { id: "plan-steps" }, "Step by step"), steps.length > 0 && h("ol.plan-rows", { "aria-labelledby": "plan-steps" }, steps.map((step) => stepRow(step, skip))),
