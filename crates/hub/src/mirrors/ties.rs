@@ -83,7 +83,9 @@ impl MirrorDesk {
             .map(|(here, there)| (here.to_string(), there.to_string()));
         let states = &loaded.scene.entries[&entry];
         let content = |side| states.on(side).and_then(|state| state.kind.content());
-        if content(Side::Here).is_some() && content(Side::Here) == content(Side::There) {
+        if base.content.is_none() {
+            row.content = None;
+        } else if content(Side::Here).is_some() && content(Side::Here) == content(Side::There) {
             row.content = both_have(thing);
         }
         self.settle_row(tx, row, About::Content).await
