@@ -233,13 +233,16 @@ fn advice(row: &MirrorRow) -> Vec<String> {
         }
     }
     if row.parked > 0 {
-        told.push(format!("{} conflicts wait for your decision", row.parked));
+        told.push(match row.parked {
+            1 => "one conflict waits for your decision".to_owned(),
+            many => format!("{many} conflicts wait for your decision"),
+        });
     }
     if row.failed > 0 {
-        told.push(format!(
-            "{} things could not be brought in step; each is tried again, and says why",
-            row.failed
-        ));
+        told.push(match row.failed {
+            1 => "one thing could not be brought in step; it is tried again, and says why".to_owned(),
+            many => format!("{many} things could not be brought in step; each is tried again, and says why"),
+        });
     }
     told
 }
