@@ -1,12 +1,13 @@
 //! Changes on our side: each is one transaction with the lease, what it was planned from, the operation and what was
 //! agreed by it.
 
-use catalog::{EntryContent, EntryRow, Tx};
+use catalog::{EntryRow, Tx};
 use model::{
     ByteStream, ConflictKind, ConflictPolicy, Guard, Node, NodeId, NodeName, OnConflict, Origin, Winner,
 };
 use sync_plan::{Clash, EntryId};
 
+use super::aside::content_of;
 use super::desk::{MirrorDesk, MirrorError};
 use super::scene::{Loaded, Thing};
 use crate::access::{self, FolderRef, Hold};
@@ -234,8 +235,7 @@ impl MirrorDesk {
             ..self.upload_of(thing)
         };
         let (hub, desk) = (self.hub.clone(), self.handle());
-        let row = thing.row.clone();
-        let there = thing.item.clone();
+        let thing = thing.clone();
         let path = deed.path();
         let more: More = Box::new(move |tx, (before, after)| {
             Box::pin(async move {
@@ -244,6 +244,10 @@ impl MirrorDesk {
                 let now = hub.now();
                 let ours = before.version.clone().ok_or(HubError::Stale)?;
                 let captured = after.version.as_ref().map(|version| version.number);
+                // Theirs is what is agreed from now on, so that ours is what changed since.
+                let mut row = thing.row.clone();
+                row.content = Some(content_of(&after, &thing)?);
+                row.has_base = true;
                 tx.count_uses(ours.blob, 1, now);
                 let write = Write {
                     blob: ours.blob,
@@ -256,17 +260,17 @@ impl MirrorDesk {
                 hub.overwrite(tx, &desk.actor, after, write).await?;
                 let conflict = NewConflict {
                     mirror: &desk.mirror,
-                    row: &row,
+                    row: &thing.row,
                     kind: kind_of(clash),
                     path: &path,
                     here: Some(&before),
-                    there: there.as_ref(),
+                    there: thing.item.as_ref(),
                     theirs: (captured, None),
                     copy: None,
                     decided: Some((ConflictPolicy::LastWrite, Some(Winner::Here))),
                 };
                 conflicts::record(tx, conflict, now).await?;
-                desk.mark(tx, row.entry).await
+                desk.settle(tx, row, About::Content).await
             })
         });
         self.hub
@@ -302,6 +306,9 @@ impl MirrorDesk {
         let more: More = Box::new(move |tx, (before, after)| {
             Box::pin(async move {
                 desk.check(tx).await?;
+                if place.is_none() {
+                    desk.expect_place(tx, &thing, before.as_ref()).await?;
+                }
                 let mut row = thing.row.clone();
                 if let Some(decided) = decided {
                     let before = before.as_ref().ok_or(HubError::Stale)?;
@@ -417,7 +424,7 @@ pub(super) enum About {
 /// What a transaction of the hub needs to know of the desk.
 pub(super) struct Handle {
     lease: catalog::Lease,
-    mirror: model::Mirror,
+    pub(super) mirror: model::Mirror,
     actor: model::Actor,
     now: model::Millis,
 }
@@ -526,20 +533,6 @@ pub(super) const fn kind_of(clash: Clash) -> ConflictKind {
         Clash::CreateCreate => ConflictKind::CreateCreate,
         Clash::KindKind => ConflictKind::KindKind,
     }
-}
-
-/// What both sides have, once ours is a copy of theirs.
-pub(super) fn content_of(node: &Node, thing: &Thing) -> Result<EntryContent, HubError> {
-    let version = node.version.as_ref().ok_or(HubError::Stale)?;
-    let item = thing.item.as_ref();
-    Ok(EntryContent {
-        version: version.number,
-        digest: version.digest,
-        size_bytes: version.size_bytes,
-        revision: item.and_then(|item| item.revision.clone()),
-        there_bytes: item.and_then(|item| item.size_bytes),
-        there_hashes: item.map(|item| item.hashes.clone()).unwrap_or_default(),
-    })
 }
 
 /// What of a place both sides agree on, once one of them is there.
