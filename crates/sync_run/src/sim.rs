@@ -6,6 +6,7 @@
 
 mod cloud;
 mod compare;
+mod directed;
 mod drive;
 mod feed;
 mod flavours;

@@ -50,7 +50,10 @@ pub(super) fn compare(play: &Play<'_>, end: &End) -> Result<(), String> {
 
 /// Paths of what has an open conflict, when it was found and now.
 fn parked_paths(end: &End, top: NodeId) -> Vec<String> {
-    let open = end.conflicts.iter().filter(|conflict| conflict.resolution.is_none());
+    let open = end
+        .conflicts
+        .iter()
+        .filter(|conflict| conflict.resolution.is_none());
     let mut paths = Vec::new();
     for conflict in open {
         paths.push(conflict.path.clone());

@@ -61,6 +61,8 @@ pub(super) struct Count {
     pub(super) writes: u64,
     pub(super) crashes: u64,
     pub(super) faults: u64,
+    /// Writes that came later than their answer.
+    pub(super) late: u64,
     pub(super) points: std::collections::BTreeMap<Point, u64>,
 }
 
@@ -87,6 +89,7 @@ pub(super) struct Play<'a> {
     faults: usize,
     waiting: Vec<(Trouble, u64)>,
     signed_out_until: Option<u32>,
+    aim: Option<(Point, Trouble)>,
     is_calm: bool,
     next_actor: ActorId,
     /// Looks and rounds of the mirror that ended since anything was written.
@@ -144,6 +147,7 @@ impl<'a> Play<'a> {
             faults: 0,
             waiting: Vec::new(),
             signed_out_until: None,
+            aim: tape.aim,
             is_calm: false,
             ended: [0; 2],
         })
@@ -388,10 +392,15 @@ impl<'a> Play<'a> {
         let Some(at) = at else {
             return Verdict::default();
         };
+        if let Some((_, trouble)) = self.aim.filter(|(point, _)| *point == at) {
+            self.aim = None;
+            self.waiting.insert(0, (trouble, self.tape.seed));
+        }
         let found = self.waiting.iter().position(|(trouble, _)| can_be(*trouble, at));
         let trouble = found.map(|found| self.waiting.remove(found));
         if let Some((trouble, _)) = trouble {
             self.count.faults += 1;
+            self.count.late += u64::from(trouble == Trouble::Late);
             self.sea.tell(|| format!("   !! {trouble:?} at {at:?}"));
         }
         Verdict { trouble }
@@ -535,7 +544,7 @@ async fn begin(
 }
 
 /// Whether something can go wrong there.
-fn can_be(trouble: Trouble, at: Point) -> bool {
+pub(super) fn can_be(trouble: Trouble, at: Point) -> bool {
     let before = match at {
         Point::Before(call) => Some(call),
         _ => None,

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::cloud::Sort;
 use super::judge::judge;
 use super::play::{Count, Outcome, Play};
 use super::sea::Telling;
-use super::tape::Tape;
+use super::tape::{Rng, Tape};
 use super::world::World;
 
 /// Schedules that are played over one catalog before a new one is made.
@@ -24,6 +25,42 @@ fn number(name: &str) -> Option<u64> {
 
 /// Plays a schedule to its end.
 async fn play(world: &World, tape: &Tape, name: &str, telling: Telling) -> Outcome {
+    play_altered(world, tape, name, (telling, None)).await
+}
+
+/// What is made wrong before a schedule is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Alter {
+    ContentThere,
+    GoneThere,
+    Unstored,
+}
+
+impl Alter {
+    fn apply(self, play: &mut Play<'_>) {
+        let mut cloud = play.sea.cloud();
+        let file = cloud
+            .live()
+            .into_iter()
+            .find(|number| cloud.things[number].sort == Sort::File);
+        match (self, file) {
+            (Self::ContentThere, Some(file)) => cloud.write(file, b"nobody's".to_vec()),
+            (Self::GoneThere, Some(file)) => cloud.throw(file),
+            _ => {
+                drop(cloud);
+                play.ledger.content(&mut Rng::new(1, 1));
+            }
+        }
+    }
+}
+
+/// The same, with something made wrong before it is judged.
+async fn play_altered(
+    world: &World,
+    tape: &Tape,
+    name: &str,
+    (telling, alter): (Telling, Option<Alter>),
+) -> Outcome {
     let mut told = Vec::new();
     let mut play = match Play::new(world, tape, name, telling).await {
         Ok(play) => play,
@@ -37,6 +74,9 @@ async fn play(world: &World, tape: &Tape, name: &str, telling: Telling) -> Outco
     };
     let curtain = play.stage.clone().set();
     let mut verdict = play.play().await;
+    if let Some(alter) = alter {
+        alter.apply(&mut play);
+    }
     if verdict.is_ok() {
         verdict = judge(&mut play).await;
     }
@@ -66,8 +106,14 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// One schedule in a world of its own.
-fn alone(tape: &Tape, telling: Telling) -> Outcome {
+pub(super) fn alone(tape: &Tape, telling: Telling) -> Outcome {
     runtime().block_on(async { play(&World::new().await, tape, "alone", telling).await })
+}
+
+pub(super) fn alone_altered(tape: &Tape, alter: Alter) -> Outcome {
+    runtime().block_on(async {
+        play_altered(&World::new().await, tape, "alone", (Telling::Not, Some(alter))).await
+    })
 }
 
 /// How one schedule is played again.

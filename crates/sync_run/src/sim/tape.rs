@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::flavours::Flavour;
+use super::stage::Point;
 
 /// Numbers that look random and follow from a seed (splitmix64).
 #[derive(Clone)]
@@ -149,6 +150,8 @@ pub(super) struct Tape {
     pub(super) setup: Setup,
     pub(super) acts: Vec<(usize, Act)>,
     pub(super) faults: Vec<(usize, Fault)>,
+    /// What goes wrong the first time that somebody comes to a gate.
+    pub(super) aim: Option<(Point, Trouble)>,
 }
 
 impl Setup {
@@ -186,6 +189,7 @@ impl Tape {
             setup,
             acts: acts.into_iter().enumerate().collect(),
             faults: faults.into_iter().enumerate().collect(),
+            aim: None,
         }
     }
 
