@@ -20,6 +20,7 @@ mod linked_commands;
 mod matrix;
 mod migrate_cloud;
 mod mirrors;
+mod mirrors_real;
 mod oidc;
 mod page;
 mod people;
