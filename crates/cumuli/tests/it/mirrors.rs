@@ -381,16 +381,21 @@ async fn a_plan_is_seen_before_anything_happens() {
         assert_eq!(step("big.bin")["side"], "here");
         assert_eq!(step("big.bin")["size"], 5000);
         // In pages the same.
-        let first = admin.get(&at("/plan?limit=1")).await.expect(200).json();
-        let cursor = first["next_cursor"].as_str().unwrap();
-        let second = admin
-            .get(&at(&format!("/plan?limit=2&cursor={cursor}")))
-            .await
-            .expect(200)
-            .json();
-        assert_eq!(second["summary"], Value::Null);
-        let of = |page: &Value| page["steps"].as_array().unwrap().len();
-        assert_eq!(of(&first) + of(&second), 2);
+        let (mut paged, mut next) = (0, String::new());
+        loop {
+            let page = admin
+                .get(&at(&format!("/plan?limit=1{next}")))
+                .await
+                .expect(200)
+                .json();
+            assert_eq!(page["summary"] == Value::Null, !next.is_empty());
+            paged += page["steps"].as_array().unwrap().len();
+            match page["next_cursor"].as_str() {
+                Some(cursor) => next = format!("&cursor={cursor}"),
+                None => break,
+            }
+        }
+        assert_eq!(paged, 2);
         // Nothing happened.
         assert!(!stage.there("a/ours.txt").exists());
         assert_eq!(content(admin, "/Papers/big.bin").await, None);

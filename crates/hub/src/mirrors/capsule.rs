@@ -196,6 +196,7 @@ impl Hub {
         let connection =
             connection.ok_or(HubError::Conflict("the connection of this mirror was unlinked"))?;
         drop(tx);
+        self.gather_paused(&mirror).await?;
         let connector = self.connector(&connection).await;
         let connector = self.heard(&connection, connector).await?;
         let abilities = connector.abilities();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Actor, ConnectionId, Mirror, NodeId};
+use model::{Actor, ConnectionId, Mirror, MirrorState, NodeId};
 
 use super::preview::PlanSide;
 use super::views::entry_path;
@@ -51,6 +51,18 @@ impl Hub {
     pub async fn is_mirror_behind(&self, mirror: &Mirror) -> Result<bool, HubError> {
         let heads = self.mirror_heads(mirror).await?;
         Ok(heads.here > mirror.progress.here_seq || heads.there > mirror.progress.there_seq)
+    }
+
+    /// Has a paused mirror take in what changed, which it does not do by itself: somebody wants to see its plan.
+    pub(super) async fn gather_paused(&self, mirror: &Mirror) -> Result<(), HubError> {
+        if mirror.state != MirrorState::Paused || !self.is_mirror_behind(mirror).await? {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        self.queue_mirror(&mut tx, mirror.id).await?;
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(())
     }
 
     /// What changed in a mirror on each side since then, whoever changed it; by side and path.

@@ -159,6 +159,7 @@ impl Hub {
     /// `NotFound`, `Invalid` (a cursor), and what opening the connection says.
     pub async fn mirror_plan(&self, actor: &Actor, id: MirrorId, part: Part) -> Result<MirrorPlan, HubError> {
         let table = self.table(actor, id).await?;
+        self.gather_paused(&table.mirror).await?;
         let scope = format!("plan of {id}");
         let after = match &part.cursor {
             Some(cursor) => Some(cursors::open::<u64>(self.keys(), &scope, cursor)?),
