@@ -14,6 +14,7 @@ mod timeline;
 mod undo;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use catalog::Tx;
 use model::{Actor, Conflict, ConflictId, Connection, Mirror, MirrorId, Page};
@@ -138,15 +139,16 @@ impl Places {
         tx: &mut Tx,
         id: MirrorId,
     ) -> Result<&(Option<Mirror>, Option<Connection>), HubError> {
-        if !self.0.contains_key(&id) {
-            let mirror = tx.mirror(id).await?;
-            let connection = match &mirror {
-                Some(mirror) => tx.connection(mirror.connection).await?,
-                None => None,
-            };
-            self.0.insert(id, (mirror, connection));
-        }
-        Ok(&self.0[&id])
+        let place = match self.0.entry(id) {
+            Entry::Occupied(known) => return Ok(known.into_mut()),
+            Entry::Vacant(place) => place,
+        };
+        let mirror = tx.mirror(id).await?;
+        let connection = match &mirror {
+            Some(mirror) => tx.connection(mirror.connection).await?,
+            None => None,
+        };
+        Ok(place.insert((mirror, connection)))
     }
 }
 

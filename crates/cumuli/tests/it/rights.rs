@@ -96,6 +96,20 @@ const RULES: &[Rule] = &[
     ("POST", "/files/{file_id}/share", Need::Own, None),
     ("DELETE", "/files/{file_id}", Need::EditBelow, None),
     ("GET", "/download/{filename}", Need::Trash, None),
+    ("GET", "/api/v1/files/{id}/replicas", Need::View, None),
+    // There is no such mirror, whoever asks.
+    (
+        "POST",
+        "/api/v1/files/{id}/replicas/{mirror}/prove",
+        Need::Trash,
+        None,
+    ),
+    (
+        "POST",
+        "/api/v1/files/{id}/replicas/{mirror}/repair",
+        Need::Trash,
+        None,
+    ),
     // Whether there is a conflict of that id does not depend on who asks.
     ("GET", "/api/v1/conflicts/{id}", Need::Trash, None),
     ("POST", "/api/v1/conflicts/{id}/resolve", Need::Trash, None),
@@ -374,6 +388,7 @@ async fn ask(cast: &mut Cast, row: &Row, (need, body): (Need, Option<&'static st
                 ("filename", format!("{}_{name}", id.replace('-', ""))),
                 ("file_id", id.clone()),
                 ("folder_id", id.clone()),
+                ("mirror", id.clone()),
                 ("id", id),
                 ("number", "1".to_owned()),
                 ("name", fresh.clone()),
