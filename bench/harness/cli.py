@@ -183,5 +183,6 @@ def write(options, work: Path, results: dict) -> str:
 
 
 def latest(phases: list[str]) -> str:
-    """The report's file: connectors alone do not take the place of everything else."""
-    return "latest-connectors.md" if phases == ["connectors"] else "latest.md"
+    """The report's file: connectors or mirrors alone do not take the place of everything else."""
+    alone = {"connectors", "mirrors"}.intersection(phases)
+    return f"latest-{phases[0]}.md" if len(phases) == 1 and alone else "latest.md"

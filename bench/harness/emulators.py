@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from . import machine
@@ -129,6 +130,25 @@ class S3s(Emulator):
     def stop(self) -> None:
         super().stop()
         shutil.rmtree(self.objects, ignore_errors=True)
+
+
+class Moto(Emulator):
+    """S3 in memory. It believes every signature, and lists all that S3 lists: tags, and what stands for folders."""
+
+    kind = "moto"
+    program = "moto/bin/moto_server"
+    ACCESS_KEY = S3s.ACCESS_KEY
+    SECRET_KEY = S3s.SECRET_KEY
+
+    def command(self) -> list[str]:
+        return [str(TOOLS / self.program), "-H", "127.0.0.1", "-p", str(self.port)]
+
+    def start(self) -> None:
+        super().start()
+        proof = f"AWS4-HMAC-SHA256 Credential={self.ACCESS_KEY}/20210304/us-east-1/s3/aws4_request, "
+        headers = {"Authorization": f"{proof}SignedHeaders=host, Signature=any"}
+        asked = urllib.request.Request(f"{self.endpoint}/{BUCKET}", method="PUT", headers=headers)
+        urllib.request.urlopen(asked).close()
 
 
 class Azurite(Emulator):

@@ -40,6 +40,11 @@ class Sizes:
     connector_big_mib: int = 1024
     # The fakes hold in memory what they give.
     connector_get_mib: int = 256
+    mirror_files: int = 10_000
+    # Accounts are asked so slowly that more would take hours.
+    mirror_cloud: int = 500
+    mirror_count: int = 1000
+    mirror_huge: int = 1_000_000
 
     @classmethod
     def quick(cls) -> "Sizes":
@@ -48,7 +53,7 @@ class Sizes:
             small_files=200, big_mib=32, listed=1000, million=20_000, crowd_users=500, crowd_shares=5_000, repeats=5,
             store_mib=dict.fromkeys(("local", "s3", "azure", "gcs"), 40), tus_mib=40, transfer_count=8,
             transfer_mib=32, zip_files=300, connector_listed=500, connector_small=50, connector_big_mib=40,
-            connector_get_mib=20,
+            connector_get_mib=20, mirror_files=300, mirror_cloud=100, mirror_count=20, mirror_huge=20_000,
         )
 
 

@@ -3,6 +3,7 @@
 from .connectors import connectors
 from .crowd import crowd
 from .million import million
+from .mirrors import mirrors
 from .phases import big, listing, small, start
 from .stores import stores
 from .transfers import transfers
@@ -11,5 +12,5 @@ from .zips import zips
 
 IN_ORDER = {"start": start, "small": small, "big": big, "list": listing, "stores": stores, "tus": tus, "zip": zips}
 # Phases that have a server of their own, once a run.
-LARGE = {"transfers": transfers, "million": million, "crowd": crowd, "connectors": connectors}
+LARGE = {"transfers": transfers, "million": million, "crowd": crowd, "connectors": connectors, "mirrors": mirrors}
 NAMES = (*IN_ORDER, *LARGE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import machine
-from .emulators import BUCKET, TOOLS, S3s
+from .emulators import BUCKET, TOOLS, Moto, S3s
 from .relay import Relay
 from .target import REPOSITORY, free_port
 from .wire import WireError
@@ -244,6 +244,21 @@ class S3(Provider):
     def stop(self) -> None:
         self._relay.stop()
         self._store.stop()
+
+
+class MotoS3(S3):
+    """The same on moto, which is slower, and lists what s3s-fs does not."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        Provider.__init__(self, folder, environment)
+        self._store = Moto(folder)
+        self._store.start()
+        self._relay = Relay(self._store.port)
+
+    def connection(self) -> dict[str, str]:
+        """What the product has to know of it."""
+        keys = {"access_key": self._store.ACCESS_KEY, "secret_key": self._store.SECRET_KEY}
+        return {"kind": "s3", "bucket": BUCKET, "endpoint": self._relay.url} | keys
 
 
 def free_ports() -> int:

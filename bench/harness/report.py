@@ -3,7 +3,7 @@
 import statistics
 from typing import Callable
 
-from . import connector_report, store_report
+from . import connector_report, mirror_report, store_report
 from .aims import at_least, at_most
 from .tables import Figures, pick, table, text
 
@@ -198,6 +198,7 @@ AIMS = (
     at_most("idle, MiB", 40, lambda s: pick(s, "cumuli.start.idle_mib")),
     *store_report.AIMS,
     *connector_report.AIMS,
+    *mirror_report.AIMS,
 )
 
 
@@ -232,6 +233,7 @@ def document(report: Figures) -> str:
     if any(pick(summary, f"{name}.small") for name in OUR_NAMES):
         parts += ["## Small uploads and their limits", small_uploads(summary)]
     parts += store_report.sections(summary) + connector_report.sections(summary)
+    parts += mirror_report.sections(summary)
     for title, phase in (("A million nodes", "million"), ("A crowd that shares", "crowd")):
         if large(summary, phase):
             parts += [f"## {title}", large(summary, phase)]
