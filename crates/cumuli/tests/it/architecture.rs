@@ -12,7 +12,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outbound", &["model"]),
     ("content", &["model", "outbound"]),
     ("connectors", &["model", "outbound"]),
-    ("hub", &["catalog", "connectors", "content", "model", "outbound", "sync_plan"]),
+    (
+        "hub",
+        &[
+            "catalog",
+            "connectors",
+            "content",
+            "model",
+            "outbound",
+            "sync_plan",
+        ],
+    ),
     ("sync_run", &["connectors", "hub", "model", "sync_plan"]),
     ("web", &["hub", "model"]),
     (
