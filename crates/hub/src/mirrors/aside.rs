@@ -228,11 +228,18 @@ impl MirrorDesk {
             origin: Origin::Mirror(self.mirror.id),
             is_tracked: false,
         };
-        let (actor, now) = (self.actor.clone(), self.now());
+        let (actor, now, desk) = (self.actor.clone(), self.now(), self.handle());
+        let thing = thing.clone();
         let more: More = Box::new(move |tx, (_, after)| {
             Box::pin(async move {
+                desk.check(tx).await?;
                 nodes::trash_node(tx, &actor, (after.id, &Guard::None), now).await?;
-                Ok(())
+                // It is kept: from now on it is deleted here and untouched there.
+                let mut row = thing.row.clone();
+                row.node = Some(after.id);
+                row.content = Some(content_of(&after, &thing)?);
+                row.has_base = true;
+                desk.settle(tx, row, About::Content).await
             })
         });
         self.hub

@@ -449,7 +449,7 @@ impl Handle {
     }
 
     /// Writes an entry down that a step went well for.
-    async fn settle(&self, tx: &mut Tx, mut row: EntryRow, about: About) -> Result<(), HubError> {
+    pub(super) async fn settle(&self, tx: &mut Tx, mut row: EntryRow, about: About) -> Result<(), HubError> {
         // A person may have decided something since it was loaded.
         if let Some(now) = tx.entries(self.mirror.id, &[row.entry]).await?.pop() {
             row.is_skipped = now.is_skipped;

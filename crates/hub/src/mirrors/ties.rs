@@ -315,6 +315,24 @@ impl MirrorDesk {
         Ok((Guard::Free, rows))
     }
 
+    /// Entries that wait for others are looked at again, unless they are about to be anyway.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn remind(&self, entries: &[u64]) -> Result<(), MirrorError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.fenced().await?;
+        let known = tx.dirty(self.mirror.id, entries).await?;
+        let new = entries
+            .iter()
+            .filter(|entry| !known.iter().any(|row| row.entry == **entry));
+        let new: Vec<(u64, u32)> = new.map(|entry| (*entry, 0)).collect();
+        tx.mark_dirty(self.mirror.id, &new, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Has entries looked at again at once.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ use super::{Run, Verdict, gate, judge};
 const TRANSFERS: usize = if cfg!(test) { 1 } else { 4 };
 /// Times that a scene is loaded anew because something in it was not known.
 const LOOKS: u32 = 64;
+/// Times that something is found not to be trashed after all before it has to wait, in one try.
+const SPARED: u32 = 3;
 /// Things that are trashed before the next look.
 const TRASHED: u32 = 100;
 
@@ -38,7 +40,13 @@ impl Run {
     /// Plans what is due and does it. Answers whether anything was done.
     pub(super) async fn round(&mut self, due: &[DirtyRow]) -> Result<bool, MirrorError> {
         // What became of a call about them has to be known first.
-        let open: BTreeSet<u64> = self.desk.intents().await?.iter().map(|intent| intent.entry).collect();
+        let open: BTreeSet<u64> = self
+            .desk
+            .intents()
+            .await?
+            .iter()
+            .map(|intent| intent.entry)
+            .collect();
         let (waiting, due): (Vec<DirtyRow>, Vec<DirtyRow>) =
             due.iter().cloned().partition(|row| open.contains(&row.entry));
         self.put_off_all(&waiting).await?;
@@ -87,6 +95,7 @@ impl Run {
     /// Entries that have steps or wait for others'. Writes down what hinders the rest.
     async fn note(&self, due: &[DirtyRow], plan: &Plan) -> Result<BTreeSet<u64>, MirrorError> {
         let mut busy = BTreeSet::new();
+        let mut waiting = Vec::new();
         for planned in &plan.steps {
             busy.insert(planned.step.entry().0);
             match planned.step {
@@ -99,6 +108,9 @@ impl Run {
             match note {
                 Note::Waits { entry } => {
                     busy.insert(entry.0);
+                    if !due.iter().any(|row| row.entry == entry.0) {
+                        waiting.push(entry.0);
+                    }
                 }
                 Note::Blocked { entry, obstacle, .. } if due.iter().any(|row| row.entry == entry.0) => {
                     self.desk
@@ -112,6 +124,8 @@ impl Run {
                 _ => {}
             }
         }
+        // What they wait for may end without a step that is about them.
+        self.desk.remind(&waiting).await?;
         Ok(busy)
     }
 
@@ -328,7 +342,13 @@ impl Run {
                     if waits && is_folder {
                         continue;
                     }
-                    self.desk.again(&[row.entry]).await?;
+                    let spared = self.spared.entry(row.entry).or_default();
+                    *spared += 1;
+                    match *spared <= SPARED {
+                        true => self.desk.again(&[row.entry]).await?,
+                        // Two plans that see different surroundings may go on about it for ever.
+                        false => self.desk.put_off(row, None, false).await?,
+                    }
                     did = true;
                 }
             }

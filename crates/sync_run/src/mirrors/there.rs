@@ -384,7 +384,8 @@ impl Run {
         if keeps && item.is_file() {
             let staged = self.fetch(&now).await?;
             gate("trash.fetched").await;
-            self.desk.keep_in_trash(deed, staged).await?;
+            // The next plan trashes what is kept then.
+            return self.desk.keep_in_trash(deed, staged).await;
         }
         let call = Call::Trash {
             item: now.id.clone(),
