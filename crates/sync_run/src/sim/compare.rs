@@ -13,8 +13,6 @@ struct Sides<'a> {
     tree: &'a Tree,
     cloud: &'a Cloud,
     ledger: &'a Ledger,
-    /// Paths whose content waits for a person.
-    parked: Vec<String>,
     /// There may be more there than here, and the other way round.
     extra: (bool, bool),
 }
@@ -36,7 +34,6 @@ pub(super) fn compare(play: &Play<'_>, end: &End) -> Result<(), String> {
         tree: &end.tree,
         cloud: &cloud,
         ledger: &play.ledger,
-        parked: parked_paths(end, play.mirrored),
         extra: (!has_pull, !has_push),
     };
     sides.folder(play.mirrored, ROOT, "").map_err(|why| {
@@ -48,28 +45,20 @@ pub(super) fn compare(play: &Play<'_>, end: &End) -> Result<(), String> {
     })
 }
 
-/// Paths of what has an open conflict, when it was found and now.
-fn parked_paths(end: &End, top: NodeId) -> Vec<String> {
-    let open = end
-        .conflicts
-        .iter()
-        .filter(|conflict| conflict.resolution.is_none());
-    let mut paths = Vec::new();
-    for conflict in open {
-        paths.push(conflict.path.clone());
-        let mut nodes = end.tree.nodes.iter();
-        let node = nodes.find(|node| Some(node.id) == conflict.node);
-        paths.extend(node.map(|node| end.tree.path(top, node)));
-    }
-    paths
-}
-
 impl Sides<'_> {
     /// Compares a folder here with one there.
     fn folder(&self, here: NodeId, there: u64, path: &str) -> Result<(), String> {
         let mut left: Vec<_> = self.tree.inside(here).collect();
         let mut right: Vec<u64> = self.cloud.live_children(there);
-        right.retain(|number| matches!(self.cloud.things[number].sort, Sort::Folder | Sort::File));
+        let held = right.iter().filter(|number| self.is_held(**number));
+        let held: Vec<&str> = held
+            .map(|number| self.cloud.things[number].name.as_str())
+            .collect();
+        right.retain(|number| match self.cloud.things[number].sort {
+            Sort::Folder => !self.is_held(*number),
+            Sort::File => true,
+            _ => false,
+        });
         // By name first; of several of one name there one has it here, and the others something like it.
         for is_exact in [true, false] {
             right.retain(|number| {
@@ -92,12 +81,7 @@ impl Sides<'_> {
                 }
             });
         }
-        // What waits for a person may be anything on either side.
-        left.retain(|node| !self.parked.contains(&format!("{path}{}", node.name)));
-        right.retain(|number| {
-            let there = &self.cloud.things[number].name;
-            !self.parked.contains(&format!("{path}{there}"))
-        });
+        left.retain(|node| !held.contains(&node.name.as_str()));
         let (more_there, more_here) = self.extra;
         if !right.is_empty() && !more_there {
             let names: Vec<_> = right.iter().map(|number| self.cloud.path(*number)).collect();
@@ -110,6 +94,17 @@ impl Sides<'_> {
         Ok(())
     }
 
+    /// Whether a folder there is only there because of documents in it, which have no counterpart.
+    fn is_held(&self, folder: u64) -> bool {
+        let inside = self.cloud.live_children(folder);
+        !inside.is_empty()
+            && inside.iter().all(|number| match self.cloud.things[number].sort {
+                Sort::Folder => self.is_held(*number),
+                Sort::File => false,
+                _ => true,
+            })
+    }
+
     fn item(&self, node: &model::Node, number: u64, path: &str) -> Result<(), String> {
         let path = format!("{path}{}", node.name);
         if node.is_folder() {
@@ -120,7 +115,7 @@ impl Sides<'_> {
             .kept
             .last()
             .map(|kept| Ledger::plain(&kept.bytes));
-        match here == there || self.parked.contains(&path) {
+        match here == there {
             true => Ok(()),
             false => Err(path),
         }

@@ -48,7 +48,10 @@ impl Alter {
             (Self::GoneThere, Some(file)) => cloud.throw(file),
             _ => {
                 drop(cloud);
-                play.ledger.content(&mut Rng::new(1, 1));
+                let (before, mut rng) = (play.ledger.stories.len(), Rng::new(1, 1));
+                while play.ledger.stories.len() == before {
+                    play.ledger.content(&mut rng);
+                }
             }
         }
     }
