@@ -32,6 +32,8 @@ struct Run {
     absent: HashSet<String>,
     /// Folders there that were asked for in this round, and whether they are in the mirror.
     seen: HashMap<String, bool>,
+    /// How often an entry that was to be trashed was found not to be, in this try.
+    spared: HashMap<u64, u32>,
     done: u64,
 }
 
@@ -47,6 +49,7 @@ pub(crate) async fn run(hub: &Hub, lease: &Lease) -> Result<Upkept, HubError> {
         lease: lease.clone(),
         absent: HashSet::new(),
         seen: HashMap::new(),
+        spared: HashMap::new(),
         done: 0,
     };
     let ended = match run.rounds().await {
