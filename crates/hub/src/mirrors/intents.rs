@@ -228,7 +228,7 @@ impl MirrorDesk {
             {
                 tx.remove_items(self.connection.id, &[old]).await?;
             }
-            self.settle_row(&mut tx, row, About::Content).await?;
+            self.settle_alone(&mut tx, row).await?;
         }
         match then {
             Some(call) => self.put_intent(&mut tx, intent.entry, call).await?,
@@ -237,6 +237,26 @@ impl MirrorDesk {
             }
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Writes an entry down whose item may have been found meanwhile and given an entry of its own, which ends then. What
+    /// is tied to something else already is not ours: the entry has no item, and is planned anew.
+    async fn settle_alone(&self, tx: &mut Tx, mut row: EntryRow) -> Result<(), MirrorError> {
+        let item = row.item.clone();
+        let items: Vec<&str> = item.as_deref().into_iter().collect();
+        let others = tx.entries_of_items(self.mirror.id, &items).await?;
+        match others.into_iter().find(|other| other.entry != row.entry) {
+            Some(other) if !other.has_base && other.node.is_none() => {
+                self.take_over(tx, (row, other.entry)).await
+            }
+            Some(_) => {
+                row.item = None;
+                row.has_base = false;
+                row.content = None;
+                self.settle_row(tx, row, About::Content).await
+            }
+            None => self.settle_row(tx, row, About::Content).await,
+        }
     }
 
     /// A call did not take effect, or what it did does not count: the item is as `item` says.

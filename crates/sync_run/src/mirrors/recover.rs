@@ -115,7 +115,11 @@ impl Run {
         if item.size_bytes != Some(sent.size_bytes) {
             return Ok(false);
         }
-        self.desk.has_content(item, sent).await
+        match self.desk.has_content(item, sent).await {
+            // What was sent is gone here by now: nobody can tell any more.
+            Err(MirrorError::Changed) => Ok(false),
+            told => told,
+        }
     }
 
     async fn find_replaced(
