@@ -179,7 +179,11 @@ impl MirrorDesk {
     }
 
     /// Writes `row` down in the place of itself and of the entry that ends; what lies below that one lies below it.
-    pub(super) async fn take_over(&self, tx: &mut Tx, (row, ended): (EntryRow, u64)) -> Result<(), MirrorError> {
+    pub(super) async fn take_over(
+        &self,
+        tx: &mut Tx,
+        (row, ended): (EntryRow, u64),
+    ) -> Result<(), MirrorError> {
         tx.remove_entries(self.mirror.id, &[ended]).await?;
         let dirty = tx.dirty(self.mirror.id, &[ended]).await?;
         let flags = dirty.iter().fold(0, |flags, row| flags | row.flags);

@@ -19,8 +19,8 @@ use hub::{
     NewConnection, NewMirror, Part, PasswordCost, Peer, Registration, RemoteFolder, Upload, UploadPlace,
 };
 use model::{
-    Actor, ConflictPolicy, Guard, Millis, Mirror, MirrorDirection, MirrorDrift, Node, NodeId, NodePath, OnConflict,
-    Order, Origin, Sort, SortKey,
+    Actor, ConflictPolicy, Guard, Millis, Mirror, MirrorDirection, MirrorDrift, Node, NodeId, NodePath,
+    OnConflict, Order, Origin, Sort, SortKey,
 };
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
@@ -170,7 +170,10 @@ impl World {
             }
         }
         while let Some(folder) = folders.pop() {
-            let page = self.hub.children(&self.ada, FolderRef::Id(folder), (None, SORT), part()).await;
+            let page = self
+                .hub
+                .children(&self.ada, FolderRef::Id(folder), (None, SORT), part())
+                .await;
             // What is in a deleted folder cannot be listed; mirrors delete file by file.
             for listed in page.map(|page| page.items).unwrap_or_default() {
                 match listed.node.is_folder() {
@@ -184,7 +187,11 @@ impl World {
             let mut node = None;
             if let Ok(versions) = self.hub.versions(&self.ada, file, part()).await {
                 for version in versions.items {
-                    let download = self.hub.open_file(&self.ada, file, Some(version.number)).await.unwrap();
+                    let download = self
+                        .hub
+                        .open_file(&self.ada, file, Some(version.number))
+                        .await
+                        .unwrap();
                     contents.insert(self.bytes(&download).await);
                     node = Some(file);
                 }
@@ -192,7 +199,11 @@ impl World {
             if node.is_none() {
                 let (back, _) = self.hub.restore(&self.ada, file, (None, None)).await.unwrap();
                 for version in self.hub.versions(&self.ada, file, part()).await.unwrap().items {
-                    let download = self.hub.open_file(&self.ada, file, Some(version.number)).await.unwrap();
+                    let download = self
+                        .hub
+                        .open_file(&self.ada, file, Some(version.number))
+                        .await
+                        .unwrap();
                     contents.insert(self.bytes(&download).await);
                 }
                 self.hub.delete(&self.ada, back.id, Guard::None).await.unwrap();

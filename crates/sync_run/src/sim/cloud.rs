@@ -395,11 +395,10 @@ impl Cloud {
             }
         }
         self.change(number, |thing| thing.is_trashed = false);
-        if self.flavour.kind == Kind::OneDrive {
-            for below in self.live() {
-                if below != number && self.is_within(number, below) {
-                    self.log(below);
-                }
+        // Feeds tell of everything that comes back with a folder.
+        for below in self.live() {
+            if below != number && self.is_within(number, below) {
+                self.log(below);
             }
         }
         Ok(())

@@ -308,7 +308,7 @@ fn oddity(cloud: &mut Cloud, folder: u64, name: &str, ledger: &mut Ledger) -> St
         .things
         .iter()
         .filter(|(_, thing)| thing.is_trashed && !thing.is_gone);
-    let trashed = trashed.map(|(number, _)| *number).last();
+    let trashed = trashed.map(|(number, _)| *number).next_back();
     if let Some(number) = trashed.filter(|_| cloud.flavour.abilities.restores) {
         let back = cloud.bring_back(number);
         for below in cloud.live() {
@@ -323,8 +323,13 @@ fn oddity(cloud: &mut Cloud, folder: u64, name: &str, ledger: &mut Ledger) -> St
     }
     match cloud.flavour.kind {
         Kind::Drive => {
-            let made = cloud.make(folder, (name, Sort::Document), None, None);
-            format!("new document {}{name}: {made:?}", cloud.path(folder))
+            let sort = if name.len() == 1 {
+                Sort::Document
+            } else {
+                Sort::Shortcut
+            };
+            let made = cloud.make(folder, (name, sort), None, None);
+            format!("new {sort:?} {}{name}: {made:?}", cloud.path(folder))
         }
         _ => "nothing".to_owned(),
     }
