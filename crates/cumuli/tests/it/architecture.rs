@@ -80,6 +80,17 @@ const OF_MODEL: &[&str] = &[
     "uuid",
 ];
 
+/// Files and folders of sources that are there for tests alone.
+const TESTS: &[&str] = &[
+    "tests",
+    "tests.rs",
+    "contract.rs",
+    "proof",
+    "proof.rs",
+    "sim",
+    "sim.rs",
+];
+
 /// Lines that a source file may have.
 const MOST_LINES: usize = 600;
 
@@ -146,9 +157,7 @@ fn sources(name: &str) -> Vec<PathBuf> {
     let folder = root().join("crates").join(name).join("src");
     let is_test = |path: &PathBuf| {
         let below = path.strip_prefix(&folder).unwrap();
-        below
-            .iter()
-            .any(|part| matches!(part.to_str().unwrap(), "tests" | "tests.rs" | "contract.rs"))
+        below.iter().any(|part| TESTS.contains(&part.to_str().unwrap()))
     };
     files(&folder, &[".rs"])
         .into_iter()

@@ -9,10 +9,11 @@ use model::{
 };
 use sync_plan::EntryId;
 
+use super::contents::hashes_of;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, Handle};
 use super::intents::{Call, Intent, Sent};
-use super::scene::{Loaded, Thing, hashes_of};
+use super::scene::{Loaded, Thing};
 use crate::conflicts::{self, NewConflict};
 use crate::connections::observe::remote_item;
 use crate::staging::Staged;

@@ -7,7 +7,7 @@ use connectors::Hashes;
 use model::{Digest, Node, NodeId, RemoteItem, Version};
 use sync_plan::{Content, EntryId, Scene};
 
-use super::scene::{Thing, hashes_of};
+use super::scene::Thing;
 use crate::HubError;
 
 /// What a content is known by.
@@ -243,4 +243,18 @@ pub(super) fn same_as(item: &str) -> String {
 /// How it is written down that it is not.
 pub(super) fn other_than(item: &str) -> String {
     format!("not {item}")
+}
+
+/// The hashes that a provider told of an item.
+pub(crate) fn hashes_of(texts: &[String]) -> Hashes {
+    let mut hashes = Hashes::default();
+    for (kind, text) in texts.iter().filter_map(|text| text.split_once(':')) {
+        if let Some(kind) = connectors::HashKind::ALL
+            .into_iter()
+            .find(|known| known.as_str() == kind)
+        {
+            hashes.set(kind, text);
+        }
+    }
+    hashes
 }

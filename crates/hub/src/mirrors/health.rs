@@ -8,7 +8,7 @@ use model::{
     Proof, Right, Version,
 };
 
-use super::scene::hashes_of;
+use super::contents::hashes_of;
 use super::settings::found as found_mirror;
 use crate::access::{self, Hold};
 use crate::{Expected, Hub, HubError};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use catalog::{EntryRow, Tx};
-use connectors::{Abilities, Hashes};
+use connectors::Abilities;
 use model::{Mirror, MirrorDirection, Node, NodeId, RemoteItem, RemoteKind};
 use sync_plan::{Base, Entry, EntryId, Kind, Name, Obstacle, Scene, Side, State};
 
@@ -589,18 +589,4 @@ pub(crate) fn path_of(scene: &Scene, id: EntryId) -> Option<String> {
         names.reverse();
         Some(names.join("/"))
     })
-}
-
-/// The hashes that a provider told of an item.
-pub(crate) fn hashes_of(texts: &[String]) -> Hashes {
-    let mut hashes = Hashes::default();
-    for (kind, text) in texts.iter().filter_map(|text| text.split_once(':')) {
-        if let Some(kind) = connectors::HashKind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind)
-        {
-            hashes.set(kind, text);
-        }
-    }
-    hashes
 }

@@ -7,10 +7,11 @@ use futures_util::TryStreamExt;
 use model::{ByteStream, MirrorState};
 use sync_plan::{Base, Clash, EntryId, Side, Step};
 
+use super::contents::hashes_of;
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
-use super::scene::{Loaded, Thing, hashes_of};
+use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
 
