@@ -147,6 +147,7 @@ async fn a_server_that_is_killed_goes_on_where_it_was_with_the_uploads_that_it_h
         let to = link(&t, &ada, "google").await.unwrap().connection.id;
         t.do_jobs().await;
         let id = begin(&t, &ada, new(from, to)).await;
+        clouds.google.forget_requests();
         clouds
             .google
             .faults()
