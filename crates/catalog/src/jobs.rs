@@ -325,13 +325,22 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Makes a job that waits for its time due now.
+    /// Makes a job that waits for its time due now. One that runs is held until the commit: who ends it decides
+    /// afterwards when it comes again, and so sees what this transaction wrote.
     pub async fn hasten_job(&mut self, id: JobId, now: Millis) -> Result<(), CatalogError> {
+        self.lock_job(id).await?;
         self.execute(
             "UPDATE jobs SET run_at_ms = $2 WHERE id = $1 AND state = 'pending' AND run_at_ms > $2",
             &[id.into(), now.into()],
         )
         .await?;
+        Ok(())
+    }
+
+    /// Keeps others from ending, releasing or hastening a job until the commit.
+    pub async fn lock_job(&mut self, id: JobId) -> Result<(), CatalogError> {
+        let sql = format!("SELECT 1 FROM jobs WHERE id = $1{}", self.lock_suffix());
+        self.first(&sql, &[id.into()]).await?;
         Ok(())
     }
 

@@ -333,6 +333,8 @@ impl Lease {
         let now = self.hub.now();
         let lease = catalog::Lease::of(&self.job);
         let mut tx = self.hub.write().await?;
+        // Before it is read when the job comes again: whoever hastens it meanwhile holds it, or waits for this.
+        tx.lock_job(self.job.id).await?;
         match outcome {
             JobOutcome::Done => match self.hub.due_again(&mut tx, &self.job).await? {
                 Some(next) => {

@@ -82,7 +82,7 @@ pub use conflicts::{
 pub use connections::{
     Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint,
     Health, ImportOutcome, ImportedRemote, KeySource, LinkTicket, Linked, NewConnection, OwnClient,
-    RcloneImport, RemoteDownload, RemotePage, Rotated, StoredTokens,
+    RcloneImport, RemoteDownload, RemotePage, Rotated, StoredTokens, as_item, as_remote,
 };
 pub use connectors::{Abilities, DirectLink, Feed as ChangeFeed, HashKind, Relocation, TrashKind};
 pub use content::Promise;
@@ -104,7 +104,7 @@ pub use mirrors::{
     Intent, Loaded, Mended, MirrorChange, MirrorDesk, MirrorError, MirrorEvents, MirrorFolder, MirrorHeads,
     MirrorNews, MirrorPlan, MirrorRow, MirrorSettings, NameProblem, NewMirror, Newcomers, Opened, Placed,
     PlanNote, PlanSide, PlanStep, PlanSummary, RemoteFolder, Replica, ReplicaPlace, Room, Sent, Sessions,
-    StoredSource, Thing, WhichEntries, as_item, as_remote,
+    StoredSource, Thing, WhichEntries,
 };
 pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;

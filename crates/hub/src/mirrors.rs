@@ -30,7 +30,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Hub, HubError, keys};
 
-pub use aside::{as_item, as_remote};
 pub use capsule::{
     Capsule, CapsuleBase, CapsuleDirty, CapsuleEntry, CapsuleEvent, CapsuleFailed, CapsuleMirror,
     CapsuleRules, CapsuleScene, CapsuleState,

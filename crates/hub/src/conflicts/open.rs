@@ -9,7 +9,7 @@ use model::{
 
 use super::acts::{Changed, Desk, copy_name};
 use super::resolve::Outcome;
-use crate::connections::remote_item;
+use crate::connections::as_remote;
 use crate::nodes::{NodeChange, change_node};
 use crate::staging::{Expected, Staged};
 use crate::uploads::Write;
@@ -111,7 +111,7 @@ impl Hub {
         let staged = self
             .stage(self.config().file_bytes, expected, fetched.stream)
             .await?;
-        let item = remote_item(item);
+        let item = as_remote(item);
         Ok(Some(Fetched { staged, item }))
     }
 

@@ -1,12 +1,10 @@
 //! Copies of files in connections, found by their contents; and signed addresses of what is in one.
 
-use std::collections::HashMap;
-
-use connectors::{HashKind, Hasher, Hashes};
-use futures_util::TryStreamExt;
+use connectors::{HashKind, Hashes};
 use model::{Actor, Connection, ConnectionId, NodeId, RemoteItem};
 use serde::{Deserialize, Serialize};
 
+use super::known::{hash, hashes_of};
 use super::{MOST, RemoteDownload};
 use crate::signed::{Signer, WRONG, signer};
 use crate::{Download, Hub, HubError, SignedAddress, access};
@@ -86,7 +84,7 @@ impl Hub {
         };
         let mut is_read = false;
         for item in candidates {
-            let theirs = hashes_of(&item);
+            let theirs = hashes_of(&item.hashes);
             if ours.agrees(&theirs).is_none() && !theirs.kinds().is_empty() && !is_read {
                 // What the provider has of it, ours has to be read for: once for all candidates.
                 ours = self.hashes_of_content(download).await?;
@@ -99,15 +97,12 @@ impl Hub {
         Ok(None)
     }
 
-    async fn hashes_of_content(&self, download: &Download) -> Result<Hashes, HubError> {
-        let mut hasher = Hasher::new(&HashKind::ALL);
-        let mut bytes = self
+    /// All hashes of a content that is kept here, by reading it.
+    pub(crate) async fn hashes_of_content(&self, download: &Download) -> Result<Hashes, HubError> {
+        let bytes = self
             .read_content(download, 0..download.version.size_bytes)
             .await?;
-        while let Some(piece) = bytes.try_next().await.map_err(HubError::Body)? {
-            hasher.update(&piece);
-        }
-        Ok(hasher.finish())
+        hash(bytes, &HashKind::ALL).await.map_err(HubError::Body)
     }
 
     /// Signs an address of what is in a connection: one of the provider's own where it has them and the item is a file,
@@ -164,16 +159,4 @@ impl Hub {
         )
         .await
     }
-}
-
-fn hashes_of(item: &RemoteItem) -> Hashes {
-    let texts = item.hashes.iter().filter_map(|text| text.split_once(':'));
-    let told: HashMap<&str, &str> = texts.collect();
-    let mut hashes = Hashes::default();
-    for kind in HashKind::ALL {
-        if let Some(text) = told.get(kind.as_str()) {
-            hashes.set(kind, text);
-        }
-    }
-    hashes
 }

@@ -10,7 +10,7 @@ use model::{Actor, ByteStream, Connection, ConnectionId, Millis, RemoteItem, Rem
 use serde::{Deserialize, Serialize};
 
 use super::found;
-use super::observe::remote_item;
+use super::known::as_remote;
 use crate::listings::Part;
 use crate::{Hub, HubError, access, cursors};
 
@@ -182,9 +182,7 @@ impl Hub {
         let connector = self.connector(&connection).await?;
         let item = connector.item(&ItemId(item.to_owned())).await;
         let item = self.heard(&connection, item).await?;
-        Ok(remote_item(
-            item.ok_or(HubError::NotFound("item at the provider"))?,
-        ))
+        Ok(as_remote(item.ok_or(HubError::NotFound("item at the provider"))?))
     }
 
     /// Opens a content in a connection: a file's, or the export of a document in `export`, the first that it has when
@@ -231,7 +229,7 @@ impl Hub {
             size_bytes: fetched.size_bytes,
             stream,
             range,
-            item: remote_item(item),
+            item: as_remote(item),
         })
     }
 

@@ -9,13 +9,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use catalog::{CatalogError, ConnectionFeed, NewJob, Tx};
-use connectors::{ChangePage, Connector, Cursor, Entry, Feed, Item, ItemId, ItemKind, Next, RemoteError};
-use model::{
-    Connection, ConnectionId, ConnectionState, Job, JobId, JobKind, Millis, Progress, RemoteItem, RemoteKind,
-};
+use connectors::{ChangePage, Connector, Cursor, Entry, Feed, Item, ItemId, Next, RemoteError};
+use model::{Connection, ConnectionId, ConnectionState, Job, JobId, JobKind, Millis, Progress, RemoteItem};
 use serde::{Deserialize, Serialize};
 
 use self::journal::{Seen, take_down};
+use super::known::as_remote;
 use crate::jobs::{Keep, Lease};
 use crate::{Hub, HubError, Upkept, keys};
 
@@ -209,12 +208,14 @@ impl Hub {
         feed.is_snapshot = page.is_snapshot;
         let mut tx = self.write().await?;
         let present = tx.lock_feed(id).await?;
-        if present
-            .is_none_or(|present| present.cursor != read.cursor || present.started_ms != read.started_ms)
-        {
+        let same =
+            present.filter(|present| present.cursor == read.cursor && present.started_ms == read.started_ms);
+        let Some(present) = same else {
             // Somebody else looked, or it was begun anew, or unlinked.
             return Ok(Step::GoOn);
-        }
+        };
+        // It may have been asked for once more since it was read.
+        feed.next_ms = present.next_ms;
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
         let seen = Seen {
             connection: id,
@@ -275,7 +276,7 @@ impl Hub {
             for known in unseen {
                 match lags {
                     true => match connector.item(&ItemId(known.id.clone())).await? {
-                        Some(item) => found.push(remote_item(item)),
+                        Some(item) => found.push(as_remote(item)),
                         None => gone.push(known.id),
                     },
                     false => gone.push(known.id),
@@ -399,45 +400,9 @@ fn last_words(entries: Vec<Entry>) -> (Vec<RemoteItem>, Vec<String>) {
     let (mut items, mut gone) = (Vec::new(), Vec::new());
     for (id, item) in last {
         match item {
-            Some(item) => items.push(remote_item(*item)),
+            Some(item) => items.push(as_remote(*item)),
             None => gone.push(id),
         }
     }
     (items, gone)
-}
-
-/// An item as the catalog knows it.
-pub(crate) fn remote_item(item: Item) -> RemoteItem {
-    let kinds = item.hashes.kinds().into_iter();
-    let hashes = kinds.filter_map(|kind| Some(format!("{}:{}", kind.as_str(), item.hashes.text(kind)?)));
-    let hashes = hashes.collect();
-    let (kind, details) = match item.kind {
-        ItemKind::Folder => (RemoteKind::Folder, Vec::new()),
-        ItemKind::File => (RemoteKind::File, Vec::new()),
-        ItemKind::Document { exports } => (
-            RemoteKind::Document,
-            exports.into_iter().map(ToOwned::to_owned).collect(),
-        ),
-        ItemKind::Shortcut { target } => (
-            RemoteKind::Shortcut,
-            target.into_iter().map(|target| target.0).collect(),
-        ),
-        ItemKind::Other => (RemoteKind::Other, Vec::new()),
-    };
-    RemoteItem {
-        id: item.id.0,
-        parent: item.parent.map(|parent| parent.0),
-        name: item.name,
-        kind,
-        size_bytes: item.size_bytes,
-        media_type: item.media_type,
-        hashes,
-        revision: item.revision.map(|revision| revision.0),
-        tag: item.tag.map(|tag| tag.0),
-        modified_ms: item.modified,
-        is_trashed: item.is_trashed,
-        is_editable: item.is_editable,
-        details,
-        web_url: item.web_url,
-    }
 }

@@ -9,10 +9,10 @@ use model::{
     RemoteItem, RemoteKind,
 };
 
-use super::finding::hashes_of;
 use super::trouble::Trouble;
 use super::{Flow, Sides};
 use crate::Hub;
+use crate::connections::hashes_of;
 
 /// Folders that one step looks into, and items of one that are taken at once.
 const FOLDERS: u32 = 16;

@@ -6,10 +6,10 @@ use tokio::task::JoinSet;
 
 use super::compare::differs;
 use super::content::{Original, Session};
-use super::finding::texts_of;
 use super::placing::{Carrier, mark_of};
 use super::trouble::{Side, Trouble, later, note};
 use super::{Flow, Sides, names, report};
+use crate::connections::texts_of;
 use crate::{Hub, HubError};
 
 /// Items that one step takes in, and bytes of them.

@@ -1,11 +1,12 @@
 //! Finding things at providers, and telling what an index knows of them as a connector does.
 
-use connectors::{Connector, HashKind, Hashes, Item, ItemId, ItemKind, RemoteError, Revision, Tag};
+use connectors::{Connector, Hashes, Item, ItemId, RemoteError};
 use model::{Connection, RemoteItem, RemoteKind};
 
 use super::Sides;
 use super::trouble::{Side, Trouble};
 use crate::Hub;
+use crate::connections::as_item;
 
 /// Items of one name that are looked at.
 const CANDIDATES: usize = 10;
@@ -56,7 +57,7 @@ impl Hub {
     /// An original as its index knows it, or, where that is not enough, as its provider tells it.
     pub(super) async fn original(&self, sides: &Sides, id: &str) -> Result<Option<Item>, Trouble> {
         let known = self.read().await?.item(sides.from.id, id).await?;
-        match known.and_then(item_of) {
+        match known.as_ref().and_then(item_of) {
             Some(item) => Ok(Some(item)),
             None => self.original_now(sides, id).await,
         }
@@ -77,45 +78,8 @@ impl Hub {
 }
 
 /// A file or folder as a connector tells it; `None` of what an index does not know enough of.
-pub(super) fn item_of(known: RemoteItem) -> Option<Item> {
-    let kind = match known.kind {
-        RemoteKind::Folder => ItemKind::Folder,
-        RemoteKind::File => ItemKind::File,
-        RemoteKind::Document | RemoteKind::Shortcut | RemoteKind::Other => return None,
-    };
-    Some(Item {
-        hashes: hashes_of(&known.hashes),
-        id: ItemId(known.id),
-        parent: known.parent.map(ItemId),
-        name: known.name,
-        kind,
-        size_bytes: known.size_bytes,
-        media_type: known.media_type,
-        revision: known.revision.map(Revision),
-        tag: known.tag.map(Tag),
-        modified: known.modified_ms,
-        is_trashed: known.is_trashed,
-        is_editable: known.is_editable,
-        web_url: known.web_url,
-    })
-}
-
-/// Hashes of what was kept of them.
-pub(super) fn hashes_of(texts: &[String]) -> Hashes {
-    let mut hashes = Hashes::default();
-    for (word, text) in texts.iter().filter_map(|text| text.split_once(':')) {
-        if let Some(kind) = HashKind::ALL.into_iter().find(|kind| kind.as_str() == word) {
-            hashes.set(kind, text);
-        }
-    }
-    hashes
-}
-
-/// Hashes as they are kept.
-pub(super) fn texts_of(hashes: &Hashes) -> Vec<String> {
-    let kinds = hashes.kinds().into_iter();
-    let texts = kinds.filter_map(|kind| Some(format!("{}:{}", kind.as_str(), hashes.text(kind)?)));
-    texts.collect()
+pub(super) fn item_of(known: &RemoteItem) -> Option<Item> {
+    matches!(known.kind, RemoteKind::Folder | RemoteKind::File).then(|| as_item(known))
 }
 
 /// What is known by either.

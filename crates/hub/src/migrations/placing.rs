@@ -5,11 +5,11 @@ use model::{MigrationCopy, MigrationItem, MigrationItemState};
 
 use super::Sides;
 use super::content::{Original, Session, read_hashes};
-use super::finding::{hashes_of, texts_of};
 use super::names::{VARIANTS, is_name_of, variant};
 use super::occupied::Taken;
 use super::trouble::{Side, Trouble};
 use crate::Hub;
+use crate::connections::{hashes_of, texts_of};
 
 /// One item on its way.
 pub(super) struct Carrier<'a> {

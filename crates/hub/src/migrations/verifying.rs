@@ -6,10 +6,11 @@ use tokio::task::JoinSet;
 
 use super::compare::{count_changes, differs};
 use super::content::read_hashes;
-use super::finding::{hashes_of, item_of, texts_of, united};
+use super::finding::{item_of, united};
 use super::placing::{is_as_written, mark_of};
 use super::trouble::{Trouble, later, note};
 use super::{Flow, Sides, begin_pass};
+use crate::connections::{hashes_of, texts_of};
 use crate::{Hub, HubError};
 
 /// Files that one step takes in, and how many are held against each other at once.
@@ -159,7 +160,7 @@ impl Hub {
     ) -> Result<Option<Item>, Trouble> {
         let id = item.copy.id.clone().unwrap_or_default();
         let known = self.read().await?.item(sides.to.id, &id).await?;
-        let known = known.and_then(item_of).filter(|known| {
+        let known = known.as_ref().and_then(item_of).filter(|known| {
             let revision = known.revision.as_ref().map(|revision| revision.0.as_str());
             !known.is_trashed && revision.is_some() && revision == item.copy.revision.as_deref()
         });

@@ -3,53 +3,21 @@
 use std::collections::BTreeMap;
 
 use catalog::{EntryContent, Tx};
-use connectors::{HashKind, Hashes, Item, ItemId, ItemKind, RemoteError, Revision};
+use connectors::{HashKind, Hashes, RemoteError};
 use model::{
     ConflictKind, ConflictPolicy, Guard, Node, NodeName, OnConflict, Origin, RemoteItem, RemoteKind,
 };
 use sync_plan::EntryId;
 
-use super::contents::hashes_of;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, Handle};
 use super::intents::{Call, Intent, Sent};
 use super::scene::{Loaded, Thing};
 use crate::conflicts::{self, NewConflict};
-use crate::connections::observe::remote_item;
+use crate::connections::hashes_of;
 use crate::staging::Staged;
 use crate::uploads::{More, Upload, UploadPlace};
 use crate::{FolderRef, HubError, nodes, trash};
-
-/// An item as the catalog knows it.
-pub fn as_remote(item: Item) -> RemoteItem {
-    remote_item(item)
-}
-
-/// What the catalog knows, as a connector tells it.
-pub fn as_item(item: &RemoteItem) -> Item {
-    Item {
-        id: ItemId(item.id.clone()),
-        parent: item.parent.clone().map(ItemId),
-        name: item.name.clone(),
-        kind: match item.kind {
-            RemoteKind::Folder => ItemKind::Folder,
-            RemoteKind::File => ItemKind::File,
-            // What it can be exported as is asked for when it is needed.
-            RemoteKind::Document => ItemKind::Document { exports: Vec::new() },
-            RemoteKind::Shortcut => ItemKind::Shortcut { target: None },
-            RemoteKind::Other => ItemKind::Other,
-        },
-        size_bytes: item.size_bytes,
-        media_type: item.media_type.clone(),
-        hashes: hashes_of(&item.hashes),
-        revision: item.revision.clone().map(Revision),
-        tag: item.tag.clone().map(connectors::Tag),
-        modified: item.modified_ms,
-        is_trashed: item.is_trashed,
-        is_editable: item.is_editable,
-        web_url: item.web_url.clone(),
-    }
-}
 
 impl MirrorDesk {
     /// Writes down with the connection what does not work there.
@@ -182,7 +150,7 @@ impl MirrorDesk {
             // Nothing tells them apart: it counts as another, and both are kept.
             return Ok(false);
         }
-        let (_, ours) = self.hashes_here(sent.node, sent.version).await?;
+        let ours = self.hashes_here(sent.node, sent.version).await?;
         Ok(ours.agrees(theirs) == Some(true))
     }
 

@@ -9,6 +9,7 @@ use sync_plan::{Content, EntryId, Scene};
 
 use super::scene::Thing;
 use crate::HubError;
+use crate::connections::hashes_of;
 
 /// What a content is known by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -243,18 +244,4 @@ pub(super) fn same_as(item: &str) -> String {
 /// How it is written down that it is not.
 pub(super) fn other_than(item: &str) -> String {
     format!("not {item}")
-}
-
-/// The hashes that a provider told of an item.
-pub(crate) fn hashes_of(texts: &[String]) -> Hashes {
-    let mut hashes = Hashes::default();
-    for (kind, text) in texts.iter().filter_map(|text| text.split_once(':')) {
-        if let Some(kind) = connectors::HashKind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind)
-        {
-            hashes.set(kind, text);
-        }
-    }
-    hashes
 }

@@ -15,7 +15,7 @@ use super::gather::{BELOW, LIST_HERE, LIST_THERE};
 use super::rules::Limits;
 use super::scene::{self, Loaded, Newcomers};
 use crate::access::{self, FolderRef, Hold};
-use crate::connections::observe::remote_item;
+use crate::connections::as_remote;
 use crate::{Hub, HubError, Lease};
 
 /// How soon a mirror is looked at again that has nothing to do, seconds: news make it due at once.
@@ -323,7 +323,7 @@ impl MirrorDesk {
     /// The provider's.
     pub async fn look(&self, id: &str) -> Result<Option<RemoteItem>, MirrorError> {
         let item = self.connector.item(&ItemId(id.to_owned())).await?;
-        let item = item.map(remote_item);
+        let item = item.map(as_remote);
         let mut tx = self.fenced().await?;
         match &item {
             Some(item) => {

@@ -8,9 +8,9 @@ use model::{
     Proof, Right, Version,
 };
 
-use super::contents::hashes_of;
 use super::settings::found as found_mirror;
 use crate::access::{self, Hold};
+use crate::connections::hashes_of;
 use crate::{Expected, Hub, HubError};
 
 /// A copy of a file's content.

@@ -11,12 +11,12 @@ use model::{BodyError, ByteStream, MirrorId, NodeId, RemoteItem};
 use serde::{Deserialize, Serialize};
 use sync_plan::EntryId;
 
-use super::contents::hashes_of;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
 use super::scene::Loaded;
 use super::uploads::counted;
 use crate::access::{self, Hold};
+use crate::connections::hashes_of;
 use crate::{Download, Hub, HubError};
 
 /// Intents that one look takes in.

@@ -9,8 +9,8 @@ use model::{
 use super::patterns::check_rules;
 use super::places::{self, MirrorFolder, RemoteFolder};
 use crate::access::{self, Hold};
+use crate::connections::as_remote;
 use crate::connections::found as found_connection;
-use crate::connections::observe::remote_item;
 use crate::{Hub, HubError, keys};
 
 /// Mirrors that one person may have.
@@ -103,7 +103,7 @@ impl Hub {
         let seen = self
             .refuse_overlap_there(&connection, connector.as_ref(), &item.id.0)
             .await?;
-        let item = remote_item(item);
+        let item = as_remote(item);
         let (hub, actor) = (self.clone(), actor.clone());
         self.to_end(async move {
             let mut tx = hub.write().await?;

@@ -2,18 +2,17 @@
 //! decide, and what is to be trashed.
 
 use catalog::{DirtyRow, EntryContent, EntryRow, MirrorSide, Tx};
-use connectors::{HashKind, Hasher, Hashes};
-use futures_util::TryStreamExt;
+use connectors::{HashKind, Hashes};
 use model::{ByteStream, MirrorState};
 use sync_plan::{Base, Clash, EntryId, Side, Step};
 
-use super::contents::hashes_of;
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
+use crate::connections::{hash, hashes_of};
 
 /// Deletes that need nobody's word: so many.
 const FREE_DELETES: u64 = 20;
@@ -410,7 +409,7 @@ impl MirrorDesk {
         let node = ours.node.as_ref().ok_or(MirrorError::Changed)?;
         let version = node.version.as_ref().ok_or(MirrorError::Changed)?;
         let item = theirs.item.as_ref().ok_or(MirrorError::Changed)?;
-        let (_, known) = self.hashes_here(node.id, version.number).await?;
+        let known = self.hashes_here(node.id, version.number).await?;
         let digest = model::Digest(known.sha256.ok_or(MirrorError::Changed)?);
         let mut texts: Vec<(String, String)> = HashKind::ALL
             .into_iter()
@@ -418,7 +417,11 @@ impl MirrorDesk {
             .filter_map(|kind| Some((kind.as_str().to_owned(), known.text(kind)?)))
             .collect();
         if let Some(body) = body {
-            let is_same = sha256_of(body).await?.sha256 == known.sha256;
+            let is_same = hash(body, &[HashKind::Sha256])
+                .await
+                .map_err(HubError::Body)?
+                .sha256
+                == known.sha256;
             let kind = if is_same {
                 same_as(&item.id)
             } else {
@@ -445,35 +448,10 @@ impl MirrorDesk {
             .is_some_and(|item| !hashes_of(&item.hashes).kinds().is_empty())
     }
 
-    pub(super) async fn hashes_here(
-        &self,
-        node: model::NodeId,
-        version: u64,
-    ) -> Result<(u64, Hashes), MirrorError> {
+    pub(super) async fn hashes_here(&self, node: model::NodeId, version: u64) -> Result<Hashes, MirrorError> {
         let download = self.hub.open_file(&self.actor, node, Some(version)).await?;
-        let size_bytes = download.version.size_bytes;
-        let body = self.hub.read_content(&download, 0..size_bytes).await?;
-        let mut hasher = Hasher::new(&HashKind::ALL);
-        feed(&mut hasher, body).await?;
-        Ok((size_bytes, hasher.finish()))
+        Ok(self.hub.hashes_of_content(&download).await?)
     }
-}
-
-async fn sha256_of(body: ByteStream) -> Result<Hashes, MirrorError> {
-    let mut hasher = Hasher::new(&[HashKind::Sha256]);
-    feed(&mut hasher, body).await?;
-    Ok(hasher.finish())
-}
-
-async fn feed(hasher: &mut Hasher, mut body: ByteStream) -> Result<(), MirrorError> {
-    while let Some(piece) = body
-        .try_next()
-        .await
-        .map_err(|error| MirrorError::Hub(HubError::Body(error)))?
-    {
-        hasher.update(&piece);
-    }
-    Ok(())
 }
 
 /// The content that both sides have now.

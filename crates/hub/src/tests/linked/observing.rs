@@ -1,5 +1,8 @@
 //! Looking at what is in a connection, and what changed.
 
+use fake_clouds::{Act, Fault};
+use model::JobKind;
+
 use super::super::harness::on_each_engine_with;
 use super::{Clouds, link, look, names};
 
@@ -76,6 +79,35 @@ async fn a_lost_cursor_lists_everything_again_and_drops_only_what_is_gone() {
                 account.delete(file);
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_look_that_is_asked_for_while_one_is_under_way_is_taken_after_it() {
+    let clouds = Clouds::start().await;
+    on_each_engine_with(clouds.settings(), async |t| {
+        let ada = t.user("ada").await;
+        let account = clouds.google.account("ada@gmail.com");
+        let early = account.create_file(&account.root(), "early", "1");
+        let id = link(&t, &ada, "google").await.unwrap().connection.id;
+        clouds.google.faults().push(Fault::on(
+            "GET",
+            "/drive/v3/files",
+            Act::Hold("listing".to_owned()),
+        ));
+        let meanwhile = async {
+            clouds.google.faults().reached("listing").await;
+            t.pass_secs(1);
+            t.refresh_connection(&ada, id).await.unwrap();
+            clouds.google.faults().release("listing");
+        };
+        // The second is due at once.
+        let (looks, ()) = tokio::join!(t.do_jobs(), meanwhile);
+        let looks = looks.iter().filter(|(kind, _)| *kind == JobKind::Observe).count();
+        assert_eq!(looks, 2);
+        assert_eq!(names(&t, &ada, id, None).await, ["early"]);
+        account.delete(&early);
     })
     .await;
 }
