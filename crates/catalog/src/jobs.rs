@@ -325,10 +325,9 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Makes a job that waits for its time due now. One that runs is held until the commit: who ends it decides
-    /// afterwards when it comes again, and so sees what this transaction wrote.
+    /// Makes a job that waits for its time due now. One that runs stays as it is: write first what says when it comes
+    /// again, for who ends it holds that, see [`Self::lock_job`].
     pub async fn hasten_job(&mut self, id: JobId, now: Millis) -> Result<(), CatalogError> {
-        self.lock_job(id).await?;
         self.execute(
             "UPDATE jobs SET run_at_ms = $2 WHERE id = $1 AND state = 'pending' AND run_at_ms > $2",
             &[id.into(), now.into()],
@@ -337,7 +336,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps others from ending, releasing or hastening a job until the commit.
+    /// Keeps others from ending or releasing a job until the commit. It comes before the row of what the job looks
+    /// after.
     pub async fn lock_job(&mut self, id: JobId) -> Result<(), CatalogError> {
         let sql = format!("SELECT 1 FROM jobs WHERE id = $1{}", self.lock_suffix());
         self.first(&sql, &[id.into()]).await?;

@@ -245,7 +245,8 @@ impl Hub {
     }
 
     /// When a job comes again that is done for now: as long as there is something to look after. `None` when it is done
-    /// for good.
+    /// for good. What it looks after is held until the commit: whoever asks for it sooner writes that there first, and
+    /// then finds the job waiting, or was read here.
     async fn due_again(&self, tx: &mut Tx, job: &Job) -> Result<Option<Millis>, HubError> {
         match job.kind {
             JobKind::Observe => self.next_look(tx, job).await,
@@ -333,7 +334,6 @@ impl Lease {
         let now = self.hub.now();
         let lease = catalog::Lease::of(&self.job);
         let mut tx = self.hub.write().await?;
-        // Before it is read when the job comes again: whoever hastens it meanwhile holds it, or waits for this.
         tx.lock_job(self.job.id).await?;
         match outcome {
             JobOutcome::Done => match self.hub.due_again(&mut tx, &self.job).await? {

@@ -109,7 +109,7 @@ impl Hub {
         let Ok(payload) = serde_json::from_str::<Payload>(&job.payload) else {
             return Ok(None);
         };
-        let migration = tx.migration(payload.migration).await?;
+        let migration = tx.lock_migration(payload.migration).await?;
         let active = migration.filter(|known| known.state == MigrationState::Active);
         Ok(active.map(|known| known.next_ms))
     }

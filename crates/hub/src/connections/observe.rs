@@ -66,13 +66,13 @@ impl Hub {
             max_attempts: TRIES,
             run_at_ms: now,
         };
-        let job = tx.enqueue_job(&job, now).await?;
-        tx.hasten_job(job, now).await?;
         // For a look that is under way, which will be taken once more.
         if let Some(mut feed) = tx.lock_feed(id).await? {
             feed.next_ms = now;
             tx.put_feed(&feed).await?;
         }
+        let job = tx.enqueue_job(&job, now).await?;
+        tx.hasten_job(job, now).await?;
         Ok(job)
     }
 
@@ -126,7 +126,7 @@ impl Hub {
         let Ok(payload) = serde_json::from_str::<Payload>(&job.payload) else {
             return Ok(None);
         };
-        Ok(tx.feed(payload.connection).await?.map(|feed| feed.next_ms))
+        Ok(tx.lock_feed(payload.connection).await?.map(|feed| feed.next_ms))
     }
 
     /// Looks at what is in a connection, or what changed there since the last look. What goes wrong is written down

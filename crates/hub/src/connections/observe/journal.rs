@@ -58,7 +58,7 @@ impl Hub {
         let Some(id) = mirror_of(job) else {
             return Ok(None);
         };
-        let Some(mirror) = tx.mirror(id).await? else {
+        let Some(mirror) = tx.lock_mirror(id).await? else {
             return Ok(None);
         };
         let now = self.now();
