@@ -29,6 +29,12 @@ struct StoredRule {
     policy: Option<String>,
 }
 
+/// Where a mirror begins to count its entries. Their numbers tell names apart that something else has: two mirrors of one
+/// folder that gave a thing the same number would each take the other's name for its own, and take it back.
+const fn first_entry(number: i64) -> i64 {
+    (number % 4096) << 16 | 1
+}
+
 impl Tx {
     /// Adds a mirror, under a number of its own, and returns that number. Looks at its connection wait meanwhile, so
     /// that from here on none of what changes there is missed.
@@ -37,7 +43,7 @@ impl Tx {
         let number = self.next_number().await?;
         let sql = format!(
             "INSERT INTO mirrors ({COLUMNS}, next_entry, entries, events, trash_count) VALUES {}",
-            lists::rows(1, WIDTH).replace(')', ", 1, 0, 0, 0)")
+            lists::rows(1, WIDTH).replace(')', &format!(", {}, 0, 0, 0)", first_entry(number)))
         );
         let mut params = vec![
             new.id.into(),

@@ -211,8 +211,8 @@ async fn what_is_trashed_counts_within_a_window() {
 async fn entries_come_back_as_they_were_by_number_node_and_item() {
     on_each_engine(|catalog| async move {
         begun(&catalog).await;
-        assert_eq!(run!(catalog, new_entries(MIRROR, 3)), 1);
-        assert_eq!(run!(catalog, new_entries(MIRROR, 1)), 4);
+        let first = run!(catalog, new_entries(MIRROR, 3));
+        assert_eq!(run!(catalog, new_entries(MIRROR, 1)), first + 3);
         let bare = EntryRow {
             entry: 3,
             ..EntryRow::default()
