@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::SpaceId;
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
 use self::committer::{Arrivals, Committer};
 use self::connection::Use;
@@ -21,7 +21,7 @@ use self::log::Log;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::stats::Counters;
-use crate::{CatalogError, OpenError, Options};
+use crate::{CatalogError, Durability, OpenError, Options};
 
 pub(super) use self::connection::{define, execute, query};
 pub(super) use self::readers::ReadTx;
@@ -29,8 +29,10 @@ pub(super) use self::writer::WriteTx;
 
 /// The catalog's file, open.
 pub(super) struct Sqlite {
-    // Dropped first: its thread ends its last flush while everything else is still there.
-    committer: Committer,
+    // Dropped first: its thread ends its last flush while everything else is still there. Without one, each commit
+    // ends its own group: there is nothing to wait for when nothing is flushed.
+    committer: Option<Committer>,
+    log: Arc<Log>,
     pub(super) core: Arc<Core>,
     readers: Arc<Readers>,
 }
@@ -65,9 +67,14 @@ impl Sqlite {
             stats: Counters::default(),
             changes,
         });
-        let log = Log::start(path, durability)?;
+        let log = Arc::new(Log::start(path, durability)?);
+        let committer = match durability {
+            Durability::Full => Some(Committer::start(&core, Arc::clone(&log))?),
+            Durability::UnsafeNone => None,
+        };
         Ok(Arc::new(Self {
-            committer: Committer::start(&core, log)?,
+            committer,
+            log,
             core,
             readers: Arc::new(Readers::new(path.to_owned(), options)),
         }))
@@ -75,6 +82,23 @@ impl Sqlite {
 
     pub(super) async fn read(&self) -> Result<ReadTx, CatalogError> {
         self.readers.begin().await
+    }
+
+    /// Sees to it that the group that `writer` has open is flushed.
+    fn close_group(&self, mut writer: OwnedMutexGuard<Writer>, number: u64, is_new: bool) {
+        match &self.committer {
+            Some(committer) if is_new => {
+                drop(writer);
+                committer.ask(number);
+            }
+            Some(_) => {}
+            None => {
+                let ended = writer.flush(number, &self.core);
+                self.log.look(&writer.connection);
+                drop(writer);
+                ended.into_iter().for_each(|ended| ended.tell(&self.core));
+            }
+        }
     }
 
     pub(super) async fn write(self: &Arc<Self>) -> Result<WriteTx, CatalogError> {

@@ -12,14 +12,16 @@ use super::world::World;
 
 /// Schedules that are played over one catalog before a new one is made.
 const PER_WORLD: u64 = 400;
-/// Schedules of a usual run, of one of its parts.
-const USUAL: u64 = 250;
+/// Schedules of a usual run.
+const USUAL: u64 = 20_000;
+/// Tests that share them, each of which takes about a minute.
+const PARTS: u64 = 16;
 
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-fn number(name: &str) -> Option<u64> {
+fn number_set(name: &str) -> Option<u64> {
     setting(name).map(|text| text.parse().expect("a number"))
 }
 
@@ -196,22 +198,41 @@ impl Count {
     }
 }
 
-/// A share of the schedules that `CUMULI_SIM_SCHEDULES` asks for, or of the usual ones.
-fn share(part: u64) {
-    let count = number("CUMULI_SIM_SCHEDULES").map_or(USUAL, |all| all.div_ceil(2));
-    let first = number("CUMULI_SIM_FIRST").unwrap_or(1) + part * 100_000_000;
+/// One part of a run: its share of the schedules that `CUMULI_SIM_SCHEDULES` asks for, or of the usual ones.
+fn part(number: u64) {
+    let all = number_set("CUMULI_SIM_SCHEDULES").unwrap_or(USUAL);
+    let count = all.div_ceil(PARTS);
+    let first = number_set("CUMULI_SIM_FIRST").unwrap_or(1) + number * count;
     let failed = many(first, count);
     assert!(failed.is_empty(), "{} schedules failed", failed.len());
 }
 
-#[test]
-fn every_schedule_of_the_first_half_ends_well() {
-    share(0);
+macro_rules! parts {
+    ($($name:ident: $number:literal,)*) => {$(
+        #[test]
+        fn $name() {
+            part($number);
+        }
+    )*};
 }
 
-#[test]
-fn every_schedule_of_the_second_half_ends_well() {
-    share(1);
+parts! {
+    every_schedule_of_part_01_ends_well: 0,
+    every_schedule_of_part_02_ends_well: 1,
+    every_schedule_of_part_03_ends_well: 2,
+    every_schedule_of_part_04_ends_well: 3,
+    every_schedule_of_part_05_ends_well: 4,
+    every_schedule_of_part_06_ends_well: 5,
+    every_schedule_of_part_07_ends_well: 6,
+    every_schedule_of_part_08_ends_well: 7,
+    every_schedule_of_part_09_ends_well: 8,
+    every_schedule_of_part_10_ends_well: 9,
+    every_schedule_of_part_11_ends_well: 10,
+    every_schedule_of_part_12_ends_well: 11,
+    every_schedule_of_part_13_ends_well: 12,
+    every_schedule_of_part_14_ends_well: 13,
+    every_schedule_of_part_15_ends_well: 14,
+    every_schedule_of_part_16_ends_well: 15,
 }
 
 #[test]
@@ -232,7 +253,7 @@ fn one_seed_is_one_schedule() {
 
 #[test]
 fn replay() {
-    let Some(seed) = number("CUMULI_SIM_SEED") else {
+    let Some(seed) = number_set("CUMULI_SIM_SEED") else {
         return;
     };
     let mut without: BTreeSet<String> = setting("CUMULI_SIM_WITHOUT")

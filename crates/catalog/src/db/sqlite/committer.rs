@@ -92,7 +92,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn start(core: &Arc<Core>, log: Log) -> Result<Self, OpenError> {
+    pub(super) fn start(core: &Arc<Core>, log: Arc<Log>) -> Result<Self, OpenError> {
         let (groups, asked) = mpsc::channel();
         let core = Arc::clone(core);
         let thread = std::thread::Builder::new()

@@ -236,10 +236,7 @@ impl WriteTx {
             arrival: self.arrival.take(),
         });
         group.wakes.append(&mut self.wakes);
-        drop(writer);
-        if is_first {
-            self.sqlite.committer.ask(number);
-        }
+        self.sqlite.close_group(writer, number, is_first);
         Ok(receiver)
     }
 
