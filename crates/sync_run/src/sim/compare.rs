@@ -1,5 +1,7 @@
 //! Whether both sides are alike.
 
+use std::collections::BTreeSet;
+
 use model::{MirrorDirection, MirrorDrift, NodeId};
 
 use super::cloud::{Cloud, ROOT, Sort};
@@ -7,6 +9,9 @@ use super::drive::text;
 use super::judge::End;
 use super::play::Play;
 use super::world::{Ledger, Tree};
+
+/// Names here, and names there.
+type Names = (BTreeSet<String>, BTreeSet<String>);
 
 /// Both sides, to be compared.
 struct Sides<'a> {
@@ -54,6 +59,7 @@ impl Sides<'_> {
         let held: Vec<&str> = held
             .map(|number| self.cloud.things[number].name.as_str())
             .collect();
+        let names = self.names(here, there);
         right.retain(|number| match self.cloud.things[number].sort {
             Sort::Folder => !self.is_held(*number),
             Sort::File => true,
@@ -68,7 +74,7 @@ impl Sides<'_> {
                     is_alike
                         && match is_exact {
                             true => node.name.as_str() == name,
-                            false => self.is_like(node.name.as_str(), name),
+                            false => self.is_like((node.name.as_str(), name), &names),
                         }
                         && self.item(node, *number, path).is_ok()
                 });
@@ -81,7 +87,11 @@ impl Sides<'_> {
                 }
             });
         }
-        left.retain(|node| !held.contains(&node.name.as_str()));
+        left.retain(|node| {
+            let name = node.name.as_str();
+            let is_of = |there: &&str| *there == name || self.is_like((name, there), &names);
+            !(node.is_folder() && held.iter().any(is_of))
+        });
         let (more_there, more_here) = self.extra;
         if !right.is_empty() && !more_there {
             let names: Vec<_> = right.iter().map(|number| self.cloud.path(*number)).collect();
@@ -92,6 +102,17 @@ impl Sides<'_> {
             return Err(format!("only here, or other: {names:?}"));
         }
         Ok(())
+    }
+
+    /// The names in a folder on both sides, whatever their case.
+    fn names(&self, here: NodeId, there: u64) -> Names {
+        let left = self
+            .tree
+            .inside(here)
+            .map(|node| node.name.as_str().to_lowercase());
+        let right = self.cloud.live_children(there).into_iter();
+        let right = right.map(|number| self.cloud.things[&number].name.to_lowercase());
+        (left.collect(), right.collect())
     }
 
     /// Whether a folder there is only there because of documents in it, which have no counterpart.
@@ -122,12 +143,15 @@ impl Sides<'_> {
     }
 
     /// Whether a name on one side may stand for one on the other that cannot be there because of something else.
-    fn is_like(&self, here: &str, there: &str) -> bool {
+    fn is_like(&self, (here, there): (&str, &str), (all_here, all_there): &Names) -> bool {
         let abilities = &self.cloud.flavour.abilities;
-        if !abilities.has_duplicates && !abilities.names.folds_case {
+        let (here, there) = (here.to_lowercase(), there.to_lowercase());
+        // What only receives may have something of its own under the name.
+        let (more_there, more_here) = self.extra;
+        let is_taken = (more_there && all_there.contains(&here)) || (more_here && all_here.contains(&there));
+        if !abilities.has_duplicates && !abilities.names.folds_case && !is_taken {
             return false;
         }
-        let (here, there) = (here.to_lowercase(), there.to_lowercase());
         let stem = |name: &str| name.split(['.', ' ']).next().unwrap_or_default().to_owned();
         stem(&here) == stem(&there)
     }

@@ -418,6 +418,14 @@ impl<'a> Play<'a> {
     /// A worker stands still until its lease is another's; it goes on when it is its turn again.
     async fn stand_still(&mut self, number: usize) -> Result<(), String> {
         self.count.crashes += 1;
+        // What it was about to make comes late.
+        let at = self.workers[number].busy.as_ref().and_then(|busy| busy.at);
+        let makes = [
+            Point::Step("create.begun"),
+            Point::Before(Call::Create),
+            Point::Before(Call::MakeFolder),
+        ];
+        self.count.late += u64::from(at.is_some_and(|at| makes.contains(&at)));
         let id = self.workers[number].id;
         if let Some(busy) = self.workers[number].busy.as_mut() {
             busy.is_zombie = true;
