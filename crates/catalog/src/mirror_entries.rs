@@ -225,11 +225,11 @@ impl Tx {
         self.note_grown(mirror, grown).await
     }
 
-    /// Removes what was kept of folders that were trashed, once nothing can turn up in them any more.
+    /// Removes what was kept of folders that were trashed and of files that are gone, once nothing can turn up any more.
     pub async fn forget_tombs(&mut self, mirror: MirrorId, now: Millis) -> Result<u64, CatalogError> {
         self.execute(
             "DELETE FROM mirror_entries WHERE mirror_id = $1 AND taint_until_ms < $2 AND node_id IS NULL
-                 AND has_base = 0 AND is_folder = 1",
+                 AND has_base = 0",
             &[mirror.into(), now.into()],
         )
         .await

@@ -196,7 +196,7 @@ impl Staged {
     }
 
     /// The SHA-256, when somebody else than the sender has seen it.
-    pub(crate) fn digest(&self) -> Option<Digest> {
+    pub fn digest(&self) -> Option<Digest> {
         (self.proof() != Proof::Unproven).then(|| self.taken.digest())
     }
 

@@ -88,7 +88,9 @@ impl Run {
             while self.desk.gather().await? {
                 self.keep().await?;
             }
-            self.dig_out().await?;
+            if std::mem::take(&mut self.desk.has_unknown) && !is_paused {
+                self.recover().await?;
+            }
             let due = self.desk.due(BATCH).await?;
             if self.desk.expand(&due).await? {
                 continue;

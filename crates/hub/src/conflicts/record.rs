@@ -45,11 +45,19 @@ pub(crate) async fn record(
         None => None,
     };
     let connection = tx.connection(new.mirror.connection).await?;
-    let there = new.there.map(|item| ConflictSide {
+    let node = new.here.map(|node| node.id).or(new.row.node);
+    let kept = match (node, new.theirs.0) {
+        (Some(node), Some(version)) => tx.version(node, version).await?,
+        _ => None,
+    };
+    // A provider that tells no hash does not tell what it had; the version that keeps it does.
+    let kept = kept.and_then(|version| version.digest).map(sha256);
+    let there = new.there.map(theirs).map(|side| ConflictSide {
         version: new.theirs.0,
         author: new.theirs.1.map(ToOwned::to_owned),
         origin: Some(provider(connection.as_ref())),
-        ..theirs(item)
+        digest: side.digest.or(kept),
+        ..side
     });
     let conflict = Conflict {
         id: ConflictId::new(now, keys::random()),
@@ -57,7 +65,7 @@ pub(crate) async fn record(
         owner: new.mirror.owner,
         mirror: new.mirror.id,
         entry: new.row.entry,
-        node: new.here.map(|node| node.id).or(new.row.node),
+        node,
         kind: new.kind,
         path: new.path.to_owned(),
         base,

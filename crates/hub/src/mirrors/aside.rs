@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{EntryContent, Tx};
+use catalog::{EntryContent, EntryRow, Tx};
 use connectors::{HashKind, Hashes, RemoteError};
 use model::{
-    ConflictKind, ConflictPolicy, Guard, Node, NodeName, OnConflict, Origin, RemoteItem, RemoteKind,
+    ConflictKind, ConflictPolicy, Guard, Node, NodeId, NodeName, OnConflict, Origin, RemoteItem, RemoteKind,
 };
 use sync_plan::EntryId;
 
@@ -18,6 +18,11 @@ use crate::connections::hashes_of;
 use crate::staging::Staged;
 use crate::uploads::{More, Upload, UploadPlace};
 use crate::{FolderRef, HubError, nodes, trash};
+
+/// Items that one look takes in.
+const STEP: u32 = 200;
+/// How long a write whose answer was lost may still take effect, seconds.
+const TAINT_SECS: i64 = 60 * 60;
 
 impl MirrorDesk {
     /// Writes down with the connection what does not work there.
@@ -51,6 +56,80 @@ impl MirrorDesk {
         Ok(tx.commit().await?)
     }
 
+    /// Whether an item belongs to nothing here yet.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn is_free(&self, item: &str) -> Result<bool, MirrorError> {
+        let mut tx = self.hub.read().await?;
+        let known = tx.entries_of_items(self.mirror.id, &[item]).await?;
+        Ok(known.iter().all(|row| !row.has_base && row.node.is_none()))
+    }
+
+    /// A write whose answer was lost, and that may still take effect, is remembered with its entry.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn taint(&self, entry: u64) -> Result<(), MirrorError> {
+        let mut tx = self.fenced().await?;
+        let row = tx.entries(self.mirror.id, &[entry]).await?.pop();
+        if let Some(mut row) = row {
+            row.taint_until = Some(self.now().plus_secs(TAINT_SECS));
+            self.put_entries(&mut tx, &[row]).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Has it found out whether a write of ours came late, and over what somebody else wrote.
+    pub(super) async fn audit(&mut self, tx: &mut Tx, rows: &[EntryRow]) -> Result<(), MirrorError> {
+        for row in rows.iter().filter(|row| !row.is_folder && row.has_base) {
+            let is_tainted = row.taint_until.is_some_and(|until| until > self.now());
+            let (Some(item), Some(node), Some(content)) = (&row.item, row.node, &row.content) else {
+                continue;
+            };
+            let (Some(expected), true) = (&content.revision, is_tainted) else {
+                continue;
+            };
+            let now = tx.item(self.connection.id, item).await?;
+            let is_changed = now.is_some_and(|now| !now.is_trashed && now.revision != content.revision);
+            if !is_changed || tx.intent(self.mirror.id, row.entry).await?.is_some() {
+                continue;
+            }
+            let call = Call::Replace {
+                item: item.clone(),
+                expected: expected.clone(),
+                sent: Sent {
+                    node,
+                    version: content.version,
+                    size_bytes: content.size_bytes,
+                    sha256: content.digest.map(|digest| digest.to_string()),
+                },
+            };
+            self.put_intent(tx, row.entry, &call).await?;
+            self.has_unknown = true;
+        }
+        Ok(())
+    }
+
+    /// Files in a folder there that were in the trash when they were last seen.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn trashed_in(&self, folder: &str) -> Result<Vec<String>, MirrorError> {
+        let (mut found, mut after) = (Vec::new(), Vec::new());
+        let mut tx = self.hub.read().await?;
+        loop {
+            let below = (self.connection.id, folder);
+            let (items, next) = tx.items_below(below, &after, STEP).await?;
+            let trashed = items.into_iter().filter(|item| item.is_trashed);
+            found.extend(trashed.map(|item| item.id));
+            match next {
+                Some(next) => after = next,
+                None => return Ok(found),
+            }
+        }
+    }
+
     /// Ties what is in a folder that moved, where ids are paths, to what its entries were before. Answers the folders
     /// among it, with their entries.
     ///
@@ -82,7 +161,7 @@ impl MirrorDesk {
             let old = row.item.replace(item.id.clone()).filter(|old| *old != item.id);
             if let Some(old) = old {
                 if let Some(before) = tx.item(self.connection.id, &old).await? {
-                    self.carry_content(&mut row, &before, item);
+                    self.carry_content(&mut row, (&before, item), false);
                 }
                 gone.push(old);
             }
@@ -107,6 +186,11 @@ impl MirrorDesk {
         let mut tx = self.fenced().await?;
         tx.remove_items(self.connection.id, &[item]).await?;
         tx.remove_intent(self.mirror.id, intent.entry).await?;
+        let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
+        if let Some(mut row) = row {
+            agree_on_nothing(&mut row);
+            self.put_entries(&mut tx, &[row]).await?;
+        }
         tx.mark_dirty(self.mirror.id, &[(intent.entry, 0)], self.now())
             .await?;
         Ok(tx.commit().await?)
@@ -161,10 +245,7 @@ impl MirrorDesk {
     pub async fn let_go(&self, deed: Deed<'_>) -> Result<(), MirrorError> {
         let mut row = deed.thing()?.row.clone();
         row.item = None;
-        row.has_base = false;
-        row.parent = None;
-        row.names = None;
-        row.content = None;
+        agree_on_nothing(&mut row);
         let mut tx = self.fenced().await?;
         self.settle_row(&mut tx, row, About::Content).await?;
         Ok(tx.commit().await?)
@@ -325,6 +406,15 @@ impl MirrorDesk {
     }
 }
 
+/// What was deleted on both sides. Should somebody have brought it back meanwhile, on either, that is news from there, and
+/// not that it was deleted on the other.
+pub(super) fn agree_on_nothing(row: &mut EntryRow) {
+    row.has_base = false;
+    row.parent = None;
+    row.names = None;
+    row.content = None;
+}
+
 /// The name of a file beside one, for what was brought back.
 fn beside(name: &str) -> String {
     match name.rsplit_once('.') {
@@ -373,6 +463,18 @@ pub(super) fn content_of(node: &Node, thing: &Thing) -> Result<EntryContent, Hub
 }
 
 impl Handle {
+    /// Refuses to put something where it is in the mirror no more: its folder left it meanwhile, and whoever took that out
+    /// never saw what would be in it.
+    pub(super) async fn expect_inside(&self, tx: &mut Tx, node: NodeId) -> Result<(), HubError> {
+        let way = tx.way_up(node).await?;
+        let below = way.iter().take_while(|step| step.id != self.mirror.node);
+        let is_inside = way.iter().any(|step| step.id == self.mirror.node);
+        match is_inside && below.into_iter().all(|step| !step.is_trashed) {
+            true => Ok(()),
+            false => Err(HubError::Stale),
+        }
+    }
+
     /// Refuses to write into a file that was moved meanwhile, or went out of the mirror with its folder: there it would
     /// count as agreed, and what is to become of it is planned anew.
     pub(super) async fn expect_place(

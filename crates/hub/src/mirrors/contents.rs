@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use catalog::{EntryContent, EntryRow, Tx};
 use connectors::Hashes;
 use model::{Digest, Node, NodeId, RemoteItem, Version};
-use sync_plan::{Content, EntryId, Scene};
+use sync_plan::{Base, Content, EntryId, Name, Scene};
 
 use super::scene::Thing;
 use crate::HubError;
@@ -33,6 +33,8 @@ pub(crate) struct Contents {
     read: HashMap<[u8; 32], Vec<(String, String)>>,
     /// Digests of contents here of a length, of those that take part.
     by_size: HashMap<u64, Vec<[u8; 32]>>,
+    /// What both sides agreed on, by its length there: its hashes there, and what it is here.
+    agreed: HashMap<u64, Vec<(Hashes, [u8; 32])>>,
 }
 
 /// The SHA-256 of no bytes.
@@ -47,11 +49,16 @@ impl Contents {
         things: impl Iterator<Item = (&EntryRow, Option<&Node>, Option<&RemoteItem>)>,
     ) -> Result<Self, HubError> {
         let mut sizes: HashMap<[u8; 32], u64> = HashMap::new();
+        let mut agreed: HashMap<u64, Vec<(Hashes, [u8; 32])>> = HashMap::new();
         for (row, node, _) in things {
             if let Some(content) = &row.content
                 && let Some(digest) = content.digest
             {
                 sizes.insert(digest.0, content.size_bytes);
+                if let Some(bytes) = content.there_bytes {
+                    let there = hashes_of(&content.there_hashes);
+                    agreed.entry(bytes).or_default().push((there, digest.0));
+                }
             }
             if let Some(version) = node.and_then(|node| node.version.as_ref())
                 && let Some(digest) = version.digest
@@ -85,6 +92,7 @@ impl Contents {
             hashes,
             read,
             by_size,
+            agreed,
         })
     }
 
@@ -150,6 +158,11 @@ impl Contents {
                 .is_some_and(|known| known.agrees(hashes) == Some(true))
                 || self.was_compared(digest, (&item.id, item.revision.as_deref())) == Some(true)
         });
+        // What was moved where ids are paths is another item of a content that was agreed on.
+        let agreed = item.size_bytes.and_then(|size| self.agreed.get(&size));
+        let agreed = agreed.into_iter().flatten();
+        let moved = agreed.filter(|(there, _)| there.agrees(hashes) == Some(true));
+        let same = same.or_else(|| moved.map(|(_, digest)| digest).next());
         match same.copied() {
             Some(digest) => self.number(Known::Digest(digest)),
             None => self.number(Known::Item(item.id.clone(), item.revision.clone())),
@@ -233,6 +246,22 @@ impl Contents {
         } else {
             None
         }
+    }
+}
+
+/// What was agreed of an entry.
+pub(super) fn base_of(row: &EntryRow, rows: &BTreeMap<u64, EntryRow>, contents: &mut Contents) -> Base {
+    Base {
+        parent: row
+            .parent
+            .filter(|parent| *parent == 0 || rows.contains_key(parent))
+            .map(EntryId),
+        names: row
+            .names
+            .as_ref()
+            .map(|(here, there)| (Name::from(here.as_str()), Name::from(there.as_str()))),
+        content: row.content.as_ref().map(|content| contents.of_base(row, content)),
+        is_folder: row.is_folder,
     }
 }
 

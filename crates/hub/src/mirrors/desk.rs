@@ -1,7 +1,7 @@
 //! The desk of one try at a mirror: all that the engine asks of the hub. Every transaction checks first that the try
 //! still holds its lease, so that one that was given up changes nothing any more.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use catalog::{DirtyRow, EntryRow, Tx};
@@ -42,8 +42,9 @@ pub struct MirrorDesk {
     pub(super) connector: Arc<dyn Connector>,
     pub(super) limits: Limits,
     pub(super) actor: Actor,
-    /// Folders that we trashed at the provider with something in them that nobody here had seen: they have to come back.
-    pub buried: BTreeSet<String>,
+    /// Calls were written down that have to be found out about, or made up for, before anything is planned: folders that we
+    /// trashed with something in them that nobody here had seen, writes that may have come late.
+    pub has_unknown: bool,
 }
 
 /// Whether a try can begin.
@@ -145,7 +146,7 @@ impl Hub {
             connector,
             limits,
             actor,
-            buried: BTreeSet::new(),
+            has_unknown: false,
         })))
     }
 
@@ -325,16 +326,23 @@ impl MirrorDesk {
         let item = self.connector.item(&ItemId(id.to_owned())).await?;
         let item = item.map(as_remote);
         let mut tx = self.fenced().await?;
-        match &item {
+        let round = tx
+            .lock_feed(self.connection.id)
+            .await?
+            .map_or(0, |feed| feed.round);
+        let changed = match &item {
             Some(item) => {
-                self.put_items(&mut tx, std::slice::from_ref(item)).await?;
-                if self.known_of(&mut tx, &[id]).await?.is_empty() {
-                    self.enrol_items(&mut tx, &[id]).await?;
-                }
+                let items = std::slice::from_ref(item);
+                tx.put_changed_items(self.connection.id, round, items).await?
             }
-            None => {
-                tx.remove_items(self.connection.id, &[id]).await?;
-            }
+            None => tx.remove_items(self.connection.id, &[id]).await?,
+        };
+        if !changed.is_empty() {
+            // The feed will tell nothing new of it.
+            tx.record_remote(self.connection.id, &[id]).await?;
+        }
+        if item.is_some() && self.known_of(&mut tx, &[id]).await?.is_empty() {
+            self.enrol_items(&mut tx, &[id]).await?;
         }
         tx.commit().await?;
         Ok(item)

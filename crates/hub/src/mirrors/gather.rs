@@ -7,6 +7,7 @@ use catalog::{DirtyRow, EntryRow, Tx};
 use model::{Node, NodeId, RemoteItem, RemoteKind};
 
 use super::desk::{MirrorDesk, MirrorError};
+use super::intents::Call;
 
 /// Journal entries, children or entries that one transaction takes in.
 const STEP: u32 = 200;
@@ -50,9 +51,11 @@ impl MirrorDesk {
         let known = tx.entries_of_nodes(self.mirror.id, &nodes).await?;
         let tied: BTreeSet<NodeId> = known.iter().filter_map(|row| row.node).collect();
         let untied: Vec<NodeId> = nodes.into_iter().filter(|node| !tied.contains(node)).collect();
+        let pending = self.pending(&mut tx, &known).await?;
         let mut dirty = Vec::with_capacity(known.len());
         for row in &known {
-            dirty.push((row.entry, self.flags_here(&mut tx, row).await?));
+            let is_pending = pending.contains(&row.entry);
+            dirty.push((row.entry, self.flags_here(&mut tx, row, is_pending).await?));
         }
         tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
         self.enrol_nodes(&mut tx, &untied).await?;
@@ -84,38 +87,64 @@ impl MirrorDesk {
             .copied()
             .filter(|item| !tied.contains(item))
             .collect();
+        let pending = self.pending(&mut tx, &known).await?;
         let mut dirty = Vec::with_capacity(known.len());
         for row in &known {
-            dirty.push((row.entry, self.flags_there(&mut tx, row).await?));
+            let is_pending = pending.contains(&row.entry);
+            dirty.push((row.entry, self.flags_there(&mut tx, row, is_pending).await?));
         }
         tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
         self.enrol_items(&mut tx, &untied).await?;
-        self.buried.extend(self.buried_among(&mut tx, &untied).await?);
+        self.dig_out(&mut tx, (&known, &untied)).await?;
+        self.audit(&mut tx, &known).await?;
         self.advance(tx, None, Some(last)).await?;
         Ok(changes.len() >= STEP as usize)
     }
 
-    /// Folders that we trashed with something in them that nobody here had seen.
-    async fn buried_among(&self, tx: &mut Tx, items: &[&str]) -> Result<BTreeSet<String>, MirrorError> {
-        let mut found = BTreeSet::new();
-        for item in tx.items(self.connection.id, items).await? {
-            let mut at = item;
+    /// Has folders brought back that we trashed with a file in them that nobody here had seen in there: it is not known at
+    /// all, or was elsewhere when both sides agreed last.
+    async fn dig_out(
+        &mut self,
+        tx: &mut Tx,
+        (known, untied): (&[EntryRow], &[&str]),
+    ) -> Result<(), MirrorError> {
+        let agreed = known.iter().filter(|row| row.has_base);
+        let homes: HashMap<&str, u64> = agreed
+            .filter_map(|row| Some((row.item.as_deref()?, row.parent?)))
+            .collect();
+        let items: Vec<&str> = homes.keys().chain(untied).copied().collect();
+        for item in tx.items(self.connection.id, &items).await? {
+            if item.kind == RemoteKind::Folder {
+                // What is in it tells of itself.
+                continue;
+            }
+            let home = homes.get(item.id.as_str()).copied();
+            let mut above = item.parent;
             for _ in 0..DEEPEST {
-                let Some(parent) = at.parent.clone().filter(|_| at.is_trashed) else {
-                    break;
-                };
-                let row = tx.entries_of_items(self.mirror.id, &[&parent]).await?.pop();
-                if row.is_some_and(|row| row.taint_until.is_some_and(|until| until > self.now())) {
-                    found.insert(parent);
+                let Some(folder) = above.take() else { break };
+                let row = tx.entries_of_items(self.mirror.id, &[&folder]).await?.pop();
+                if row.as_ref().is_some_and(|row| Some(row.entry) == home) {
                     break;
                 }
-                match tx.item(self.connection.id, &parent).await? {
-                    Some(above) => at = above,
-                    None => break,
+                let ours = row.filter(|row| row.taint_until.is_some_and(|until| until > self.now()));
+                let known = tx.item(self.connection.id, &folder).await?;
+                let is_trashed = known.as_ref().is_some_and(|known| known.is_trashed);
+                if let Some(row) = ours.filter(|_| is_trashed) {
+                    self.have_back(tx, row.entry, folder).await?;
                 }
+                above = known.and_then(|known| known.parent);
             }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Has something brought back from the trash there, unless a call about it is under way.
+    async fn have_back(&mut self, tx: &mut Tx, entry: u64, item: String) -> Result<(), MirrorError> {
+        if tx.intent(self.mirror.id, entry).await?.is_none() {
+            self.put_intent(tx, entry, &Call::Restore { item }).await?;
+            self.has_unknown = true;
+        }
+        Ok(())
     }
 
     /// Writes down how far the journals were read, in the transaction of what they told.
@@ -163,12 +192,20 @@ impl MirrorDesk {
         Ok(same)
     }
 
+    /// Those of entries that were marked before and have not been dealt with.
+    async fn pending(&self, tx: &mut Tx, rows: &[EntryRow]) -> Result<BTreeSet<u64>, MirrorError> {
+        let entries: Vec<u64> = rows.iter().map(|row| row.entry).collect();
+        let dirty = tx.dirty(self.mirror.id, &entries).await?;
+        Ok(dirty.into_iter().map(|row| row.entry).collect())
+    }
+
     /// What has to be looked at besides an entry whose node changed. A folder that was in step and still is there needs
-    /// nothing: what is in it moved with it.
-    async fn flags_here(&self, tx: &mut Tx, row: &EntryRow) -> Result<u32, MirrorError> {
+    /// nothing: what is in it moved with it. One that is still being dealt with may have been gone in between, and what was
+    /// in it forgotten.
+    async fn flags_here(&self, tx: &mut Tx, row: &EntryRow, is_pending: bool) -> Result<u32, MirrorError> {
         let Some(node) = row.node else { return Ok(0) };
         let is_live = self.is_live_here(tx, node).await?;
-        Ok(match (is_live, row.has_base) {
+        Ok(match (is_live, row.has_base && !is_pending) {
             (true, true) => 0,
             (true, false) if row.is_folder => LIST_HERE | BELOW,
             (true, false) => 0,
@@ -176,7 +213,7 @@ impl MirrorDesk {
         })
     }
 
-    async fn flags_there(&self, tx: &mut Tx, row: &EntryRow) -> Result<u32, MirrorError> {
+    async fn flags_there(&self, tx: &mut Tx, row: &EntryRow, is_pending: bool) -> Result<u32, MirrorError> {
         let Some(item) = &row.item else { return Ok(0) };
         let found = tx.item(self.connection.id, item).await?;
         let is_folder = found.as_ref().is_some_and(|item| item.kind == RemoteKind::Folder);
@@ -184,7 +221,7 @@ impl MirrorDesk {
             Some(found) => self.is_live_there(tx, found).await?,
             None => false,
         };
-        Ok(match (is_live, row.has_base) {
+        Ok(match (is_live, row.has_base && !is_pending) {
             (true, true) => 0,
             (true, false) if is_folder => LIST_THERE | BELOW,
             (true, false) => 0,

@@ -7,7 +7,7 @@ use model::{
 };
 use sync_plan::{Clash, EntryId};
 
-use super::aside::content_of;
+use super::aside::{agree_on_nothing, content_of};
 use super::desk::{MirrorDesk, MirrorError};
 use super::scene::{Loaded, Thing};
 use crate::access::{self, FolderRef, Hold};
@@ -99,6 +99,7 @@ impl MirrorDesk {
             return Err(MirrorError::Changed);
         }
         let made = folders::make(&mut tx, &self.actor, folder, name.clone(), now).await?;
+        self.handle().expect_inside(&mut tx, made.node.id).await?;
         let mut row = thing.row.clone();
         row.node = Some(made.node.id);
         row.is_folder = true;
@@ -154,6 +155,7 @@ impl MirrorDesk {
         }
         let back = (node.id, Some(folder), Some(name.clone()));
         trash::restore_node(&mut tx, &self.actor, back, now).await?;
+        self.handle().expect_inside(&mut tx, node.id).await?;
         Ok(tx.commit().await?)
     }
 
@@ -306,8 +308,9 @@ impl MirrorDesk {
         let more: More = Box::new(move |tx, (before, after)| {
             Box::pin(async move {
                 desk.check(tx).await?;
-                if place.is_none() {
-                    desk.expect_place(tx, &thing, before.as_ref()).await?;
+                match &place {
+                    None => desk.expect_place(tx, &thing, before.as_ref()).await?,
+                    Some(_) => desk.expect_inside(tx, after.id).await?,
                 }
                 let mut row = thing.row.clone();
                 if let Some(decided) = decided {
@@ -353,6 +356,7 @@ impl MirrorDesk {
             guard: Guard::None,
         };
         nodes::change_node(&mut tx, &self.actor, (node.id, change), now).await?;
+        self.handle().expect_inside(&mut tx, node.id).await?;
         let mut row = thing.row.clone();
         self.agreed(deed, parent, &name).write(&mut row);
         self.settle_row(&mut tx, row, About::Place).await?;
@@ -373,7 +377,9 @@ impl MirrorDesk {
             return Err(MirrorError::Changed);
         }
         nodes::trash_node(&mut tx, &self.actor, (node.id, &Guard::None), now).await?;
-        self.settle_row(&mut tx, thing.row.clone(), About::Place).await?;
+        let mut row = thing.row.clone();
+        agree_on_nothing(&mut row);
+        self.settle_row(&mut tx, row, About::Content).await?;
         Ok(tx.commit().await?)
     }
 

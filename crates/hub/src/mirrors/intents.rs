@@ -11,6 +11,7 @@ use model::{BodyError, ByteStream, MirrorId, NodeId, RemoteItem};
 use serde::{Deserialize, Serialize};
 use sync_plan::EntryId;
 
+use super::aside::agree_on_nothing;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
 use super::scene::Loaded;
@@ -22,8 +23,8 @@ use crate::{Download, Hub, HubError};
 /// Intents that one look takes in.
 const STEP: u32 = 100;
 
-/// How long it is remembered that we trashed a folder there, seconds.
-const TOMB_SECS: i64 = 24 * 60 * 60;
+/// How long it is remembered that we trashed a folder there, and which files were known of that are gone, seconds.
+pub(super) const TOMB_SECS: i64 = 24 * 60 * 60;
 
 /// A place there, and what is agreed once it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +175,7 @@ impl MirrorDesk {
         Ok(tx.commit().await?)
     }
 
-    async fn put_intent(&self, tx: &mut Tx, entry: u64, call: &Call) -> Result<(), MirrorError> {
+    pub(super) async fn put_intent(&self, tx: &mut Tx, entry: u64, call: &Call) -> Result<(), MirrorError> {
         let row = IntentRow {
             entry,
             op: serde_json::to_string(call).map_err(|error| HubError::Internal(error.into()))?,
@@ -207,6 +208,42 @@ impl MirrorDesk {
         is_rewritten: bool,
         then: Option<&Call>,
     ) -> Result<(), MirrorError> {
+        let answer = item.map(|item| Answer {
+            item,
+            is_rewritten,
+            is_late: false,
+            is_written: false,
+        });
+        self.take_answer(intent, answer, then).await
+    }
+
+    /// A call whose answer was lost went well: the item may have been renamed or moved since, and, `is_written`, its
+    /// content is not the one that was sent any more.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn found(
+        &self,
+        intent: &Intent,
+        item: &RemoteItem,
+        is_written: bool,
+    ) -> Result<(), MirrorError> {
+        let answer = Answer {
+            item,
+            is_rewritten: false,
+            is_late: true,
+            is_written,
+        };
+        self.take_answer(intent, Some(answer), None).await
+    }
+
+    async fn take_answer(
+        &self,
+        intent: &Intent,
+        answer: Option<Answer<'_>>,
+        then: Option<&Call>,
+    ) -> Result<(), MirrorError> {
+        let item = answer.as_ref().map(|answer| answer.item);
         let mut tx = self.fenced().await?;
         let before = match old_id(&intent.call) {
             Some(old) => tx.item(self.connection.id, old).await?,
@@ -218,12 +255,15 @@ impl MirrorDesk {
         let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
         if let Some(mut row) = row {
             if let (Some(before), Some(item)) = (&before, item) {
-                self.carry_content(&mut row, before, item);
+                let is_copy = answer.as_ref().is_some_and(|answer| !answer.is_late);
+                self.carry_content(&mut row, (before, item), is_copy);
             }
             if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
                 row.taint_until = Some(self.now().plus_secs(TOMB_SECS));
             }
-            self.agree_on(&mut row, &intent.call, item, is_rewritten);
+            if let Some(answer) = &answer {
+                self.agree_on(&mut row, &intent.call, answer);
+            }
             if let (Some(old), Some(item)) = (old_id(&intent.call), item)
                 && old != item.id
             {
@@ -275,23 +315,32 @@ impl MirrorDesk {
     }
 
     /// What a call that went well made both sides agree on. Only what the answer shows alive counts.
-    fn agree_on(&self, row: &mut EntryRow, call: &Call, item: Option<&RemoteItem>, is_rewritten: bool) {
-        let Some(item) = item.filter(|item| !item.is_trashed) else {
+    fn agree_on(&self, row: &mut EntryRow, call: &Call, answer: &Answer<'_>) {
+        let (item, is_rewritten) = (answer.item, answer.is_rewritten);
+        if item.is_trashed {
+            if matches!(call, Call::Trash { .. }) {
+                agree_on_nothing(row);
+            }
             return;
-        };
+        }
         match call {
             Call::MakeFolder { place, .. } => {
                 row.item = Some(item.id.clone());
                 row.has_base = true;
                 row.is_folder = true;
-                place.agree(row, item);
+                place.agree_on_new(row, answer);
             }
             Call::Create { place, sent, .. } => {
                 row.item = Some(item.id.clone());
                 row.has_base = true;
-                row.content = Some(sent.content(item));
-                prove(row, item, is_rewritten, self.now());
-                place.agree(row, item);
+                match answer.is_written {
+                    true => row.content = Some(sent.content_before()),
+                    false => {
+                        row.content = Some(sent.content(item));
+                        prove(row, item, is_rewritten, self.now());
+                    }
+                }
+                place.agree_on_new(row, answer);
             }
             Call::Replace { sent, .. } => {
                 row.item = Some(item.id.clone());
@@ -308,12 +357,18 @@ impl MirrorDesk {
     }
 
     /// Where moving is copying, what was moved has another revision of the same content. What was not what is agreed
-    /// before it moved is not so after.
-    pub(super) fn carry_content(&self, row: &mut EntryRow, before: &RemoteItem, after: &RemoteItem) {
+    /// before it moved is not so after. Without hashes only the copy's own answer, `is_copy`, tells: somebody may have
+    /// written to what is found later.
+    pub(super) fn carry_content(
+        &self,
+        row: &mut EntryRow,
+        (before, after): (&RemoteItem, &RemoteItem),
+        is_copy: bool,
+    ) {
         let Some(content) = row.content.as_mut() else {
             return;
         };
-        let is_copied = !self.connector.abilities().has_ids;
+        let is_copied = is_copy && !self.connector.abilities().has_ids;
         let told = hashes_of(&before.hashes).agrees(&hashes_of(&after.hashes));
         let is_same =
             before.size_bytes == after.size_bytes && (told == Some(true) || (is_copied && told.is_none()));
@@ -396,7 +451,28 @@ impl MirrorDesk {
     }
 }
 
+/// What came of a call.
+struct Answer<'a> {
+    item: &'a RemoteItem,
+    is_rewritten: bool,
+    /// It was found out about later.
+    is_late: bool,
+    /// Somebody has written to the item since.
+    is_written: bool,
+}
+
 impl Placed {
+    /// What was made there was made at this place, wherever somebody has put it since.
+    fn agree_on_new(&self, row: &mut EntryRow, answer: &Answer<'_>) {
+        if !answer.is_late {
+            return self.agree(row, answer.item);
+        }
+        row.parent = self.parent_entry.or(row.parent);
+        if let Some(here) = &self.name_here {
+            row.names = Some((here.clone(), self.name.clone()));
+        }
+    }
+
     fn agree(&self, row: &mut EntryRow, item: &RemoteItem) {
         let is_here = item.parent.as_deref() == Some(self.parent.as_str());
         if is_here {
@@ -409,6 +485,16 @@ impl Placed {
 }
 
 impl Sent {
+    /// A content of which nobody knows what the provider called it.
+    fn content_before(&self) -> EntryContent {
+        EntryContent {
+            version: self.version,
+            digest: self.sha256.as_deref().and_then(|text| text.parse().ok()),
+            size_bytes: self.size_bytes,
+            ..EntryContent::default()
+        }
+    }
+
     fn content(&self, item: &RemoteItem) -> EntryContent {
         EntryContent {
             version: self.version,

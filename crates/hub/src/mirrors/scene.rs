@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use catalog::{EntryRow, Tx};
 use connectors::Abilities;
 use model::{Mirror, MirrorDirection, Node, NodeId, RemoteItem, RemoteKind};
-use sync_plan::{Base, Entry, EntryId, Kind, Name, Obstacle, Scene, Side, State};
+use sync_plan::{Entry, EntryId, Kind, Name, Obstacle, Scene, Side, State};
 
-use super::contents::Contents;
+use super::contents::{Contents, base_of};
 use super::patterns::rule_for;
 use super::rules::Limits;
 use crate::HubError;
@@ -93,6 +93,7 @@ pub(crate) async fn load(
     loader.add_children(tx, &asked).await?;
     loader.close(tx).await?;
     let contents = Contents::load(tx, loader.things()).await?;
+    loader.leave_out_tombs(&asked);
     Ok(loader.finish(contents))
 }
 
@@ -367,7 +368,8 @@ impl Loader<'_> {
         let rows = tx.entries_of_nodes(self.mirror.id, &untied).await?;
         self.take(rows);
         for node in nodes {
-            if !self.by_node.contains_key(&node.id) {
+            // A folder that is gone has children too, which get no entry.
+            if !self.by_node.contains_key(&node.id) && self.parent_here(&node).is_some() {
                 self.newcomers.nodes.insert(node.id);
             }
             self.nodes.insert(node.id, Some(node));
@@ -384,7 +386,7 @@ impl Loader<'_> {
         let rows = tx.entries_of_items(self.mirror.id, &untied).await?;
         self.take(rows);
         for item in items {
-            if !item.is_trashed && !self.by_item.contains_key(&item.id) {
+            if !self.by_item.contains_key(&item.id) && self.parent_there(&item).is_some() {
                 self.newcomers.items.insert(item.id.clone());
             }
             self.items.insert(item.id.clone(), Some(item));
@@ -435,6 +437,18 @@ impl Loader<'_> {
         if count >= CHILDREN as usize {
             self.crowded.insert((side, id));
         }
+    }
+
+    /// What is only remembered to have been there has no part in a plan that is not about it.
+    fn leave_out_tombs(&mut self, asked: &[u64]) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.retain(|entry, row| {
+            let is_asked = asked.contains(entry) || row.taint_until.is_none();
+            let is_tied = is_asked || row.has_base || row.node.is_some();
+            let item = self.item_of(row).cloned().filter(|_| !is_tied);
+            is_tied || item.is_some_and(|item| self.parent_there(&item).is_some())
+        });
+        self.rows = rows;
     }
 
     fn finish(mut self, mut contents: Contents) -> Loaded {
@@ -555,21 +569,6 @@ impl Loader<'_> {
                 }
             }
         }
-    }
-}
-
-fn base_of(row: &EntryRow, rows: &BTreeMap<u64, EntryRow>, contents: &mut Contents) -> Base {
-    Base {
-        parent: row
-            .parent
-            .filter(|parent| *parent == 0 || rows.contains_key(parent))
-            .map(EntryId),
-        names: row
-            .names
-            .as_ref()
-            .map(|(here, there)| (Name::from(here.as_str()), Name::from(there.as_str()))),
-        content: row.content.as_ref().map(|content| contents.of_base(row, content)),
-        is_folder: row.is_folder,
     }
 }
 

@@ -3,12 +3,13 @@
 
 use catalog::{DirtyRow, EntryContent, EntryRow, MirrorSide, Tx};
 use connectors::{HashKind, Hashes};
-use model::{ByteStream, MirrorState};
+use model::{ByteStream, Millis, MirrorState, RemoteKind};
 use sync_plan::{Base, Clash, EntryId, Side, Step};
 
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
+use super::intents::TOMB_SECS;
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
@@ -102,17 +103,14 @@ impl MirrorDesk {
                 return Ok(());
             }
         }
-        let now = self.now();
         let thing = loaded.things.get(&entry);
-        let tomb = thing.filter(|thing| thing.row.taint_until.is_some_and(|until| until > now));
-        match tomb {
-            // Something may turn up in a folder that we trashed: then it is known whose doing that was.
-            Some(thing) => {
+        match thing.and_then(|thing| Some((thing, self.remembered(thing)?))) {
+            Some((thing, until)) => {
                 let tomb = EntryRow {
                     entry: entry.0,
                     item: thing.row.item.clone(),
-                    is_folder: true,
-                    taint_until: thing.row.taint_until,
+                    is_folder: thing.row.is_folder,
+                    taint_until: Some(until),
                     ..EntryRow::default()
                 };
                 self.put_entries(tx, &[tomb]).await?;
@@ -122,6 +120,20 @@ impl MirrorDesk {
         let dirty = tx.dirty(self.mirror.id, &[entry.0]).await?;
         let dirty: Vec<(u64, u64)> = dirty.iter().map(|row| (row.entry, row.generation)).collect();
         Ok(tx.clear_dirty(self.mirror.id, &dirty).await?)
+    }
+
+    /// Until when something that is gone is remembered. Something may turn up in a folder that we trashed: then it is known
+    /// whose doing that was, and of the files in it which had been seen.
+    fn remembered(&self, thing: &Thing) -> Option<Millis> {
+        let now = self.now();
+        let is_seen = thing
+            .item
+            .as_ref()
+            .is_some_and(|item| item.kind == RemoteKind::File);
+        match thing.row.taint_until.filter(|until| *until > now) {
+            None if is_seen && self.connector.abilities().restores => Some(now.plus_secs(TOMB_SECS)),
+            until => until,
+        }
     }
 
     async fn link(

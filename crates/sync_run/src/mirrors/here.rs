@@ -31,6 +31,7 @@ impl Run {
         deed: Deed<'_>,
         overrides: Option<Clash>,
     ) -> Result<(), MirrorError> {
+        self.expect_current(deed.thing()?).await?;
         let staged = self.fetch(item_of(deed.thing()?)?).await?;
         gate("fetched").await;
         self.desk.write_here(deed, staged, overrides).await
@@ -41,6 +42,7 @@ impl Run {
         deed: Deed<'_>,
         (copy, clash): (&str, Clash),
     ) -> Result<(), MirrorError> {
+        self.expect_current(deed.thing()?).await?;
         let staged = self.fetch(item_of(deed.thing()?)?).await?;
         gate("fetched").await;
         self.desk.keep_both_here(deed, staged, (copy, clash)).await
@@ -92,6 +94,15 @@ impl Run {
 
     async fn read(&self, item: &RemoteItem) -> Result<Fetched, MirrorError> {
         Ok(fetch(self.desk.connector(), &as_item(item), 0, None).await?)
+    }
+
+    /// A page of the feed may be older than what we wrote ourselves since: it must not undo that. Where past contents cannot
+    /// be read, reading finds it out.
+    pub(super) async fn expect_current(&self, thing: &Thing) -> Result<(), MirrorError> {
+        if self.desk.connector().abilities().has_revisions {
+            self.expect_there(thing).await?;
+        }
+        Ok(())
     }
 
     /// The item must be where and what the plan took it for.

@@ -2,25 +2,44 @@
 
 use connectors::{ItemId, Read, RemoteError, Revision};
 use hub::{Call, Intent, MirrorError, Placed, Sent, Staged, as_remote};
-use model::RemoteItem;
+use model::{MirrorDirection, RemoteItem};
 
 use super::{Run, Verdict, gate, judge};
 
 impl Run {
     /// Ends what an earlier try, or an earlier step of this one, began and could not end.
     pub(super) async fn recover(&self) -> Result<(), MirrorError> {
+        let mut back = Vec::new();
         for intent in self.desk.intents().await? {
+            if matches!(intent.call, Call::Restore { .. }) {
+                back.push(intent);
+                continue;
+            }
             gate("recover").await;
-            let outcome = self.find_out(intent).await;
-            if let Err(error) = outcome {
-                match judge(&error) {
-                    Verdict::Stop(_) => return Err(error),
-                    // It stays open, and is looked at again the next time.
-                    Verdict::Again | Verdict::Wait { .. } => {
-                        tracing::debug!(mirror = %self.desk.mirror.id, %error, "a call is still open");
+            leave_open(self.find_out(intent).await)?;
+        }
+        self.bring_back(back).await
+    }
+
+    /// Brings back what is in the trash, folders before what is in them.
+    async fn bring_back(&self, mut back: Vec<Intent>) -> Result<(), MirrorError> {
+        let mut is_last = false;
+        while !back.is_empty() {
+            let mut later = Vec::new();
+            let before = back.len();
+            for intent in back {
+                gate("recover").await;
+                match self.restore(&intent, is_last).await {
+                    Err(MirrorError::Remote(RemoteError::NotFound | RemoteError::Refused { .. }))
+                        if !is_last =>
+                    {
+                        later.push(intent);
                     }
+                    outcome => leave_open(outcome)?,
                 }
             }
+            is_last = later.len() == before;
+            back = later;
         }
         Ok(())
     }
@@ -40,7 +59,7 @@ impl Run {
                 Some(now) if !now.is_trashed => self.desk.abandon(intent.entry, Some(&now)).await,
                 _ => self.after_trash(intent).await,
             },
-            Call::Restore { .. } => self.restore(&intent).await,
+            Call::Restore { .. } => self.restore(&intent, true).await,
             Call::Rescue { .. } => self.rescue(&intent).await,
         }
     }
@@ -62,23 +81,22 @@ impl Run {
     ) -> Result<(), MirrorError> {
         let made = match id {
             Some(id) => self.item(id).await?,
-            None => self.child(&place.parent, &place.name).await?,
+            None => self.child(place, sent).await?,
         };
         let Some(made) = made else {
             if id.is_some() {
                 // It may still be under way: under the same id it is made once, however often it is asked for.
-                return self.make(intent.clone()).await;
+                return self.make(intent.clone(), true).await;
             }
             return self.desk.abandon(intent.entry, None).await;
         };
-        let is_ours = match sent {
-            _ if id.is_some() => true,
+        let is_as_sent = match sent {
             Some(sent) => self.is_content(&made, sent).await?,
             None => made.kind == model::RemoteKind::Folder,
         };
-        match is_ours {
+        match is_as_sent || id.is_some() {
             true => {
-                self.desk.done(intent, Some(&made), false, None).await?;
+                self.desk.found(intent, &made, !is_as_sent).await?;
                 if made.is_trashed {
                     self.look_up(&made).await?;
                 }
@@ -91,35 +109,68 @@ impl Run {
         }
     }
 
-    /// What a folder holds under a name.
-    async fn child(&self, folder: &str, name: &str) -> Result<Option<RemoteItem>, MirrorError> {
-        let mut page = None;
+    /// What a folder holds under a name, or else what may have been made there and renamed since.
+    async fn child(&self, place: &Placed, sent: Option<&Sent>) -> Result<Option<RemoteItem>, MirrorError> {
+        let (mut page, mut others) = (None, Vec::new());
         loop {
-            let folder = ItemId(folder.to_owned());
+            let folder = ItemId(place.parent.clone());
             let children = match self.desk.connector().children(&folder, page.as_deref()).await {
                 Err(RemoteError::NotFound) => return Ok(None),
                 children => children?,
             };
-            if let Some(item) = children.items.into_iter().find(|item| item.name == name) {
-                return Ok(Some(as_remote(item)));
+            for item in children.items {
+                if item.name == place.name {
+                    return Ok(Some(as_remote(item)));
+                }
+                others.push(as_remote(item));
             }
             page = children.next;
             if page.is_none() {
-                return Ok(None);
+                break;
             }
+        }
+        match sent {
+            // Where the other side only receives, there may be things that are none of ours.
+            Some(sent) if self.desk.mirror.direction == MirrorDirection::TwoWay => {
+                self.renamed(others, sent).await
+            }
+            _ => Ok(None),
         }
     }
 
-    /// Whether an item has a content of ours, as far as its hashes tell.
+    /// The one among items that has a content of ours and belongs to nothing here.
+    async fn renamed(&self, items: Vec<RemoteItem>, sent: &Sent) -> Result<Option<RemoteItem>, MirrorError> {
+        for item in items {
+            let is_like = item.kind == model::RemoteKind::File && item.size_bytes == Some(sent.size_bytes);
+            if is_like && self.desk.is_free(&item.id).await? && self.is_content(&item, sent).await? {
+                return Ok(Some(item));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an item has a content of ours, by its hashes or, where there are none, by its bytes.
     async fn is_content(&self, item: &RemoteItem, sent: &Sent) -> Result<bool, MirrorError> {
         if item.size_bytes != Some(sent.size_bytes) {
             return Ok(false);
         }
+        if item.hashes.is_empty() {
+            return self.has_bytes(item, sent).await;
+        }
         match self.desk.has_content(item, sent).await {
-            // What was sent is gone here by now: nobody can tell any more.
-            Err(MirrorError::Changed) => Ok(false),
+            // What was sent is gone here by now.
+            Err(MirrorError::Changed) => self.has_bytes(item, sent).await,
             told => told,
         }
+    }
+
+    async fn has_bytes(&self, item: &RemoteItem, sent: &Sent) -> Result<bool, MirrorError> {
+        if sent.sha256.is_none() || item.is_trashed {
+            // Nobody can tell.
+            return Ok(false);
+        }
+        let staged = self.fetch(item).await?;
+        Ok(staged.digest().map(|digest| digest.to_string()) == sent.sha256)
     }
 
     async fn find_replaced(
@@ -128,14 +179,18 @@ impl Run {
         (item, expected): (&str, &str),
         sent: &Sent,
     ) -> Result<(), MirrorError> {
+        let connector = self.desk.connector();
         let Some(now) = self.item(item).await? else {
             return self.desk.abandon(intent.entry, None).await;
         };
         if now.revision.as_deref() == Some(expected) {
             // It did not happen. It may still land; then it is found to be there, or in between.
+            let abilities = connector.abilities();
+            if abilities.has_revisions && !abilities.conditions.replace {
+                self.desk.taint(intent.entry).await?;
+            }
             return self.desk.abandon(intent.entry, Some(&now)).await;
         }
-        let connector = self.desk.connector();
         let mut buried = Vec::new();
         if connector.abilities().has_revisions && !connector.abilities().conditions.replace {
             let past = connector.revisions(&ItemId(item.to_owned())).await?;
@@ -176,7 +231,7 @@ impl Run {
     async fn find_placed(&self, intent: Intent, item: &str, place: &Placed) -> Result<(), MirrorError> {
         if !self.desk.connector().abilities().has_ids {
             // Copied piece by piece, it may be at both places: it goes on where it stopped.
-            return self.relocate(intent, None).await;
+            return self.relocate(intent, None, true).await;
         }
         let Some(now) = self.item(item).await? else {
             return self.desk.abandon(intent.entry, None).await;
@@ -186,23 +241,6 @@ impl Run {
             true => self.desk.done(&intent, Some(&now), false, None).await,
             false => self.desk.abandon(intent.entry, Some(&now)).await,
         }
-    }
-
-    /// Brings folders back that went to the provider's trash with something in them that nobody had seen: the next plan
-    /// keeps what is new, and what it is in.
-    pub(super) async fn dig_out(&mut self) -> Result<(), MirrorError> {
-        while let Some(folder) = self.desk.buried.pop_first() {
-            match self.desk.connector().restore(&ItemId(folder.clone())).await {
-                Ok(back) => self.desk.take_in(&[as_remote(back)]).await?,
-                Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => continue,
-                Err(error) => {
-                    self.desk.buried.insert(folder);
-                    return Err(error.into());
-                }
-            }
-            self.list(&folder).await?;
-        }
-        Ok(())
     }
 
     /// Fetches a content that a file had; `None` when the provider does not have it any more.
@@ -230,5 +268,17 @@ impl Run {
         };
         let staged = self.desk.stage(reading.size_bytes, reading.stream).await?;
         Ok(Some((staged, author)))
+    }
+}
+
+/// What could not be found out for now stays open, and is looked at again the next time.
+fn leave_open(outcome: Result<(), MirrorError>) -> Result<(), MirrorError> {
+    let Err(error) = outcome else { return Ok(()) };
+    match judge(&error) {
+        Verdict::Stop(_) => Err(error),
+        Verdict::Again | Verdict::Wait { .. } => {
+            tracing::debug!(%error, "a call is still open");
+            Ok(())
+        }
     }
 }

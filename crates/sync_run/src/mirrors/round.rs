@@ -51,15 +51,13 @@ impl Run {
             due.iter().cloned().partition(|row| open.contains(&row.entry));
         self.put_off_all(&waiting).await?;
         let due = due.as_slice();
-        let entries: Vec<u64> = due.iter().map(|row| row.entry).collect();
-        let loaded = match self.load(&entries).await {
+        let (loaded, plan) = match self.look_around(due).await {
             Err(MirrorError::Changed) => {
                 self.put_off_all(due).await?;
                 return Ok(false);
             }
-            loaded => loaded?,
+            planned => planned?,
         };
-        let plan = self.desk.plan(&loaded);
         tracing::trace!(mirror = %self.desk.mirror.id, ?plan, "a plan");
         let busy = self.note(due, &plan).await?;
         // Until it is clear what belongs together, a plan says nothing of the rest.
@@ -83,6 +81,26 @@ impl Run {
         }
         self.put_off_all(due).await?;
         Ok(false)
+    }
+
+    /// Plans what is due. What has to come to another place besides, such as a folder that something needs, is looked
+    /// around too: what has its name there may not be known yet.
+    async fn look_around(&mut self, due: &[DirtyRow]) -> Result<(Loaded, Plan), MirrorError> {
+        let mut entries: BTreeSet<u64> = due.iter().map(|row| row.entry).collect();
+        loop {
+            let asked: Vec<u64> = entries.iter().copied().collect();
+            let loaded = self.load(&asked).await?;
+            let plan = self.desk.plan(&loaded);
+            let known = entries.len();
+            let placed = plan
+                .steps
+                .iter()
+                .filter(|planned| matches!(planned.step, Step::Create { .. } | Step::Place { .. }));
+            entries.extend(placed.map(|planned| planned.step.entry().0));
+            if entries.len() == known {
+                return Ok((loaded, plan));
+            }
+        }
     }
 
     async fn put_off_all(&self, due: &[DirtyRow]) -> Result<(), MirrorError> {

@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicU64;
 
 use connectors::{Item, ItemId, Relocate, RemoteError, Revision, Source as _, Tag, Target, Upload, Written};
 use hub::{Call, Deed, Intent, MirrorError, Placed, Sent, as_remote};
-use model::{Node, RemoteItem};
+use model::{Node, RemoteItem, RemoteKind};
 use sync_plan::{Clash, EntryId};
 
 use super::here::item_of;
-use super::{Run, gate};
+use super::{Run, Verdict, gate, judge};
 
 impl Run {
     pub(super) async fn create_there(
@@ -33,11 +33,11 @@ impl Run {
         };
         self.desk.begin(deed, &call).await?;
         gate("create.begun").await;
-        self.make(Intent {
+        let intent = Intent {
             entry: thing.row.entry,
             call,
-        })
-        .await
+        };
+        self.make(intent, false).await
     }
 
     async fn new_id(&self) -> Result<Option<String>, MirrorError> {
@@ -48,8 +48,9 @@ impl Run {
         Ok(connector.new_ids(1).await?.pop().map(|id| id.0))
     }
 
-    /// Makes the call of an intent that creates something.
-    pub(super) async fn make(&self, intent: Intent) -> Result<(), MirrorError> {
+    /// Makes the call of an intent that creates something, `again` when nobody knows what became of the first time: then it
+    /// does not count as not made because it cannot be made now.
+    pub(super) async fn make(&self, intent: Intent, again: bool) -> Result<(), MirrorError> {
         let made = match &intent.call {
             Call::MakeFolder { place, id } => self.make_folder(place, id.as_deref()).await,
             Call::Create { place, id, sent } => {
@@ -66,6 +67,7 @@ impl Run {
         gate("create.made").await;
         match made {
             Ok(written) => self.take_written(intent, written).await,
+            Err(error) if again && is_for_now(&error) => Err(error),
             Err(error) => self.give_up(&intent, error).await,
         }
     }
@@ -164,6 +166,7 @@ impl Run {
         let item = item_of(thing)?;
         let node = thing.node.as_ref().ok_or(MirrorError::Changed)?;
         if let Some(clash) = overrides {
+            self.expect_current(thing).await?;
             let staged = self.fetch(item).await?;
             gate("capture.fetched").await;
             // From then on only ours differs from what is agreed: the next plan sends it.
@@ -237,10 +240,16 @@ impl Run {
             entry: thing.row.entry,
             call,
         };
-        self.relocate(intent, now.tag.map(Tag)).await
+        self.relocate(intent, now.tag.map(Tag), false).await
     }
 
-    pub(super) async fn relocate(&self, intent: Intent, expected: Option<Tag>) -> Result<(), MirrorError> {
+    /// Makes the call of an intent that moves something, `is_late` when it may have been made before.
+    pub(super) async fn relocate(
+        &self,
+        intent: Intent,
+        expected: Option<Tag>,
+        is_late: bool,
+    ) -> Result<(), MirrorError> {
         let Call::Relocate {
             item,
             place,
@@ -267,7 +276,10 @@ impl Run {
             return self.move_back(intent, &moved).await;
         }
         let (old, is_path) = (item.clone(), !self.desk.connector().abilities().has_ids);
-        self.desk.done(&intent, Some(&moved), false, None).await?;
+        match is_late {
+            true => self.desk.found(&intent, &moved, false).await?,
+            false => self.desk.done(&intent, Some(&moved), false, None).await?,
+        }
         if is_path && old != moved.id {
             self.follow(intent.entry, &moved).await?;
         }
@@ -347,10 +359,15 @@ impl Run {
         Ok(())
     }
 
-    /// Lists a folder at the provider, and takes in what was not known of it.
+    /// Lists a folder at the provider, and takes in what was not known of it. Answers whether there is anything.
     pub(super) async fn list(&self, folder: &str) -> Result<bool, MirrorError> {
+        Ok(self.list_all(folder).await?.0)
+    }
+
+    /// The same, and answers the folders in it.
+    async fn list_all(&self, folder: &str) -> Result<(bool, Vec<String>), MirrorError> {
         let mut page = None;
-        let mut is_any = false;
+        let (mut is_any, mut folders) = (false, Vec::new());
         loop {
             let children = self
                 .desk
@@ -360,9 +377,11 @@ impl Run {
             let items: Vec<RemoteItem> = children.items.into_iter().map(as_remote).collect();
             is_any |= !items.is_empty();
             self.desk.take_in(&items).await?;
+            let below = items.into_iter().filter(|item| item.kind == RemoteKind::Folder);
+            folders.extend(below.map(|item| item.id));
             page = children.next;
             if page.is_none() {
-                return Ok(is_any);
+                return Ok((is_any, folders));
             }
         }
     }
@@ -426,26 +445,54 @@ impl Run {
         let back = Call::Restore { item: item.clone() };
         self.desk.instead(intent.entry, &back).await?;
         gate("trash.back").await;
-        self.restore(&Intent {
+        let back = Intent {
             entry: intent.entry,
             call: back,
-        })
-        .await
+        };
+        self.restore(&back, true).await
     }
 
-    pub(super) async fn restore(&self, intent: &Intent) -> Result<(), MirrorError> {
+    /// Brings something back from the trash. One that is in a folder that is in the trash too is left for later, unless
+    /// there is no later.
+    pub(super) async fn restore(&self, intent: &Intent, is_last: bool) -> Result<(), MirrorError> {
         let Call::Restore { item } = &intent.call else {
             return Err(MirrorError::Changed);
         };
         match self.desk.connector().restore(&ItemId(item.clone())).await {
-            Ok(back) => self.desk.abandon(intent.entry, Some(&as_remote(back))).await?,
-            Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => {
-                self.desk.abandon(intent.entry, None).await?;
+            Ok(back) => {
+                let back = as_remote(back);
+                if back.kind == RemoteKind::Folder {
+                    self.take_back(&back).await?;
+                }
+                self.desk.abandon(intent.entry, Some(&back)).await?;
             }
+            Err(error @ (RemoteError::NotFound | RemoteError::Refused { .. })) if !is_last => {
+                return Err(error.into());
+            }
+            Err(
+                RemoteError::NotFound
+                | RemoteError::Refused { .. }
+                | RemoteError::Unsupported(_)
+                | RemoteError::Exists,
+            ) => self.desk.abandon(intent.entry, None).await?,
             Err(error) => return Err(error.into()),
         }
         self.desk.look(item).await?;
         Err(MirrorError::Changed)
+    }
+
+    /// Takes in all that came back with a folder: not every feed tells of it.
+    async fn take_back(&self, folder: &RemoteItem) -> Result<(), MirrorError> {
+        self.desk.take_in(std::slice::from_ref(folder)).await?;
+        let mut folders = vec![folder.id.clone()];
+        while let Some(folder) = folders.pop() {
+            folders.extend(self.list_all(&folder).await?.1);
+            // Lists lag.
+            for item in self.desk.trashed_in(&folder).await? {
+                self.desk.look(&item).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Fetches contents that a write of ours replaced unseen, and keeps each as a file beside.
@@ -463,6 +510,13 @@ impl Run {
         }
         self.desk.abandon(intent.entry, None).await
     }
+}
+
+/// Whether the same may go well later.
+fn is_for_now(error: &MirrorError) -> bool {
+    let waits = Verdict::Wait { is_lasting: false };
+    matches!(error, MirrorError::Remote(_))
+        && (judge(error) == waits || matches!(judge(error), Verdict::Stop(_)))
 }
 
 /// The content of a file that is sent; `None` of a folder.
