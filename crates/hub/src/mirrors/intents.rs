@@ -1,13 +1,8 @@
 //! Calls that change something at the provider. Each is written down before it is made, with what will be agreed by it,
 //! so that one whose answer was lost is found out about rather than made twice.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use async_trait::async_trait;
 use catalog::{EntryContent, EntryRow, IntentRow, Tx};
-use connectors::{Source, UploadJournal};
-use model::{BodyError, ByteStream, MirrorId, NodeId, RemoteItem};
+use model::{NodeId, RemoteItem};
 use serde::{Deserialize, Serialize};
 use sync_plan::EntryId;
 
@@ -15,10 +10,9 @@ use super::aside::agree_on_nothing;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
 use super::scene::Loaded;
-use super::uploads::counted;
 use crate::access::{self, Hold};
 use crate::connections::hashes_of;
-use crate::{Download, Hub, HubError};
+use crate::HubError;
 
 /// Intents that one look takes in.
 const STEP: u32 = 100;
@@ -378,33 +372,6 @@ impl MirrorDesk {
         }
     }
 
-    /// A content of ours, to be sent.
-    ///
-    /// # Errors
-    /// `Changed` when that version is not there any more.
-    pub async fn source(&self, sent: &Sent) -> Result<StoredSource, MirrorError> {
-        let download = self
-            .hub
-            .open_file(&self.actor, sent.node, Some(sent.version))
-            .await?;
-        Ok(StoredSource {
-            sent: self.hub.0.on_the_way.begin(self.mirror.id, sent.node),
-            hub: self.hub.clone(),
-            download,
-        })
-    }
-
-    /// What remembers how far an upload came, so that it can go on after a restart.
-    pub fn journal(&self, entry: u64, arrived: Arc<AtomicU64>) -> Sessions {
-        Sessions {
-            hub: self.hub.clone(),
-            mirror: self.mirror.id,
-            lease: catalog::Lease::of(&self.lease.job),
-            entry,
-            arrived,
-        }
-    }
-
     /// A place there as a step names it.
     ///
     /// # Errors
@@ -523,85 +490,4 @@ fn prove(row: &mut EntryRow, item: &RemoteItem, is_rewritten: bool, now: model::
         (false, true) => catalog::EntryProof::Unverifiable,
     };
     row.proven_ms = Some(now);
-}
-
-/// A content of ours that can be read as often as it takes.
-pub struct StoredSource {
-    hub: Hub,
-    download: Download,
-    /// How much of it was read, for whom it may concern.
-    sent: Arc<AtomicU64>,
-}
-
-impl StoredSource {
-    /// Its media type.
-    pub fn media_type(&self) -> &str {
-        &self.download.version.media_type
-    }
-
-    /// When it was stored.
-    pub const fn stored(&self) -> model::Millis {
-        self.download.version.created_ms
-    }
-}
-
-#[async_trait]
-impl Source for StoredSource {
-    fn size_bytes(&self) -> u64 {
-        self.download.version.size_bytes
-    }
-
-    async fn open(&self, offset: u64) -> Result<ByteStream, BodyError> {
-        let range = offset..self.download.version.size_bytes;
-        let body = self.hub.read_content(&self.download, range).await;
-        let body = body.map(|body| counted(body, offset, self.sent.clone()));
-        body.map_err(|error| match error {
-            HubError::Body(error) => error,
-            error => BodyError::Unreadable(Box::new(error)),
-        })
-    }
-}
-
-/// Keeps upload sessions with their intents, sealed.
-pub struct Sessions {
-    hub: Hub,
-    mirror: MirrorId,
-    lease: catalog::Lease,
-    entry: u64,
-    arrived: Arc<AtomicU64>,
-}
-
-impl Sessions {
-    async fn write(&self, session: Option<&str>) -> Result<(), HubError> {
-        let sealed = session.map(|session| self.hub.seal_session(&self.name(), session));
-        let mut tx = self.hub.write().await?;
-        if !tx.holds_lease(self.lease).await? {
-            return Err(HubError::Conflict("another worker looks after this mirror now"));
-        }
-        tx.keep_session(self.mirror, self.entry, sealed.as_deref())
-            .await?;
-        Ok(tx.commit().await?)
-    }
-
-    fn name(&self) -> String {
-        format!("{} {}", self.mirror, self.entry)
-    }
-}
-
-#[async_trait]
-impl UploadJournal for Sessions {
-    async fn kept(&self) -> Option<String> {
-        let mut tx = self.hub.read().await.ok()?;
-        let row = tx.intent(self.mirror, self.entry).await.ok()??;
-        self.hub.open_session(&self.name(), &row.session?)
-    }
-
-    async fn keep(&self, session: Option<&str>) -> Result<(), BodyError> {
-        let kept = self.write(session).await;
-        kept.map_err(|error| BodyError::Unreadable(Box::new(error)))
-    }
-
-    fn arrived(&self, bytes: u64) {
-        self.arrived.store(bytes, Ordering::Relaxed);
-    }
 }
