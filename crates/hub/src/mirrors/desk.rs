@@ -394,8 +394,13 @@ impl MirrorDesk {
     pub async fn end(&self, how: Ended) -> Result<(), MirrorError> {
         let now = self.now();
         let mut tx = self.fenced().await?;
-        let next_due = tx.next_dirty_ms(self.mirror.id).await?;
         let held = tx.count_to_trash(self.mirror.id).await?;
+        let first = tx.to_trash(self.mirror.id, now, 1).await?.pop();
+        let next_due = match first.is_some_and(|row| row.is_approved) {
+            // A person said so while this round came to its end.
+            true => Some(now),
+            false => tx.next_dirty_ms(self.mirror.id).await?,
+        };
         let Some(mut mirror) = tx.lock_mirror(self.mirror.id).await? else {
             return Ok(());
         };

@@ -10,9 +10,9 @@ use super::aside::agree_on_nothing;
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
 use super::scene::Loaded;
+use crate::HubError;
 use crate::access::{self, Hold};
 use crate::connections::hashes_of;
-use crate::HubError;
 
 /// Intents that one look takes in.
 const STEP: u32 = 100;
