@@ -91,16 +91,15 @@ async fn a_look_that_is_asked_for_while_one_is_under_way_is_taken_after_it() {
         let account = clouds.google.account("ada@gmail.com");
         let early = account.create_file(&account.root(), "early", "1");
         let id = link(&t, &ada, "google").await.unwrap().connection.id;
-        clouds.google.faults().push(Fault::on(
-            "GET",
-            "/drive/v3/files",
-            Act::Hold("listing".to_owned()),
-        ));
+        clouds
+            .google
+            .faults()
+            .push(Fault::on("GET", "/drive/v3/files", Act::Hold(id.to_string())));
         let meanwhile = async {
-            clouds.google.faults().reached("listing").await;
+            clouds.google.faults().reached(&id.to_string()).await;
             t.pass_secs(1);
             t.refresh_connection(&ada, id).await.unwrap();
-            clouds.google.faults().release("listing");
+            clouds.google.faults().release(&id.to_string());
         };
         // The second is due at once.
         let (looks, ()) = tokio::join!(t.do_jobs(), meanwhile);
