@@ -395,7 +395,10 @@ impl MirrorDesk {
         let now = self.now();
         let mut tx = self.fenced().await?;
         let held = tx.count_to_trash(self.mirror.id).await?;
-        let first = tx.to_trash(self.mirror.id, now, 1).await?.pop();
+        let first = match held.1 {
+            0 => None,
+            _ => tx.to_trash(self.mirror.id, now, 1).await?.pop(),
+        };
         let next_due = match first.is_some_and(|row| row.is_approved) {
             // A person said so while this round came to its end.
             true => Some(now),
