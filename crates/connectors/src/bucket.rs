@@ -226,6 +226,10 @@ impl Connector for Bucket {
         self.throw_away(id, expected).await
     }
 
+    async fn remove_folder(&self, id: &ItemId, _expected: Option<&Tag>) -> Result<(), RemoteError> {
+        self.take_mark(id).await
+    }
+
     async fn direct_link(&self, id: &ItemId, file_name: &str) -> Result<Option<DirectLink>, RemoteError> {
         let place = Place::parse(id).filter(|place| !place.is_folder());
         let key = self.key(&place.ok_or(RemoteError::NoContent)?);

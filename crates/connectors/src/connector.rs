@@ -117,6 +117,16 @@ pub trait Connector: Send + Sync {
     /// `expected` as in [`Relocate::expected`].
     async fn trash(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), RemoteError>;
 
+    /// Removes a folder in which nothing was found. `expected` as in [`Relocate::expected`], seen before that was looked
+    /// for. What is gone already is done.
+    ///
+    /// # Errors
+    /// `Changed` when something is in it after all, where [`Conditions::empty`]: it stays then, or is put back.
+    /// Elsewhere that goes to the trash with it.
+    async fn remove_folder(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), RemoteError> {
+        self.trash(id, expected).await
+    }
+
     /// Brings an item back from the trash. `Unsupported` where [`Abilities::restores`] is false.
     async fn restore(&self, id: &ItemId) -> Result<Item, RemoteError> {
         let _ = id;

@@ -187,6 +187,8 @@ macro_rules! check {
                 takes_two_of_one_name: writes,
                 leaves_what_has_changed: guards_trash,
                 leaves_the_root: writes,
+                takes_an_empty_folder: writes_folders,
+                leaves_a_folder_that_is_not_empty_any_more: guards_empty,
                 is_not_seen_in_listings: writes,
                 is_not_seen_in_changes: writes,
                 gives_back_a_file: restores,

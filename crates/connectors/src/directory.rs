@@ -366,6 +366,26 @@ impl Connector for Directory {
         .await
     }
 
+    async fn remove_folder(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), RemoteError> {
+        let Some(place) = Place::parse(id) else {
+            return Ok(());
+        };
+        let expected = expected.cloned();
+        self.write(move |shared, root| {
+            if moving::remove_folder(root, &place, expected.as_ref())? {
+                return Ok(());
+            }
+            let (items, next) = shared.look(root).page(&place, None)?;
+            if !items.is_empty() || next.is_some() {
+                return Err(RemoteError::Changed);
+            }
+            // Things that are no files: links, sockets.
+            let stamp = moving::stamp((shared.options.clock)(), &shared.random());
+            moving::trash(root, &place, expected.as_ref(), &stamp)
+        })
+        .await
+    }
+
     async fn restore(&self, id: &ItemId) -> Result<Item, RemoteError> {
         let place = Place::parse(id).ok_or(RemoteError::NotFound)?;
         self.write(move |shared, root| {
@@ -396,6 +416,7 @@ fn abilities(is_read_only: bool, folds_case: bool) -> Abilities {
             detects_overwritten: false,
             relocate: writes,
             trash: writes,
+            empty: writes,
         },
         relocation: Relocation::Native,
         trash: TrashKind::Folder(moving::TRASH),

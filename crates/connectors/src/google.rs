@@ -118,6 +118,8 @@ const fn abilities() -> Abilities {
             detects_overwritten: true,
             relocate: false,
             trash: false,
+            // Whether something was in it is found out by its trash, which can be looked into.
+            empty: false,
         },
         relocation: Relocation::Native,
         trash: TrashKind::Native,

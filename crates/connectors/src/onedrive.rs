@@ -243,6 +243,13 @@ impl Connector for OneDrive {
         }
     }
 
+    async fn remove_folder(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), RemoteError> {
+        match known(id) {
+            Ok(id) => self.remove_empty(id, expected).await,
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn restore(&self, id: &ItemId) -> Result<Item, RemoteError> {
         self.bring_back(known(id)?).await
     }
@@ -291,6 +298,8 @@ fn abilities(kind: DriveKind, steps: u64) -> Abilities {
             detects_overwritten: false,
             relocate: true,
             trash: true,
+            // Only there a folder has a tag that tells of what is in it.
+            empty: is_personal,
         },
         relocation: Relocation::Native,
         trash: TrashKind::Native,

@@ -252,6 +252,14 @@ impl Connector for WebDav {
         }
     }
 
+    async fn remove_folder(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), RemoteError> {
+        self.for_writing()?;
+        match Place::parse(id) {
+            Some(place) => self.put_empty_away(&place, expected).await,
+            None => Ok(()),
+        }
+    }
+
     async fn restore(&self, id: &ItemId) -> Result<Item, RemoteError> {
         self.for_writing()?;
         let place = Place::parse(id).ok_or(RemoteError::NotFound)?;
@@ -276,6 +284,7 @@ fn abilities(features: Features) -> Abilities {
             detects_overwritten: false,
             relocate: false,
             trash: false,
+            empty: !features.is_read_only,
         },
         relocation: Relocation::Native,
         trash: TrashKind::Folder(moving::TRASH),

@@ -26,7 +26,7 @@ mod views;
 mod wake;
 
 use catalog::{NewJob, Tx};
-use model::{Job, JobId, JobKind, MirrorId};
+use model::{ConnectionId, Job, JobId, JobKind, MirrorId, MirrorState};
 use serde::{Deserialize, Serialize};
 
 use crate::{Hub, HubError, keys};
@@ -77,6 +77,20 @@ impl Hub {
         let job = tx.enqueue_job(&job, now).await?;
         tx.hasten_job(job, now).await?;
         Ok(job)
+    }
+
+    /// Has the mirrors of a connection looked after that waited for it to work again.
+    pub(crate) async fn queue_troubled_mirrors(
+        &self,
+        tx: &mut Tx,
+        connection: ConnectionId,
+    ) -> Result<(), HubError> {
+        for mirror in tx.mirrors_of_connection(connection).await? {
+            if mirror.state == MirrorState::Trouble {
+                self.queue_mirror(tx, mirror.id).await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -30,6 +30,8 @@ struct Run {
     lease: Lease,
     /// Items that the provider was asked for and does not have, in this try.
     absent: HashSet<String>,
+    /// Entries whose content there could not be read to be told from the one that was agreed on.
+    undecided: HashSet<u64>,
     /// Folders there that were asked for in this round, and whether they are in the mirror.
     seen: HashMap<String, bool>,
     /// How often an entry that was to be trashed was found not to be, in this try.
@@ -48,6 +50,7 @@ pub(crate) async fn run(hub: &Hub, lease: &Lease) -> Result<Upkept, HubError> {
         desk,
         lease: lease.clone(),
         absent: HashSet::new(),
+        undecided: HashSet::new(),
         seen: HashMap::new(),
         spared: HashMap::new(),
         done: 0,

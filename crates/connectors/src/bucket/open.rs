@@ -146,6 +146,7 @@ fn abilities(store: &dyn Store, prefix: &str, part_bytes: u64) -> Abilities {
             detects_overwritten: false,
             relocate: probed.guards_deletes,
             trash: probed.guards_deletes,
+            empty: true,
         },
         relocation: Relocation::Copied,
         trash: TrashKind::Folder(TRASH),

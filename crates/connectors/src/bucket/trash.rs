@@ -58,6 +58,23 @@ impl Bucket {
         self.keep_folder(place.parent()).await
     }
 
+    /// Removes what stands for a folder, and nothing else: what came into it in between stays where it is.
+    pub(super) async fn take_mark(&self, id: &ItemId) -> Result<(), RemoteError> {
+        let Some(place) = Place::parse(id).filter(Place::is_folder) else {
+            return Ok(());
+        };
+        if place.is_root() {
+            return Err(refused("the root stays"));
+        }
+        let _lock = self.lock(&place).await;
+        let removed = self.store.delete(&self.key(&place), None).await;
+        removed.map_err(|failure| self.error(failure))?;
+        if self.has_folder(&place).await? {
+            return Err(RemoteError::Changed);
+        }
+        self.keep_folder(place.parent()).await
+    }
+
     /// A key in the trash that nothing has.
     fn trash_key(&self, place: &Place) -> String {
         let number = RandomState::new().build_hasher().finish() & 0xffff;

@@ -71,6 +71,8 @@ pub struct Conditions {
     pub relocate: bool,
     /// A delete fails when the item changed.
     pub trash: bool,
+    /// [`super::Connector::remove_folder`] takes nothing along that came into the folder in between.
+    pub empty: bool,
 }
 
 /// How items move.

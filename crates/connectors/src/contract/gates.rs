@@ -105,6 +105,11 @@ pub const fn guards_trash(can: &Abilities) -> bool {
     can.conditions.trash && !can.is_read_only
 }
 
+/// Only folders with nothing in them are removed as such.
+pub const fn guards_empty(can: &Abilities) -> bool {
+    can.conditions.empty && !can.is_read_only
+}
+
 /// Brings back what is in the trash.
 pub const fn restores(can: &Abilities) -> bool {
     can.restores && !can.is_read_only

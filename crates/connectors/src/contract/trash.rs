@@ -94,6 +94,38 @@ pub async fn leaves_the_root(scene: &Scene) {
     scene.expect_tree(&[("file.txt", b"content")]).await;
 }
 
+/// Once or twice, and never the root.
+pub async fn takes_an_empty_folder(scene: &Scene) {
+    scene.given("file.txt", b"content").await;
+    let made = scene.drive.make_folder(&scene.root, "folder", None).await;
+    let folder = made.expect("make");
+
+    let removed = scene.drive.remove_folder(&folder.id, folder.tag.as_ref()).await;
+    removed.expect("an empty folder");
+    let again = scene.drive.remove_folder(&folder.id, folder.tag.as_ref()).await;
+    again.expect("gone already");
+    let refused = scene.drive.remove_folder(&scene.root, None).await;
+
+    assert!(refused.is_err(), "{refused:?}");
+    let item = scene.drive.item(&folder.id).await.expect("item");
+    assert!(item.is_none_or(|item| item.is_trashed));
+    scene.expect_tree(&[("file.txt", b"content")]).await;
+}
+
+/// Somebody put something into it after it was looked at.
+pub async fn leaves_a_folder_that_is_not_empty_any_more(scene: &Scene) {
+    let made = scene.drive.make_folder(&scene.root, "folder", None).await;
+    let folder = made.expect("make");
+    scene.world.write("folder/in/late.txt", b"late").await;
+
+    // With the tag of then, and with none.
+    for expected in [folder.tag.as_ref(), None] {
+        let late = scene.drive.remove_folder(&folder.id, expected).await;
+        assert!(matches!(late, Err(RemoteError::Changed)), "{late:?}");
+        scene.expect_tree(&[("folder/in/late.txt", b"late")]).await;
+    }
+}
+
 /// Nor is a folder that stands in for it.
 pub async fn is_not_seen_in_listings(scene: &Scene) {
     let file = scene.given("folder/file.txt", b"content").await;

@@ -112,6 +112,28 @@ pub(super) fn trash(
     }
 }
 
+/// Removes a folder with nothing in it. What is gone already is done; false when there is something in it.
+pub(super) fn remove_folder(root: &Root, place: &Place, expected: Option<&Tag>) -> Result<bool, RemoteError> {
+    if place.split().is_none() {
+        return Err(refused("EBUSY", "the folder itself stays where it is"));
+    }
+    let (folder, name) = match root.parent(place) {
+        Err(RemoteError::NotFound) => return Ok(true),
+        opened => opened?,
+    };
+    match statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(true),
+        Err(errno) => return Err(fault(errno, place)),
+        Ok(stat) => check(&stat, expected)?,
+    }
+    match unlinkat(&folder, name, AtFlags::REMOVEDIR) {
+        Ok(()) => fsync(&folder).map(|()| true).map_err(|errno| fault(errno, place)),
+        Err(Errno::NOENT) => Ok(true),
+        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+        Err(errno) => Err(fault(errno, place)),
+    }
+}
+
 fn open_or_make(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
     match openat(folder, name, FOLDER, Mode::empty()) {
         Err(Errno::NOENT) => {}

@@ -101,6 +101,23 @@ impl OneDrive {
         }
     }
 
+    /// The same with a folder, unless something is in it. On drives of persons the tag of its content changes with all
+    /// that is below (<https://learn.microsoft.com/graph/api/resources/driveitem>, `cTag`), and guards the delete;
+    /// folders of organizations have none, so that something may come in between.
+    pub(super) async fn remove_empty(&self, id: &ItemId, expected: Option<&Tag>) -> Result<(), RemoteError> {
+        let now = match self.get_item(id, FIELDS).await {
+            Ok(now) if now.deleted.is_some() => return Ok(()),
+            Ok(now) => now,
+            Err(trouble) if matches!(trouble.status(), 404 | 410) => return Ok(()),
+            Err(trouble) => return Err(trouble.into()),
+        };
+        let is_as_expected = expected.is_none_or(|tag| now.e_tag.as_ref() == Some(&tag.0));
+        if !is_as_expected || now.child_count().is_some_and(|count| count > 0) {
+            return Err(RemoteError::Changed);
+        }
+        self.remove(id, now.c_tag.or(now.e_tag).map(Tag).as_ref()).await
+    }
+
     /// Takes an item back from the recycle bin. Only drives of persons let apps do that.
     pub(super) async fn bring_back(&self, id: &ItemId) -> Result<Item, RemoteError> {
         if self.kind == DriveKind::Business {

@@ -23,7 +23,7 @@ pub(super) struct DriveItem {
     pub(super) e_tag: Option<String>,
     pub(super) c_tag: Option<String>,
     pub(super) file: Option<FileFacet>,
-    folder: Option<Facet>,
+    folder: Option<FolderFacet>,
     package: Option<Facet>,
     pub(super) deleted: Option<Facet>,
     pub(super) root: Option<Facet>,
@@ -40,6 +40,12 @@ pub(super) struct DriveItem {
 /// Something of which only its being there counts.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Facet {}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct FolderFacet {
+    child_count: Option<u64>,
+}
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -100,6 +106,11 @@ impl DriveItem {
     /// Whether it is a folder of this drive.
     pub(super) const fn is_folder(&self) -> bool {
         self.folder.is_some() && self.remote_item.is_none() && self.package.is_none()
+    }
+
+    /// How many items are in a folder, where that is told.
+    pub(super) fn child_count(&self) -> Option<u64> {
+        self.folder.as_ref()?.child_count
     }
 
     /// What is known of its content.

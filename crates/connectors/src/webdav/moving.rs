@@ -40,9 +40,50 @@ impl WebDav {
 
     /// Puts something into the trash: below a folder whose name has the time, and where it was.
     pub(super) async fn put_away(&self, place: &Place, expected: Option<&Tag>) -> Result<(), RemoteError> {
+        self.put_into_trash(place, expected).await.map(drop)
+    }
+
+    /// The same with a folder in which nothing was found. Something that came in between is there again afterwards, and
+    /// that is `Changed`: the protocol knows no delete of empty folders alone.
+    pub(super) async fn put_empty_away(
+        &self,
+        place: &Place,
+        expected: Option<&Tag>,
+    ) -> Result<(), RemoteError> {
+        let Some(kept) = self.put_into_trash(place, expected).await? else {
+            return Ok(());
+        };
+        let inside = match self.inside(&kept).await {
+            Err(RemoteError::NotFound) => return Ok(()),
+            inside => inside?,
+        };
+        if inside.is_empty() {
+            return Ok(());
+        }
+        match self.make(place).await {
+            Ok(()) | Err(RemoteError::Exists) => {}
+            Err(error) => return Err(error),
+        }
+        for (from, found) in inside {
+            let (_, name) = from.split().ok_or_else(root_stays)?;
+            match self.shift(&from, &found, &place.join(name), false).await {
+                // What has its name by now came later.
+                Ok(()) | Err(RemoteError::NotFound | RemoteError::Exists) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(RemoteError::Changed)
+    }
+
+    /// Where it is in the trash then; `None` when it was gone.
+    async fn put_into_trash(
+        &self,
+        place: &Place,
+        expected: Option<&Tag>,
+    ) -> Result<Option<Place>, RemoteError> {
         let (_, name) = place.split().ok_or_else(root_stays)?;
         let Some(found) = self.look(place).await? else {
-            return Ok(());
+            return Ok(None);
         };
         check(&found, expected)?;
         let all = Place::root().join(TRASH);
@@ -59,12 +100,10 @@ impl WebDav {
             }
             made => made?,
         }
-        match self
-            .shift(place, &found, &into.join(&self.kept_name(name)), false)
-            .await
-        {
-            Err(RemoteError::NotFound) => Ok(()),
-            moved => moved,
+        let kept = into.join(&self.kept_name(name));
+        match self.shift(place, &found, &kept, false).await {
+            Err(RemoteError::NotFound) => Ok(None),
+            moved => moved.map(|()| Some(kept)),
         }
     }
 

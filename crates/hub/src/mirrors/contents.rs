@@ -1,6 +1,6 @@
 //! Which contents are the same bytes, as far as is known without reading them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use catalog::{EntryContent, EntryRow, Tx};
 use connectors::Hashes;
@@ -205,6 +205,27 @@ impl Contents {
                 scene.unsure.insert((here, there));
             }
         }
+    }
+
+    /// Entries whose content here is gone or another than was agreed on, while the one there may still be that one: where
+    /// no hash tells it, as after a move that was a copy, only reading does. It would count as edited.
+    pub(super) fn doubts(&self, things: &BTreeMap<EntryId, Thing>, scene: &Scene) -> BTreeSet<EntryId> {
+        let is_doubtful = |id: &EntryId, thing: &Thing| {
+            let (base, item) = (thing.row.content.as_ref()?, thing.item.as_ref()?);
+            let agreed = base.digest?;
+            let ours = thing.node.as_ref().and_then(|node| node.version.as_ref()?.digest);
+            let is_as_agreed = scene.entries[id].here.is_some() && ours == Some(agreed);
+            let told = hashes_of(&base.there_hashes).agrees(&hashes_of(&item.hashes));
+            let is_other = base.revision.is_some() && item.revision != base.revision && !item.is_trashed;
+            let sizes = [base.there_bytes, item.size_bytes];
+            let has_size = base.size_bytes > 0 && sizes == [Some(base.size_bytes); 2];
+            let looked = self.was_compared(&agreed.0, (&item.id, item.revision.as_deref()));
+            Some(is_other && has_size && !is_as_agreed && told.is_none() && looked.is_none())
+        };
+        let doubtful = things
+            .iter()
+            .filter(|(id, thing)| is_doubtful(id, thing) == Some(true));
+        doubtful.map(|(id, _)| *id).collect()
     }
 
     fn may_be_same(&self, here: Content, there: Content) -> bool {

@@ -101,41 +101,56 @@ impl MirrorDesk {
         Ok(changes.len() >= STEP as usize)
     }
 
-    /// Has folders brought back that we trashed with a file in them that nobody here had seen in there: it is not known at
-    /// all, or was elsewhere when both sides agreed last.
+    /// Has folders brought back that we trashed with something in them that nobody here had seen in there: a file that is
+    /// not known at all, or what was elsewhere when both sides agreed last, if they ever did.
     async fn dig_out(
         &mut self,
         tx: &mut Tx,
         (known, untied): (&[EntryRow], &[&str]),
     ) -> Result<(), MirrorError> {
-        let agreed = known.iter().filter(|row| row.has_base);
-        let homes: HashMap<&str, u64> = agreed
-            .filter_map(|row| Some((row.item.as_deref()?, row.parent?)))
+        let homes: HashMap<&str, Option<u64>> = known
+            .iter()
+            .filter_map(|row| Some((row.item.as_deref()?, row.parent.filter(|_| row.has_base))))
             .collect();
         let items: Vec<&str> = homes.keys().chain(untied).copied().collect();
+        let mut folders: HashMap<String, Above> = HashMap::new();
         for item in tx.items(self.connection.id, &items).await? {
-            if item.kind == RemoteKind::Folder {
+            let home = homes.get(item.id.as_str()).copied().flatten();
+            if item.kind == RemoteKind::Folder && home.is_none() {
                 // What is in it tells of itself.
                 continue;
             }
-            let home = homes.get(item.id.as_str()).copied();
             let mut above = item.parent;
             for _ in 0..DEEPEST {
-                let Some(folder) = above.take() else { break };
-                let row = tx.entries_of_items(self.mirror.id, &[&folder]).await?.pop();
-                if row.as_ref().is_some_and(|row| Some(row.entry) == home) {
+                let Some(id) = above.take() else { break };
+                if !folders.contains_key(&id) {
+                    folders.insert(id.clone(), self.above(tx, &id).await?);
+                }
+                let folder = &folders[&id];
+                if folder.entry.is_some() && folder.entry == home {
                     break;
                 }
-                let ours = row.filter(|row| row.taint_until.is_some_and(|until| until > self.now()));
-                let known = tx.item(self.connection.id, &folder).await?;
-                let is_trashed = known.as_ref().is_some_and(|known| known.is_trashed);
-                if let Some(row) = ours.filter(|_| is_trashed) {
-                    self.have_back(tx, row.entry, folder).await?;
+                above.clone_from(&folder.parent);
+                if let (Some(entry), true) = (folder.entry, folder.went_by_us) {
+                    self.have_back(tx, entry, id).await?;
                 }
-                above = known.and_then(|known| known.parent);
             }
         }
         Ok(())
+    }
+
+    async fn above(&self, tx: &mut Tx, folder: &str) -> Result<Above, MirrorError> {
+        let row = tx.entries_of_items(self.mirror.id, &[folder]).await?.pop();
+        let item = tx.item(self.connection.id, folder).await?;
+        let is_trashed = item.as_ref().is_some_and(|item| item.is_trashed);
+        let is_ours = row
+            .as_ref()
+            .is_some_and(|row| row.taint_until.is_some_and(|until| until > self.now()));
+        Ok(Above {
+            entry: row.map(|row| row.entry),
+            parent: item.and_then(|item| item.parent),
+            went_by_us: is_trashed && is_ours,
+        })
     }
 
     /// Has something brought back from the trash there, unless a call about it is under way.
@@ -470,6 +485,14 @@ impl MirrorDesk {
         tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
         Ok(next)
     }
+}
+
+/// A folder that something is in at the provider.
+struct Above {
+    entry: Option<u64>,
+    parent: Option<String>,
+    /// It is in the trash, and we put it there not long ago.
+    went_by_us: bool,
 }
 
 fn new_here(node: &Node) -> EntryRow {

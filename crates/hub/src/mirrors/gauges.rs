@@ -3,11 +3,23 @@
 use std::collections::BTreeMap;
 
 use model::MirrorState;
+use sync_plan::Step;
 
+use super::desk::MirrorDesk;
+use super::preview::kind;
 use crate::{Hub, HubError};
 
 /// Mirrors that one look takes in.
 const STEP: u32 = 500;
+
+impl MirrorDesk {
+    /// Counts a step that was tried; one that was not done is tried again.
+    pub fn count_step(step: &Step, is_done: bool) {
+        let outcome = if is_done { "done" } else { "put_off" };
+        metrics::counter!("cumuli_mirror_steps_total", "step" => kind(step), "outcome" => outcome)
+            .increment(1);
+    }
+}
 
 impl Hub {
     /// Counts mirrors by their state, how far the last one is behind, and the deletes that wait for a word.

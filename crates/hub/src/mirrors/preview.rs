@@ -447,7 +447,8 @@ impl PlanSummary {
     }
 }
 
-const fn kind(step: &Step) -> &'static str {
+/// What a step does, as the API and the metrics call it.
+pub(super) const fn kind(step: &Step) -> &'static str {
     match step {
         Step::Create { .. } => "create",
         Step::Write { .. } => "write",

@@ -37,6 +37,8 @@ pub struct Loaded {
     pub things: BTreeMap<EntryId, Thing>,
     /// Folders there that items say they are in, and that nothing is known of: to be asked for first.
     pub strange: BTreeSet<String>,
+    /// Entries whose content there may be the one that was agreed on, which has to be read first.
+    pub doubts: BTreeSet<EntryId>,
     /// Nodes and items that stand in the way and are no entries yet: to be enrolled first.
     pub newcomers: Newcomers,
 }
@@ -492,6 +494,7 @@ impl Loader<'_> {
         }
         scene.crowded = self.crowded;
         Loaded {
+            doubts: contents.doubts(&things, &scene),
             scene,
             things,
             strange: self.strange,

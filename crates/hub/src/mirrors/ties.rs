@@ -452,6 +452,25 @@ impl MirrorDesk {
         Ok(tx.commit().await?)
     }
 
+    /// Finds out whether a content there is still the one that was agreed on, and writes that down.
+    ///
+    /// # Errors
+    /// `Changed` when nothing was agreed on; the hub's.
+    pub async fn compare_agreed(&self, theirs: &Thing, body: ByteStream) -> Result<(), MirrorError> {
+        let item = theirs.item.as_ref().ok_or(MirrorError::Changed)?;
+        let agreed = theirs.row.content.as_ref().and_then(|content| content.digest);
+        let agreed = agreed.ok_or(MirrorError::Changed)?;
+        let found = hash(body, &[HashKind::Sha256]).await.map_err(HubError::Body)?;
+        let kind = match found.sha256 == Some(agreed.0) {
+            true => same_as(&item.id),
+            false => other_than(&item.id),
+        };
+        let revision = item.revision.clone().unwrap_or_default();
+        let mut tx = self.fenced().await?;
+        tx.put_content_hashes(&agreed, &[(&kind, &revision)]).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Whether their content has a hash of a kind that ours could have too.
     pub fn can_compare(theirs: &Thing) -> bool {
         theirs

@@ -92,6 +92,11 @@ impl Run {
         self.desk.stage(fetched.size_bytes, fetched.stream).await
     }
 
+    pub(super) async fn read_agreed(&self, thing: &Thing) -> Result<(), MirrorError> {
+        let body = self.read(item_of(thing)?).await?.stream;
+        self.desk.compare_agreed(thing, body).await
+    }
+
     async fn read(&self, item: &RemoteItem) -> Result<Fetched, MirrorError> {
         Ok(fetch(self.desk.connector(), &as_item(item), 0, None).await?)
     }

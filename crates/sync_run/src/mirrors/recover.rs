@@ -191,23 +191,11 @@ impl Run {
             }
             return self.desk.abandon(intent.entry, Some(&now)).await;
         }
-        let mut buried = Vec::new();
-        if connector.abilities().has_revisions && !connector.abilities().conditions.replace {
-            let past = connector.revisions(&ItemId(item.to_owned())).await?;
-            for revision in past {
-                if revision.revision.0 == expected {
-                    break;
-                }
-                if now.revision.as_deref() != Some(revision.revision.0.as_str())
-                    && !self
-                        .desk
-                        .hashes_fit(&revision.hashes, revision.size_bytes, sent)
-                        .await?
-                {
-                    buried.push(revision.revision.0);
-                }
-            }
-        }
+        let may_bury = connector.abilities().has_revisions && !connector.abilities().conditions.replace;
+        let buried = match may_bury {
+            true => self.buried(item, (expected, sent)).await?,
+            false => Vec::new(),
+        };
         let rescue = (!buried.is_empty()).then(|| Call::Rescue {
             item: item.to_owned(),
             revisions: buried,
@@ -226,6 +214,25 @@ impl Run {
             }
             None => self.desk.abandon(intent.entry, Some(&now)).await,
         }
+    }
+
+    /// Contents that a write of ours replaced that came later than it was meant to. What lies below another's was
+    /// replaced by somebody who had it in front of them.
+    async fn buried(&self, item: &str, (expected, sent): (&str, &Sent)) -> Result<Vec<String>, MirrorError> {
+        let past = self.desk.connector().revisions(&ItemId(item.to_owned())).await?;
+        let (mut buried, mut is_below_ours) = (Vec::new(), false);
+        for revision in past {
+            if revision.revision.0 == expected {
+                break;
+            }
+            let told = (&revision.hashes, revision.size_bytes);
+            let is_ours = self.desk.hashes_fit(told.0, told.1, sent).await?;
+            if is_below_ours && !is_ours {
+                buried.push(revision.revision.0);
+            }
+            is_below_ours = is_ours;
+        }
+        Ok(buried)
     }
 
     async fn find_placed(&self, intent: Intent, item: &str, place: &Placed) -> Result<(), MirrorError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use hub::{Deed, DeleteGuard, DirtyRow, Loaded, MirrorError};
+use hub::{Deed, DeleteGuard, DirtyRow, Loaded, MirrorDesk, MirrorError};
 use sync_plan::{EntryId, Note, Plan, Side, Step};
 
 use super::{Run, Verdict, gate, judge};
@@ -25,7 +25,7 @@ impl Run {
             let loaded = self.desk.load(entries, &self.absent).await?;
             if !loaded.newcomers.is_empty() {
                 self.desk.enrol(&loaded.newcomers).await?;
-            } else if loaded.strange.is_empty() {
+            } else if loaded.strange.is_empty() && !self.settle_doubts(&loaded).await? {
                 return Ok(loaded);
             }
             for id in &loaded.strange {
@@ -35,6 +35,26 @@ impl Run {
             }
         }
         Err(MirrorError::Changed)
+    }
+
+    /// Reads what may still be what was agreed on. Answers whether anything is known better now.
+    async fn settle_doubts(&mut self, loaded: &Loaded) -> Result<bool, MirrorError> {
+        let mut is_settled = false;
+        for entry in &loaded.doubts {
+            let Some(thing) = loaded.things.get(entry) else {
+                continue;
+            };
+            if self.undecided.contains(&entry.0) {
+                continue;
+            }
+            match self.read_agreed(thing).await {
+                Ok(()) => is_settled = true,
+                Err(error) if matches!(judge(&error), Verdict::Stop(_)) => return Err(error),
+                // It counts as edited.
+                Err(_) => drop(self.undecided.insert(entry.0)),
+            }
+        }
+        Ok(is_settled)
     }
 
     /// Plans what is due and does it. Answers whether anything was done.
@@ -59,6 +79,10 @@ impl Run {
             planned => planned?,
         };
         tracing::trace!(mirror = %self.desk.mirror.id, ?plan, "a plan");
+        if !self.proves_moves(&loaded, &plan).await? {
+            // What is known is right by now.
+            return Ok(true);
+        }
         let busy = self.note(due, &plan).await?;
         // Until it is clear what belongs together, a plan says nothing of the rest.
         let is_whole = !plan
@@ -101,6 +125,36 @@ impl Run {
                 return Ok((loaded, plan));
             }
         }
+    }
+
+    /// Where ids are paths, what came and what went are one thing if both are so: a listing may be older than a move of
+    /// our own.
+    async fn proves_moves(&self, loaded: &Loaded, plan: &Plan) -> Result<bool, MirrorError> {
+        if self.desk.connector().abilities().has_ids {
+            return Ok(true);
+        }
+        for planned in &plan.steps {
+            let Step::Retie {
+                entry,
+                newcomer,
+                side: Side::There,
+            } = planned.step
+            else {
+                continue;
+            };
+            for (entry, is_expected) in [(entry, false), (newcomer, true)] {
+                let item = loaded
+                    .things
+                    .get(&entry)
+                    .and_then(|thing| thing.row.item.as_ref());
+                if let Some(item) = item
+                    && self.is_there(item).await? != is_expected
+                {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     async fn put_off_all(&self, due: &[DirtyRow]) -> Result<(), MirrorError> {
@@ -210,7 +264,9 @@ impl Run {
 
     /// Does one step. Answers whether it was done; what it failed of is written down with its entry.
     async fn attempt(&self, loaded: &Loaded, step: &Step, due: &[DirtyRow]) -> Result<bool, MirrorError> {
-        let Err(error) = self.perform(loaded, step).await else {
+        let done = self.perform(loaded, step).await;
+        MirrorDesk::count_step(step, done.is_ok());
+        let Err(error) = done else {
             return Ok(true);
         };
         let entry = step.entry();

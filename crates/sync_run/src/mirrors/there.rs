@@ -417,10 +417,19 @@ impl Run {
             call,
         };
         let tag = now.tag.clone().map(Tag);
-        let trashed = self.desk.connector().trash(&item.id, tag.as_ref()).await;
+        let connector = self.desk.connector();
+        let trashed = match item.is_folder() {
+            true => connector.remove_folder(&item.id, tag.as_ref()).await,
+            false => connector.trash(&item.id, tag.as_ref()).await,
+        };
         gate("trash.made").await;
         match trashed {
             Ok(()) => self.after_trash(intent).await,
+            Err(RemoteError::Changed) if item.is_folder() => {
+                // Something came into it since it was listed.
+                self.list(&now.id).await?;
+                self.give_up(&intent, RemoteError::Changed.into()).await
+            }
             Err(error) => self.give_up(&intent, error.into()).await,
         }
     }

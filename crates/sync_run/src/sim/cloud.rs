@@ -67,6 +67,10 @@ pub(super) struct Cloud {
     pub(super) is_signed_out: bool,
     /// It kept silent about something that is gone.
     pub(super) has_lost_tombstones: bool,
+    /// Contents that went to a trash that nobody can look into, with something that was to go there: put into a folder
+    /// between the last look and the call, where the provider cannot be told to take empty folders only, or written
+    /// over a file, where it cannot be told which one is meant. No client can do without that moment.
+    pub(super) went_unseen: Vec<Vec<u8>>,
 }
 
 impl Cloud {
@@ -101,6 +105,7 @@ impl Cloud {
             calls: 0,
             is_signed_out: false,
             has_lost_tombstones: false,
+            went_unseen: Vec::new(),
         }
     }
 
@@ -366,6 +371,26 @@ impl Cloud {
     }
 
     /// Puts into the trash, or for good away where nobody can look into it.
+    /// What a file holds.
+    pub(super) fn content(&self, file: u64) -> Option<Vec<u8>> {
+        Some(self.things.get(&file)?.kept.last()?.bytes.clone())
+    }
+
+    /// Contents of files in a folder.
+    pub(super) fn contents_in(&self, folder: u64) -> Vec<Vec<u8>> {
+        let live = self.live().into_iter();
+        let inside = live.filter(|number| *number != folder && self.is_within(folder, *number));
+        inside.filter_map(|number| self.content(number)).collect()
+    }
+
+    /// Whether nothing is in a folder.
+    pub(super) fn is_empty(&self, folder: u64) -> bool {
+        !self
+            .things
+            .iter()
+            .any(|(number, thing)| thing.parent == folder && *number != ROOT && self.is_live(*number))
+    }
+
     pub(super) fn throw(&mut self, number: u64) {
         if !self.has_ids() {
             // What is in the folder is listed no more either.

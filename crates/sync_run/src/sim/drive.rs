@@ -385,11 +385,39 @@ impl Connector for SimDrive {
         let Some(there) = check(&self.cloud())? else {
             return Ok(());
         };
+        let content = self.cloud().content(there);
         gate(Point::Amid(Call::Trash)).await;
         let effect = move |cloud: &mut Cloud| {
             if cloud.is_live(there) {
+                let now = cloud.content(there).filter(|now| Some(now) != content.as_ref());
+                if cloud.flavour.kind == Kind::Bucket {
+                    cloud.went_unseen.extend(now);
+                }
                 cloud.throw(there);
             }
+            Ok(())
+        };
+        self.write(Call::Trash, verdict, effect).await
+    }
+
+    async fn remove_folder(&self, id: &ItemId, expected: Option<&Tag>) -> Outcome<()> {
+        let is_guarded = self.abilities.conditions.empty;
+        if !is_guarded && self.abilities.restores {
+            return self.trash(id, expected).await;
+        }
+        let verdict = self.begin(Call::Trash).await?;
+        self.sea.tell(|| format!("   remove the folder {}", id.0));
+        let id = id.clone();
+        let effect = move |cloud: &mut Cloud| {
+            let Some(there) = cloud.find(&id).filter(|there| cloud.is_live(*there)) else {
+                return Ok(());
+            };
+            if is_guarded && !cloud.is_empty(there) {
+                return Err(RemoteError::Changed);
+            }
+            let inside = cloud.contents_in(there);
+            cloud.went_unseen.extend(inside);
+            cloud.throw(there);
             Ok(())
         };
         self.write(Call::Trash, verdict, effect).await

@@ -64,6 +64,7 @@ const fn plain() -> Abilities {
             detects_overwritten: false,
             relocate: true,
             trash: true,
+            empty: true,
         },
         relocation: Relocation::Native,
         trash: TrashKind::Native,
@@ -97,6 +98,7 @@ fn drive(rng: &mut Rng) -> Flavour {
                 detects_overwritten: !guards,
                 relocate: false,
                 trash: false,
+                empty: false,
             },
             has_documents: true,
             gives_ids: true,
@@ -114,6 +116,10 @@ fn onedrive(rng: &mut Rng) -> Flavour {
         abilities: Abilities {
             hashes: &[HashKind::QuickXor],
             modified_step_ms: Some(1000),
+            conditions: Conditions {
+                empty: is_personal,
+                ..plain().conditions
+            },
             restores: is_personal,
             names: NameRules {
                 counts_utf16: true,
@@ -144,6 +150,7 @@ fn bucket(rng: &mut Rng) -> Flavour {
                 detects_overwritten: false,
                 relocate: guards,
                 trash: guards,
+                empty: true,
             },
             relocation: Relocation::Copied,
             trash: TrashKind::Folder(".trash"),

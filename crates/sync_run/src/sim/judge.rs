@@ -103,7 +103,8 @@ fn nothing_is_lost(play: &Play<'_>, end: &End) -> Result<(), String> {
     // What a push leaves alone there stays there.
     let cloud = play.sea.cloud();
     let there: BTreeSet<Vec<u8>> = cloud.tree().into_iter().filter_map(|(_, bytes)| bytes).collect();
-    let is_there = |bytes: &[u8]| there.iter().any(|known| Ledger::plain(known) == bytes);
+    let known = there.iter().chain(&cloud.went_unseen);
+    let is_there = |bytes: &[u8]| known.clone().any(|known| Ledger::plain(known) == bytes);
     for (bytes, story) in &play.ledger.stories {
         if !story.is_superseded && !kept.contains(bytes.as_slice()) && !is_there(bytes) {
             return Err(format!("lost: {:?}", text(bytes)));
@@ -121,12 +122,12 @@ fn nothing_is_silently_superseded(play: &Play<'_>, end: &End) -> Result<(), Stri
         .iter()
         .filter_map(|node| play.ledger.bytes_of(node));
     current.extend(here.map(|bytes| Ledger::plain(bytes).to_vec()));
-    let there = play.sea.cloud().tree();
-    current.extend(
-        there
-            .into_iter()
-            .filter_map(|(_, bytes)| Some(Ledger::plain(&bytes?).to_vec())),
-    );
+    {
+        let cloud = play.sea.cloud();
+        let there = cloud.tree().into_iter().filter_map(|(_, bytes)| bytes);
+        let there = there.chain(cloud.went_unseen.iter().cloned());
+        current.extend(there.map(|bytes| Ledger::plain(&bytes).to_vec()));
+    }
     let named = named_by_conflicts(play, end);
     // A push or pull that undoes what changed on the other side says so in no conflict.
     let may_undo = play.tape.setup.direction != MirrorDirection::TwoWay;

@@ -22,6 +22,8 @@ const RENEW_MS: i64 = 20_000;
 const LEASE_MS: i64 = 61_000;
 /// Gates that one schedule may pass; beyond them it is a schedule that does not end.
 const MOST_GATES: u32 = 2_000;
+/// Milliseconds in which everything is looked at that is looked at now and then.
+const QUIET_MS: i64 = 15 * 60_000;
 /// Times that everything may be looked at once more before it has to be at rest.
 const MOST_ROUNDS: u32 = 60;
 
@@ -92,6 +94,9 @@ pub(super) struct Play<'a> {
     aim: Option<(Point, Trouble)>,
     is_calm: bool,
     next_actor: ActorId,
+    /// Where the person's journal was read to, and how many entries it had.
+    journal_end: Option<String>,
+    entries: u64,
     /// Looks and rounds of the mirror that ended since anything was written.
     ended: [u32; 2],
 }
@@ -149,6 +154,8 @@ impl<'a> Play<'a> {
             signed_out_until: None,
             aim: tape.aim,
             is_calm: false,
+            journal_end: None,
+            entries: 0,
             ended: [0; 2],
         })
     }
@@ -177,7 +184,7 @@ impl<'a> Play<'a> {
             // Nobody has anything to do: somebody acts, or time passes.
             match self.tape.acts.get(self.acts) {
                 Some((_, act)) if self.turns.percent(50) => self.act_up_to(act.at.max(self.gates)).await?,
-                Some(_) => self.wait().await?,
+                Some(_) => self.wait(0).await?,
                 None => break,
             }
         }
@@ -209,7 +216,8 @@ impl<'a> Play<'a> {
                 }
             }
             let now = self.state().await?;
-            if now != before {
+            let is_quiet = now == before;
+            if !is_quiet {
                 self.ended = [0; 2];
                 before = now;
             } else if self.is_at_rest() {
@@ -219,7 +227,8 @@ impl<'a> Play<'a> {
             if rounds > MOST_ROUNDS {
                 return Err(format!("it does not come to rest within {MOST_ROUNDS} rounds"));
             }
-            self.wait().await?;
+            // Where nothing happens any more, one look of each kind is as good as the many of a quarter of an hour.
+            self.wait(if is_quiet { QUIET_MS } else { 0 }).await?;
         }
     }
 
@@ -228,9 +237,21 @@ impl<'a> Play<'a> {
     }
 
     /// What is written on both sides so far.
-    pub(super) async fn state(&self) -> Result<(u64, u64), String> {
-        let head = self.desk().head().await.map_err(|error| error.to_string())?;
+    pub(super) async fn state(&mut self) -> Result<(u64, u64), String> {
+        let head = self.head().await?;
         Ok((self.sea.cloud().engine_writes, head))
+    }
+
+    /// How many entries the journal has.
+    async fn head(&mut self) -> Result<u64, String> {
+        let desk = Desk {
+            hub: self.world.hub(),
+            who: &self.who,
+        };
+        let told = desk.journal_after(&mut self.journal_end).await;
+        let told = told.map_err(|error| error.to_string())?;
+        self.entries = told.last().map_or(self.entries, |change| change.seq);
+        Ok(self.entries)
     }
 
     /// Lets people do what they do up to a gate.
@@ -244,10 +265,7 @@ impl<'a> Play<'a> {
                 Hand::There => act_there(&self.sea, act.seed, &mut self.ledger),
                 Hand::Here => {
                     let hub = self.world.hub();
-                    let head = Desk { hub, who: &self.who }
-                        .head()
-                        .await
-                        .map_err(|error| error.to_string())?;
+                    let head = self.head().await?;
                     let here = Here {
                         desk: Desk { hub, who: &self.who },
                         mirrored: self.mirrored,
@@ -256,7 +274,7 @@ impl<'a> Play<'a> {
                     };
                     let acted = here.act(act.seed, &mut self.ledger).await;
                     acted.map_err(|error| format!("somebody here was told: {error}"))?;
-                    let after = self.desk().head().await.map_err(|error| error.to_string())?;
+                    let after = self.head().await?;
                     self.by_people += after - head;
                 }
             }
@@ -306,7 +324,8 @@ impl<'a> Play<'a> {
             .await
             .map_err(|error| error.to_string())?;
         let Some(lease) = leases.into_iter().next() else {
-            worker.is_idle = true;
+            // Nor is there anything for the others.
+            self.workers.iter_mut().for_each(|worker| worker.is_idle = true);
             return Ok(());
         };
         self.sea
@@ -471,15 +490,16 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Lets time pass until a job is due.
-    async fn wait(&mut self) -> Result<(), String> {
+    /// Lets time pass until a job is due, and for so many milliseconds at least.
+    async fn wait(&mut self, least_ms: i64) -> Result<(), String> {
         let hub = self.world.hub();
         let ms = hub
             .ms_to_next_job(u64::MAX)
             .await
             .map_err(|error| error.to_string())?;
         // To the full minute, so that pauses of random length come to the same.
-        let due = self.world.now().0 + i64::try_from(ms.min(86_400_000)).expect("a day fits");
+        let ms = i64::try_from(ms.min(86_400_000)).expect("a day fits");
+        let due = self.world.now().0 + ms.max(least_ms);
         let due = (due / 60_000 + 1) * 60_000;
         self.world.pass_ms(due - self.world.now().0);
         self.workers.iter_mut().for_each(|worker| worker.is_idle = false);

@@ -243,21 +243,20 @@ impl Desk<'_> {
 
     /// The whole journal of the person's space.
     pub(super) async fn journal(&self) -> Result<Vec<Change>, HubError> {
+        self.journal_after(&mut None).await
+    }
+
+    /// What it tells after a cursor, which is moved to its end.
+    pub(super) async fn journal_after(&self, cursor: &mut Option<String>) -> Result<Vec<Change>, HubError> {
         let mut all = Vec::new();
-        let mut cursor: Option<String> = None;
         loop {
             let page = self.hub.changes(self.who, cursor.as_deref(), 1000).await?;
             all.extend(page.changes);
-            cursor = Some(page.next);
+            *cursor = Some(page.next);
             if !page.has_more {
                 return Ok(all);
             }
         }
-    }
-
-    /// How many entries it has.
-    pub(super) async fn head(&self) -> Result<u64, HubError> {
-        Ok(self.journal().await?.last().map_or(0, |change| change.seq))
     }
 }
 
