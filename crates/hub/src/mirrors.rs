@@ -80,13 +80,14 @@ impl Hub {
     }
 
     /// Has the mirrors of a connection looked after that waited for it to work again.
-    pub(crate) async fn queue_troubled_mirrors(
+    pub(crate) async fn queue_waiting_mirrors(
         &self,
         tx: &mut Tx,
         connection: ConnectionId,
     ) -> Result<(), HubError> {
         for mirror in tx.mirrors_of_connection(connection).await? {
-            if mirror.state == MirrorState::Trouble {
+            let has_failed = mirror.state == MirrorState::Active && mirror.progress.failures > 0;
+            if mirror.state == MirrorState::Trouble || has_failed {
                 self.queue_mirror(tx, mirror.id).await?;
             }
         }

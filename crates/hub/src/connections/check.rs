@@ -104,7 +104,7 @@ impl Hub {
             None => {
                 let mut tx = self.write().await?;
                 self.queue_observation(&mut tx, id).await?;
-                self.queue_troubled_mirrors(&mut tx, id).await?;
+                self.queue_waiting_mirrors(&mut tx, id).await?;
                 tx.commit().await?;
                 self.wake_workers();
             }

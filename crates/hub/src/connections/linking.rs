@@ -343,7 +343,7 @@ impl Hub {
             tx.put_feed(&feed).await?;
         }
         self.queue_observation(&mut tx, id).await?;
-        self.queue_troubled_mirrors(&mut tx, id).await?;
+        self.queue_waiting_mirrors(&mut tx, id).await?;
         let row = self.row(&mut tx, connection).await?;
         tx.commit().await?;
         self.0.connectors.forget(id);

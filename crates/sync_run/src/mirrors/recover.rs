@@ -220,17 +220,22 @@ impl Run {
     /// replaced by somebody who had it in front of them.
     async fn buried(&self, item: &str, (expected, sent): (&str, &Sent)) -> Result<Vec<String>, MirrorError> {
         let past = self.desk.connector().revisions(&ItemId(item.to_owned())).await?;
-        let (mut buried, mut is_below_ours) = (Vec::new(), false);
+        let (mut buried, mut may_be_below_ours) = (Vec::new(), false);
         for revision in past {
             if revision.revision.0 == expected {
                 break;
             }
-            let told = (&revision.hashes, revision.size_bytes);
-            let is_ours = self.desk.hashes_fit(told.0, told.1, sent).await?;
-            if is_below_ours && !is_ours {
+            let fits = self.desk.hashes_fit(&revision.hashes, revision.size_bytes, sent);
+            let is_ours = match fits.await {
+                Ok(is_ours) => Some(is_ours),
+                // What was sent is gone here by now: nobody can tell.
+                Err(MirrorError::Changed) => None,
+                Err(error) => return Err(error),
+            };
+            if may_be_below_ours && is_ours != Some(true) {
                 buried.push(revision.revision.0);
             }
-            is_below_ours = is_ours;
+            may_be_below_ours = is_ours != Some(false);
         }
         Ok(buried)
     }

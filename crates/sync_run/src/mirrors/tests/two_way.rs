@@ -69,3 +69,27 @@ async fn edits_moves_and_deletes_come_to_the_other_side() {
         ],
     );
 }
+
+#[tokio::test]
+async fn a_mirror_that_failed_goes_on_as_soon_as_its_connection_works_again() {
+    let world = World::start(settings()).await;
+    world.put("first.txt", b"first").await;
+    world.settle().await;
+    let away = world.folder.path().join("away");
+    fs::rename(world.there(""), &away).unwrap();
+    world.put("second.txt", b"second").await;
+    world.settle().await;
+    let failures = async || {
+        let row = world.hub.mirror(&world.ada, world.mirror.id).await.unwrap();
+        row.mirror.progress.failures
+    };
+    assert!(failures().await > 0);
+
+    fs::rename(&away, world.there("")).unwrap();
+    let connection = world.mirror.connection;
+    world.hub.check_connection(&world.ada, connection).await.unwrap();
+    world.runner.run_until_idle().await.unwrap();
+
+    assert_eq!(failures().await, 0);
+    assert_eq!(fs::read(world.there("second.txt")).unwrap(), b"second");
+}
