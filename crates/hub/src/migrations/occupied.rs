@@ -184,6 +184,13 @@ impl Carrier<'_> {
         item: &mut MigrationItem,
         (there, was_tried): (&Item, bool),
     ) -> Result<Taken, Trouble> {
+        let mut tx = self.hub.read().await?;
+        let other = tx.migration_item_of_copy(self.sides.id, &there.id.0).await?;
+        drop(tx);
+        if other.is_some_and(|other| other.source != item.source) {
+            // It was on its way when it was looked for, and was written down since.
+            return Ok(Taken::Other);
+        }
         let is_same = match &self.original {
             None => there.is_folder(),
             Some(original) => self.is_same(original, there).await?,
