@@ -145,7 +145,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes a connection, its credentials and its place in the feed. What is known of its items is removed by
+    /// Removes a connection, its credentials, its channels and its place in the feed. What is known of its items is removed by
     /// [`Tx::forget_items`].
     pub async fn remove_connection(&mut self, id: ConnectionId) -> Result<bool, CatalogError> {
         let id = [Value::from(id)];
@@ -153,6 +153,8 @@ impl Tx {
         self.execute("DELETE FROM connection_feeds WHERE connection_id = $1", &id)
             .await?;
         self.execute("DELETE FROM connection_paces WHERE connection_id = $1", &id)
+            .await?;
+        self.execute("DELETE FROM connection_channels WHERE connection_id = $1", &id)
             .await?;
         Ok(removed == 1)
     }

@@ -4,6 +4,7 @@
 mod archive;
 mod blobs;
 mod changes;
+mod channels;
 mod cloud_migrations;
 mod conflicts;
 mod connections;
@@ -48,6 +49,7 @@ use model::Digest;
 
 pub use archive::{ARCHIVED, Behind, Queued};
 pub use changes::Entry;
+pub use channels::{ChannelState, ConnectionChannel};
 pub use cloud_migrations::MigrationMark;
 pub use conflicts::ConflictFilter;
 pub use connections::SealedCredentials;

@@ -72,6 +72,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0009_migrations.sql"),
         postgres: include_str!("../migrations/0009_migrations.sql"),
     },
+    Migration {
+        version: 10,
+        name: "channels",
+        sqlite: include_str!("../migrations/0010_channels.sql"),
+        postgres: include_str!("../migrations/0010_channels.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

@@ -31,7 +31,7 @@ pub struct Table {
 /// Tables that a backup leaves out: what the migrations did is told by the version of the schema, people sign in
 /// again, and counters of tries are about the moment. Uploads that are under way, what was seen by the archive and
 /// what could not be moved are about the stores of one installation.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 16] = [
     "migrations",
     "sessions",
     "throttles",
@@ -44,6 +44,7 @@ const LEFT_OUT: [&str; 15] = [
     "connection_feeds",
     "connection_items",
     "connection_paces",
+    "connection_channels",
     "remote_changes",
     "cloud_migrations",
     "cloud_migration_items",

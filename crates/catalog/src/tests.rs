@@ -1,5 +1,6 @@
 //! Every test runs on SQLite, and on PostgreSQL when `CUMULI_TEST_POSTGRES` names a server.
 
+mod channels;
 mod conflicts;
 mod database;
 mod groups;

@@ -7,6 +7,7 @@
 
 mod abilities;
 mod changes;
+mod channels;
 mod error;
 mod fetch;
 mod hashes;
@@ -17,13 +18,14 @@ use async_trait::async_trait;
 
 pub use abilities::{Abilities, Conditions, Feed, NameFault, NameRules, Relocation, TrashKind};
 pub use changes::{ChangePage, Cursor, Entry, Next};
+pub use channels::{Channel, NewChannel, Notifies};
 pub use error::{RemoteError, SignInReason};
 pub use fetch::{Fetched, fetch};
 pub use hashes::{HashKind, Hasher, Hashes};
 pub use items::{About, DirectLink, Item, ItemId, ItemKind, ItemPage, Past, Quota, Revision, Tag};
 pub use uploads::{NoJournal, Source, Target, Upload, UploadJournal, Written};
 
-use model::ByteStream;
+use model::{ByteStream, Millis};
 
 /// What is read of an item.
 #[derive(Debug, Clone)]
@@ -157,5 +159,29 @@ pub trait Connector: Send + Sync {
     /// Returns once something changed, or may have. `Unsupported` where [`Abilities::watches`] is false.
     async fn watch(&self) -> Result<(), RemoteError> {
         Err(RemoteError::Unsupported("tell when something changes"))
+    }
+
+    /// Has the provider tell an address when something changes, as [`Abilities::notifies`] says. What is told is only
+    /// that it did. A channel may tell twice, late, or not at all.
+    ///
+    /// # Errors
+    /// `Unsupported` where the provider does not; `Exists` when an earlier try of the same opened it, unheard;
+    /// `Refused` when it does not take the address.
+    async fn open_channel(&self, new: NewChannel<'_>) -> Result<Channel, RemoteError> {
+        let _ = new;
+        Err(RemoteError::Unsupported("tell an address when something changes"))
+    }
+
+    /// Has a channel end later, at `until` at the most. `Unsupported` where it cannot be renewed; `NotFound` when it is
+    /// no more.
+    async fn renew_channel(&self, channel: &Channel, until: Millis) -> Result<Channel, RemoteError> {
+        let _ = (channel, until);
+        Err(RemoteError::Unsupported("renew a channel"))
+    }
+
+    /// Ends a channel. One that is no more is done.
+    async fn close_channel(&self, channel: &Channel) -> Result<(), RemoteError> {
+        let _ = channel;
+        Err(RemoteError::Unsupported("tell an address when something changes"))
     }
 }

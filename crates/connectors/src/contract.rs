@@ -227,6 +227,7 @@ macro_rules! check {
                 are_told_of_ids: no_given_ids,
                 are_told_of_the_trash: no_restores,
                 are_told_of_watching: no_watching,
+                are_told_of_channels: no_channels,
                 are_told_of_writing: read_only,
             }
             repeats {

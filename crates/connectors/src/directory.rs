@@ -426,6 +426,7 @@ fn abilities(is_read_only: bool, folds_case: bool) -> Abilities {
         gives_ids: false,
         has_direct_links: false,
         watches: true,
+        notifies: None,
         largest_bytes: i64::MAX.unsigned_abs(),
         resumes_from_bytes: None,
         names: NameRules {

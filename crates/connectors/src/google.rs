@@ -7,6 +7,7 @@
 
 mod account;
 mod ask;
+mod channels;
 mod documents;
 mod fault;
 mod feed;
@@ -30,9 +31,9 @@ use outbound::{Client, Gate, Patience, Wire};
 use ask::Api;
 
 use crate::{
-    Abilities, About, ChangePage, Conditions, Connector, Cursor, Feed, HashKind, Item, ItemId, ItemPage,
-    NameRules, Past, Read, Reading, Relocate, Relocation, RemoteError, Tag, Tokens, TrashKind, Upload,
-    Written,
+    Abilities, About, ChangePage, Channel, Conditions, Connector, Cursor, Feed, HashKind, Item, ItemId,
+    ItemPage, NameRules, NewChannel, Past, Read, Reading, Relocate, Relocation, RemoteError, Tag, Tokens,
+    TrashKind, Upload, Written,
 };
 
 /// The largest file, bytes.
@@ -129,6 +130,7 @@ const fn abilities() -> Abilities {
         gives_ids: true,
         has_direct_links: false,
         watches: false,
+        notifies: Some(channels::NOTIFIES),
         largest_bytes: LARGEST_BYTES,
         resumes_from_bytes: Some(RESUMES_FROM_BYTES),
         names: NameRules::ANY,
@@ -198,5 +200,13 @@ impl Connector for Google {
 
     async fn revisions(&self, id: &ItemId) -> Result<Vec<Past>, RemoteError> {
         Ok(self.contents(id).await?)
+    }
+
+    async fn open_channel(&self, new: NewChannel<'_>) -> Result<Channel, RemoteError> {
+        Ok(self.begin_telling(&new).await?)
+    }
+
+    async fn close_channel(&self, channel: &Channel) -> Result<(), RemoteError> {
+        Ok(self.stop_telling(channel).await?)
     }
 }

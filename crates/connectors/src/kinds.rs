@@ -1,5 +1,9 @@
 //! Which providers of drives there are, what each needs before it can be linked, and what to do for that.
 
+use std::net::IpAddr;
+
+use reqwest::Url;
+
 /// A provider of drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProviderKind {
@@ -131,13 +135,60 @@ impl ProviderKind {
     }
 }
 
+/// A host as people write it in an address.
+struct Host<'a> {
+    name: &'a str,
+    address: Option<IpAddr>,
+}
+
+impl<'a> Host<'a> {
+    fn of(url: &'a Url) -> Option<Self> {
+        let name = url.host_str()?.trim_matches(['[', ']']);
+        let address = name.parse().ok();
+        Some(Self { name, address })
+    }
+
+    /// It is this machine.
+    fn is_here(&self) -> bool {
+        self.name == "localhost" || self.address.is_some_and(|address| address.is_loopback())
+    }
+
+    /// It is a name, and one that is known everywhere.
+    fn is_public_name(&self) -> bool {
+        const OWN: [&str; 5] = [".local", ".lan", ".internal", ".home", ".localdomain"];
+        let is_own = OWN.iter().any(|end| self.name.ends_with(end));
+        self.address.is_none() && !is_own && self.name.contains('.')
+    }
+}
+
+/// Why a provider, whose API is at `api_url`, cannot tell this server of changes at the address that people know it by.
+/// A stand-in for a provider on this machine reaches it as it is.
+pub fn notice_problem(public_url: Option<&str>, api_url: &str) -> Option<String> {
+    let none = || Some("this server has no public https address (CUMULI_PUBLIC_URL)".to_owned());
+    let Some(url) = public_url.and_then(|url| Url::parse(url).ok()) else {
+        return none();
+    };
+    let Some(host) = Host::of(&url) else { return none() };
+    if host.is_here() {
+        let api = Url::parse(api_url).ok();
+        let is_stand_in = api.as_ref().and_then(Host::of).is_some_and(|api| api.is_here());
+        return if is_stand_in { None } else { none() };
+    }
+    if url.scheme() != "https" {
+        return none();
+    }
+    (!host.is_public_name()).then(|| {
+        "this server's address (CUMULI_PUBLIC_URL) is no public name, and cannot be reached from outside"
+            .to_owned()
+    })
+}
+
 /// Why a provider will not take a redirect URI, as its documents say. Both take any on this machine.
 pub fn redirect_problem(provider: &str, uri: &str) -> Option<String> {
-    let url = reqwest::Url::parse(uri).ok()?;
-    let host = url.host_str()?.trim_matches(['[', ']']);
-    let address = host.parse::<std::net::IpAddr>().ok();
-    let is_here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-    if is_here {
+    let url = Url::parse(uri).ok()?;
+    let host = Host::of(&url)?;
+    if host.is_here() {
+        let address = host.address;
         let is_by_address = provider == "onedrive" && address.is_some() && url.scheme() == "http";
         return is_by_address.then(|| {
             "Microsoft takes http://localhost but no address such as 127.0.0.1; use localhost".to_owned()
@@ -149,10 +200,7 @@ pub fn redirect_problem(provider: &str, uri: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    let is_own_network = [".local", ".lan", ".internal", ".home", ".localdomain"]
-        .iter()
-        .any(|end| host.ends_with(end));
-    if provider == "google" && (address.is_some() || is_own_network || !host.contains('.')) {
+    if provider == "google" && !host.is_public_name() {
         return Some(
             "Google takes public host names only, no address and no name of an own network; reach this server by a \
              public name, or sign in on this machine by http://localhost"
@@ -190,6 +238,27 @@ mod tests {
                 "{} twice",
                 a.name
             );
+        }
+    }
+
+    #[test]
+    fn changes_are_told_to_public_addresses_and_on_this_machine_by_what_is_there_too() {
+        let (there, here) = ("https://www.googleapis.com", "http://127.0.0.1:8090");
+        for (public, api, is_told) in [
+            (Some("https://drive.example.org"), there, true),
+            (Some("https://drive.example.org:8443"), here, true),
+            (Some("http://drive.example.org"), there, false),
+            (Some("https://nas.local"), there, false),
+            (Some("https://nas"), there, false),
+            (Some("https://192.168.1.5"), there, false),
+            (Some("http://localhost:8000"), there, false),
+            (Some("https://localhost:8000"), there, false),
+            (Some("http://localhost:8000"), here, true),
+            (Some("http://[::1]:8000"), "http://localhost:8090/v1.0", true),
+            (Some("nonsense"), here, false),
+            (None, here, false),
+        ] {
+            assert_eq!(notice_problem(public, api).is_none(), is_told, "{public:?} {api}");
         }
     }
 

@@ -21,14 +21,14 @@ mod webdav;
 
 pub use bucket::{Bucket, BucketOptions, BucketPlace, Probed};
 pub use connector::{
-    Abilities, About, ChangePage, Conditions, Connector, Cursor, DirectLink, Entry, Feed, Fetched, HashKind,
-    Hasher, Hashes, Item, ItemId, ItemKind, ItemPage, NameFault, NameRules, Next, NoJournal, Past, Quota,
-    Read, Reading, Relocate, Relocation, RemoteError, Revision, SignInReason, Source, Tag, Target, TrashKind,
-    Upload, UploadJournal, Written, fetch,
+    Abilities, About, ChangePage, Channel, Conditions, Connector, Cursor, DirectLink, Entry, Feed, Fetched,
+    HashKind, Hasher, Hashes, Item, ItemId, ItemKind, ItemPage, NameFault, NameRules, NewChannel, Next,
+    NoJournal, Notifies, Past, Quota, Read, Reading, Relocate, Relocation, RemoteError, Revision,
+    SignInReason, Source, Tag, Target, TrashKind, Upload, UploadJournal, Written, fetch,
 };
 pub use directory::{Directory, DirectoryOptions, Symlinks};
 pub use google::{Google, GoogleOptions};
-pub use kinds::{KINDS, ProviderKind, kind, redirect_problem};
+pub use kinds::{KINDS, ProviderKind, kind, notice_problem, redirect_problem};
 pub use oauth::{Grant, LinkQuestion, OAuth, OAuthError, OAuthOptions, OAuthProvider};
 pub use oidc::{Answer, Oidc, OidcError, OidcOptions, PATIENCE, Person, Question};
 pub use onedrive::{DriveKind, GRAPH_URL, OneDrive, OneDriveOptions, PIECE_BYTES};

@@ -5,6 +5,7 @@
 
 mod address;
 mod ask;
+mod channels;
 mod edit;
 mod feed;
 mod item;
@@ -20,15 +21,15 @@ mod window;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::Clock;
+use model::{Clock, Millis};
 use outbound::{Call, Client, Gate, Kind, Patience, Wire};
 use reqwest::Method;
 use serde::Deserialize;
 
 use crate::{
-    Abilities, About, ChangePage, Conditions, Connector, Cursor, DirectLink, Feed, HashKind, Item, ItemId,
-    ItemPage, Past, Quota, Read, Reading, Relocate, Relocation, RemoteError, Tag, Tokens, TrashKind, Upload,
-    Written,
+    Abilities, About, ChangePage, Channel, Conditions, Connector, Cursor, DirectLink, Feed, HashKind, Item,
+    ItemId, ItemPage, NewChannel, Past, Quota, Read, Reading, Relocate, Relocation, RemoteError, Tag, Tokens,
+    TrashKind, Upload, Written,
 };
 use address::Addresses;
 use ask::read_json;
@@ -261,6 +262,18 @@ impl Connector for OneDrive {
     async fn direct_link(&self, id: &ItemId, _file_name: &str) -> Result<Option<DirectLink>, RemoteError> {
         self.link(known(id)?).await
     }
+
+    async fn open_channel(&self, new: NewChannel<'_>) -> Result<Channel, RemoteError> {
+        self.subscribe(&new).await
+    }
+
+    async fn renew_channel(&self, channel: &Channel, until: Millis) -> Result<Channel, RemoteError> {
+        self.prolong(channel, until).await
+    }
+
+    async fn close_channel(&self, channel: &Channel) -> Result<(), RemoteError> {
+        self.unsubscribe(channel).await
+    }
 }
 
 /// An id, if it can be one: nothing that leads elsewhere in an address.
@@ -309,6 +322,7 @@ fn abilities(kind: DriveKind, steps: u64) -> Abilities {
         gives_ids: false,
         has_direct_links: true,
         watches: false,
+        notifies: Some(channels::NOTIFIES),
         largest_bytes: LARGEST_BYTES,
         resumes_from_bytes: Some(steps * session::STEP_BYTES),
         names: names::rules(kind),

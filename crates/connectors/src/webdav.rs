@@ -294,6 +294,7 @@ fn abilities(features: Features) -> Abilities {
         gives_ids: false,
         has_direct_links: false,
         watches: false,
+        notifies: None,
         largest_bytes: i64::MAX.unsigned_abs(),
         resumes_from_bytes: None,
         names: NameRules {

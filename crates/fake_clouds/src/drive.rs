@@ -250,6 +250,12 @@ impl DriveFake {
         self.drive.world().channels.pushes.clone()
     }
 
+    /// How many channels are open.
+    #[must_use]
+    pub fn channel_count(&self) -> usize {
+        self.drive.world().channels.count(self.drive.core.clock.now())
+    }
+
     /// Forgets requests and violations, so that a test sees its own only.
     pub fn forget_requests(&self) {
         self.drive.core.record.clear();

@@ -27,3 +27,13 @@ pub async fn post(url: &str, headers: &[(String, String)], body: &str) -> std::i
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Ok((status.ok_or_else(bad)?, body.to_owned()))
 }
+
+/// An address below another origin; as it is where that is empty.
+pub fn at_origin(address: &str, origin: &str) -> String {
+    if origin.is_empty() {
+        return address.to_owned();
+    }
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |at| &rest[at..]);
+    format!("{origin}{path}")
+}

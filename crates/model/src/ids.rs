@@ -101,6 +101,8 @@ ids! {
     UploadId;
     /// Names a connection.
     ConnectionId;
+    /// Names a channel by which a provider tells of changes.
+    ChannelId;
     /// Names a mirror.
     MirrorId;
     /// Names a conflict.

@@ -45,8 +45,8 @@ pub use digest::{Digest, DigestError};
 pub use email::{Email, EmailError};
 pub use identity::Identity;
 pub use ids::{
-    AppPasswordId, BlobId, ConflictId, ConnectionId, IdError, InviteId, JobId, LinkId, MigrationId, MirrorId,
-    NodeId, SessionId, ShareId, SpaceId, UploadId, UserId,
+    AppPasswordId, BlobId, ChannelId, ConflictId, ConnectionId, IdError, InviteId, JobId, LinkId,
+    MigrationId, MirrorId, NodeId, SessionId, ShareId, SpaceId, UploadId, UserId,
 };
 pub use job::{Job, JobKind, JobState, Lane, Progress};
 pub use media::shown_inline;

@@ -1,8 +1,8 @@
 //! What goes into a statement and what comes out of it, the same for both engines.
 
 use model::{
-    AppPasswordId, BlobId, ConflictId, ConnectionId, Digest, InviteId, JobId, Millis, MirrorId, NodeId,
-    SessionId, SpaceId, UploadId, UserId,
+    AppPasswordId, BlobId, ChannelId, ConflictId, ConnectionId, Digest, InviteId, JobId, Millis, MirrorId,
+    NodeId, SessionId, SpaceId, UploadId, UserId,
 };
 
 use crate::CatalogError;
@@ -73,6 +73,7 @@ value_from! {
     Bytes: JobId, id => Self::id(id.as_bytes());
     Bytes: UploadId, id => Self::id(id.as_bytes());
     Bytes: ConnectionId, id => Self::id(id.as_bytes());
+    Bytes: ChannelId, id => Self::id(id.as_bytes());
     Bytes: MirrorId, id => Self::id(id.as_bytes());
     Bytes: ConflictId, id => Self::id(id.as_bytes());
     Bytes: SessionId, id => Self::id(id.as_bytes());

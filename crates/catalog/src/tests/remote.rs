@@ -45,7 +45,7 @@ fn connection(id: ConnectionId) -> Connection {
     }
 }
 
-async fn linked(catalog: &Catalog) {
+pub(super) async fn linked(catalog: &Catalog) {
     run!(catalog, add_connection(&connection(CONNECTION), b"sealed"));
 }
 

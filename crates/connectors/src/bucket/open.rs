@@ -156,6 +156,7 @@ fn abilities(store: &dyn Store, prefix: &str, part_bytes: u64) -> Abilities {
         gives_ids: false,
         has_direct_links: store.signs(),
         watches: false,
+        notifies: None,
         largest_bytes: store.most_parts() * LONGEST_PART_BYTES,
         resumes_from_bytes: Some(part_bytes),
         names: NameRules {

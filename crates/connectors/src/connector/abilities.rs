@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::HashKind;
+use super::{HashKind, Notifies};
 
 /// What a connection can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Abilities {
     pub has_direct_links: bool,
     /// [`super::Connector::watch`] works.
     pub watches: bool,
+    /// How the provider tells an address of ours when something changes; `None` where it does not.
+    pub notifies: Option<Notifies>,
     /// The largest file, bytes.
     pub largest_bytes: u64,
     /// A broken upload can go on where it stopped from so many bytes on.

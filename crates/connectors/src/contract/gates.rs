@@ -159,3 +159,8 @@ pub const fn no_watching(can: &Abilities) -> bool {
 pub const fn is_listing(can: &Abilities) -> bool {
     matches!(can.feed, Feed::Listing)
 }
+
+/// No address is told of changes.
+pub const fn no_channels(can: &Abilities) -> bool {
+    can.notifies.is_none()
+}

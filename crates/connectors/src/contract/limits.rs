@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use model::Millis;
+
 use super::{Bytes, Scene};
-use crate::RemoteError;
+use crate::{Channel, NewChannel, RemoteError};
 
 /// One content is all there is.
 pub async fn are_told_of_revisions(scene: &Scene) {
@@ -42,6 +44,26 @@ pub async fn are_told_of_watching(scene: &Scene) {
 
     let refused = told.expect("at once");
     assert!(matches!(refused, Err(RemoteError::Unsupported(_))), "{refused:?}");
+}
+
+/// None is opened, and there is none to close.
+pub async fn are_told_of_channels(scene: &Scene) {
+    let new = NewChannel {
+        name: "channel",
+        address: "https://drive.example.org/",
+        secret: "secret",
+        cursor: None,
+        until: Millis(i64::MAX),
+    };
+    let opened = scene.drive.open_channel(new).await;
+    assert!(matches!(opened, Err(RemoteError::Unsupported(_))), "{opened:?}");
+    let channel = Channel {
+        id: "channel".to_owned(),
+        resource: "resource".to_owned(),
+        until: Millis(i64::MAX),
+    };
+    let closed = scene.drive.close_channel(&channel).await;
+    assert!(matches!(closed, Err(RemoteError::Unsupported(_))), "{closed:?}");
 }
 
 /// Nothing is changed.

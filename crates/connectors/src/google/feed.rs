@@ -49,6 +49,14 @@ impl Phase {
         }
     }
 
+    /// Where in the feed of changes it is.
+    fn into_token(self) -> String {
+        match self {
+            Self::List { start, .. } => start,
+            Self::Replay { token } | Self::Follow { token } => token,
+        }
+    }
+
     fn cursor(&self) -> Cursor {
         Cursor(match self {
             Self::List { start, page } => format!("l:{start} {page}"),
@@ -61,16 +69,28 @@ impl Phase {
 impl Google {
     pub(super) async fn feed_page(&self, cursor: Option<&Cursor>) -> Result<ChangePage, Fault> {
         let Some(cursor) = cursor else {
-            let query = [ALL_DRIVES, ("fields", "startPageToken")];
-            let url = self.api.url("/drive/v3/changes/startPageToken", &query);
-            let start: StartPageToken = self.api.json(Call::new(Method::GET, url)).await?;
-            return self.listed(start.start_page_token, None).await;
+            return self.listed(self.newest_token().await?, None).await;
         };
         match Phase::read(cursor).ok_or(RemoteError::CursorLost)? {
             Phase::List { start, page } => self.listed(start, Some(page)).await,
             Phase::Replay { token } => self.changed(&token, true).await,
             Phase::Follow { token } => self.changed(&token, false).await,
         }
+    }
+
+    /// Where in the feed of changes a cursor is; without one, its end.
+    pub(super) async fn token_of(&self, cursor: Option<&Cursor>) -> Result<String, Fault> {
+        match cursor.and_then(Phase::read) {
+            Some(phase) => Ok(phase.into_token()),
+            None => self.newest_token().await,
+        }
+    }
+
+    async fn newest_token(&self) -> Result<String, Fault> {
+        let query = [ALL_DRIVES, ("fields", "startPageToken")];
+        let url = self.api.url("/drive/v3/changes/startPageToken", &query);
+        let start: StartPageToken = self.api.json(Call::new(Method::GET, url)).await?;
+        Ok(start.start_page_token)
     }
 
     /// A page of everything that is not in the trash.

@@ -1,6 +1,7 @@
 //! The connector against a Drive that is there: the suite of all connectors, and what only Google does.
 
 mod canary;
+mod channels;
 mod economy;
 mod feed;
 mod reads;

@@ -35,6 +35,21 @@ impl Addresses {
         format!("{}{}{rest}", self.base, self.drive)
     }
 
+    /// Of subscriptions, and what is appended.
+    pub(super) fn subscriptions(&self, rest: &str) -> String {
+        format!("{}/subscriptions{rest}", self.base)
+    }
+
+    /// Of one subscription.
+    pub(super) fn subscription(&self, id: &str) -> String {
+        self.subscriptions(&format!("/{}", segment(id)))
+    }
+
+    /// What subscriptions call everything in the drive.
+    pub(super) fn resource(&self) -> String {
+        format!("{}/root", self.drive)
+    }
+
     /// Of an item, and what is appended: `/content`, `?$select=id`.
     pub(super) fn item(&self, id: &str, rest: &str) -> String {
         self.drive(&format!("/items/{}{rest}", segment(id)))

@@ -2,6 +2,7 @@
 
 mod business;
 mod canary;
+mod channels;
 mod economy;
 mod edits;
 mod feed;

@@ -9,7 +9,7 @@ use super::answer::{Fail, empty_response, json_response};
 use super::call::{Call, Caller};
 use super::switches::DriveSwitches;
 use crate::control::Switches;
-use crate::post::post;
+use crate::post::{at_origin, post};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -79,6 +79,14 @@ impl Channels {
             // Nobody sends any more when the fake stops.
             self.out.send(push).ok();
         }
+    }
+
+    /// How many are open.
+    pub fn count(&self, now_ms: i64) -> usize {
+        self.all
+            .iter()
+            .filter(|channel| now_ms < channel.until_ms)
+            .count()
     }
 
     fn open(&mut self, mut channel: Channel) -> Result<Value, Fail> {
@@ -256,19 +264,9 @@ pub async fn deliver(mut out: UnboundedReceiver<Push>, switches: Switches<DriveS
         if switches.drop_pushes {
             continue;
         }
-        let address = match &*switches.push_origin {
-            "" => push.address.clone(),
-            origin => moved(&push.address, origin),
-        };
+        let address = at_origin(&push.address, &switches.push_origin);
         for _ in 0..if switches.double_pushes { 2 } else { 1 } {
             post(&address, &push.headers, "").await.ok();
         }
     }
-}
-
-/// An address below another origin.
-fn moved(address: &str, origin: &str) -> String {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let path = rest.find('/').map_or("", |at| &rest[at..]);
-    format!("{origin}{path}")
 }

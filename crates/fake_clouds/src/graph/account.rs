@@ -270,7 +270,10 @@ impl GraphAccount {
     /// Sends an event of the lives of its subscriptions: `missed`, `reauthorizationRequired` or
     /// `subscriptionRemoved`, which also ends them.
     pub fn send_lifecycle(&self, event: &str) {
-        let notices = self.shared.with(|world| world.lifecycle(&self.email, event));
+        let origin = self.shared.switches.get().push_origin;
+        let notices = self
+            .shared
+            .with(|world| world.lifecycle(&self.email, event, &origin));
         Notice::send_all(notices);
     }
 

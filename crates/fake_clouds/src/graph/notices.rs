@@ -9,7 +9,7 @@ use super::render::time;
 use super::switches::GraphSwitches;
 use super::world::{Call, Shared, World};
 use crate::clock::parse_rfc3339;
-use crate::post::post;
+use crate::post::{at_origin, post};
 
 /// The longest life of a subscription.
 const MOST_MS: i64 = 42_300 * 60 * 1000;
@@ -81,6 +81,14 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
+    /// The same, sent to another origin where one is named.
+    fn at_origin(self, origin: &str) -> Self {
+        Self {
+            url: at_origin(&self.url, origin),
+            ..self
+        }
+    }
+
     /// Sends notices without waiting for anybody.
     pub(crate) fn send_all(notices: Vec<Self>) {
         if notices.is_empty() {
@@ -115,20 +123,22 @@ impl World {
                 } else {
                     1 + usize::from(switches.doubles_notices)
                 };
-                notices.extend(std::iter::repeat_n(subscription.notice(), copies));
+                let notice = subscription.notice().at_origin(&switches.push_origin);
+                notices.extend(std::iter::repeat_n(notice, copies));
             }
         }
         notices
     }
 
     /// Tells every subscriber of an account an event of its subscription's life.
-    pub(crate) fn lifecycle(&mut self, account: &str, event: &str) -> Vec<Notice> {
+    pub(crate) fn lifecycle(&mut self, account: &str, event: &str, origin: &str) -> Vec<Notice> {
         let all = self
             .subscriptions
             .values()
             .filter(|subscription| subscription.account == account);
         let notices = all
             .filter_map(|subscription| subscription.lifecycle(event))
+            .map(|notice| notice.at_origin(origin))
             .collect();
         if event == "subscriptionRemoved" {
             self.subscriptions
@@ -166,15 +176,10 @@ pub(crate) async fn subscribe(shared: &Arc<Shared>, call: &Call) -> Result<Reply
         };
         Ok::<_, Trouble>(world.drive(&call.account, &id)?.id.clone())
     })?;
-    let token = format!("Validation: {} & <checked>", shared.name(24));
-    let asked = format!(
-        "{url}{}validationToken={}",
-        if url.contains('?') { '&' } else { '?' },
-        crate::oauth::encode(&token)
-    );
-    let answer = post(&asked, &[], "").await;
-    if !answer.is_ok_and(|(status, body)| status == 200 && body == token) {
-        return Err(Trouble::invalid("Subscription validation request failed."));
+    let lifecycle_url = text("lifecycleNotificationUrl");
+    let second = lifecycle_url.as_ref().filter(|second| **second != url);
+    for url in std::iter::once(&url).chain(second) {
+        validate(shared, url).await?;
     }
     let subscription = shared.with(|world| {
         let subscription = Subscription {
@@ -184,7 +189,7 @@ pub(crate) async fn subscribe(shared: &Arc<Shared>, call: &Call) -> Result<Reply
             drive: id,
             resource,
             url,
-            lifecycle_url: text("lifecycleNotificationUrl"),
+            lifecycle_url,
             client_state: text("clientState"),
             until_ms,
         };
@@ -194,6 +199,22 @@ pub(crate) async fn subscribe(shared: &Arc<Shared>, call: &Call) -> Result<Reply
         subscription
     });
     Ok(Reply::json(201, &subscription.shown()))
+}
+
+/// Asks an address whether it wants notices.
+async fn validate(shared: &Shared, url: &str) -> Result<(), Trouble> {
+    let token = format!("Validation: {} & <checked>", shared.name(24));
+    let asked = format!(
+        "{}{}validationToken={}",
+        at_origin(url, &shared.switches.get().push_origin),
+        if url.contains('?') { '&' } else { '?' },
+        crate::oauth::encode(&token)
+    );
+    let answer = post(&asked, &[], "").await;
+    let is_given_back = answer.is_ok_and(|(status, body)| status == 200 && body == token);
+    is_given_back
+        .then_some(())
+        .ok_or_else(|| Trouble::invalid("Subscription validation request failed."))
 }
 
 /// `GET /subscriptions` and `GET`, `PATCH`, `DELETE /subscriptions/{id}`

@@ -96,6 +96,9 @@ pub struct GraphSwitches {
     pub drops_notices: bool,
     /// Notices of changes are sent twice.
     pub doubles_notices: bool,
+    /// Where notices go instead of the origin that was named, such as `http://127.0.0.1:8080`; empty is off. For
+    /// addresses of TLS, which the fake does not speak.
+    pub push_origin: String,
 }
 
 impl Default for GraphSwitches {
@@ -141,6 +144,7 @@ impl Default for GraphSwitches {
             strict_refresh: false,
             drops_notices: false,
             doubles_notices: false,
+            push_origin: String::new(),
         }
     }
 }

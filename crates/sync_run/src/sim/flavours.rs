@@ -74,6 +74,7 @@ const fn plain() -> Abilities {
         gives_ids: false,
         has_direct_links: false,
         watches: false,
+        notifies: None,
         largest_bytes: 1 << 30,
         resumes_from_bytes: None,
         names: NameRules::ANY,
