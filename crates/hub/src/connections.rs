@@ -1,5 +1,6 @@
 //! Connections: linked accounts, buckets and folders at providers, and all that is around them.
 
+mod channels;
 mod check;
 mod copies;
 mod endpoint;
@@ -8,6 +9,8 @@ mod import;
 mod items;
 mod known;
 mod linking;
+mod news;
+mod notices;
 mod observe;
 mod open;
 mod pace;
@@ -33,6 +36,8 @@ pub use known::{as_item, as_remote};
 pub(crate) use known::{hash, hashes_of, texts_of};
 pub(crate) use linking::Wish;
 pub use linking::{LinkTicket, Linked};
+pub use news::News;
+pub use notices::{Notice, NoticeEvent};
 pub use open::Connectors;
 pub(crate) use vault::Vault;
 pub use vault::{KeySource, Rotated};
@@ -55,6 +60,8 @@ pub struct ConnectionRow {
     pub feed: Option<ConnectionFeed>,
     /// How it is, in words.
     pub health: Health,
+    /// How changes there are found out.
+    pub news: News,
 }
 
 /// A connection to be made with keys or a path rather than by signing in.
@@ -209,6 +216,7 @@ impl Hub {
         let sealed = self.read().await?.credentials(id).await?;
         let hub = self.clone();
         self.to_end(async move {
+            hub.end_channels(&connection).await?;
             let mut tx = hub.write().await?;
             if !tx.remove_connection(id).await? {
                 return Err(HubError::NotFound("connection"));
@@ -309,10 +317,13 @@ impl Hub {
     async fn row(&self, tx: &mut Tx, connection: Connection) -> Result<ConnectionRow, HubError> {
         let feed = tx.feed(connection.id).await?;
         let health = self.health(&connection, feed.as_ref());
+        let channels = tx.channels_of(connection.id).await?;
+        let news = self.news(&connection, &channels);
         Ok(ConnectionRow {
             connection,
             feed,
             health,
+            news,
         })
     }
 

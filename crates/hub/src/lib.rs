@@ -81,8 +81,9 @@ pub use conflicts::{
 };
 pub use connections::{
     Bucket, CheckReport, CheckStep, Checked, Concern, ConnectionRow, Connectors, Credentials, Endpoint,
-    Health, ImportOutcome, ImportedRemote, KeySource, LinkTicket, Linked, NewConnection, OwnClient,
-    RcloneImport, RemoteDownload, RemotePage, Rotated, StoredTokens, as_item, as_remote,
+    Health, ImportOutcome, ImportedRemote, KeySource, LinkTicket, Linked, NewConnection, News, Notice,
+    NoticeEvent, OwnClient, RcloneImport, RemoteDownload, RemotePage, Rotated, StoredTokens, as_item,
+    as_remote,
 };
 pub use connectors::{Abilities, DirectLink, Feed as ChangeFeed, HashKind, Relocation, TrashKind};
 pub use content::Promise;

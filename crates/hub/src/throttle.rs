@@ -24,6 +24,8 @@ const LINK_TRIES_ANYWHERE: u64 = 100;
 const IDENTITY_SIGN_INS: u64 = 60;
 /// Links that one network asked for and that do not exist.
 const LINK_GUESSES: u64 = 900;
+/// Notices from one network that come by no channel of ours.
+const NOTICE_GUESSES: u64 = 900;
 /// People that one account looked for and that have no account.
 const LOOK_UPS: u64 = 60;
 
@@ -95,6 +97,12 @@ impl Hub {
     /// Counts a guess at the token of a link.
     pub(crate) async fn admit_link_guess(&self, ip: IpAddr) -> Result<(), HubError> {
         self.count_tries(&[(format!("link {}", network(ip)), LINK_GUESSES)])
+            .await
+    }
+
+    /// Counts a notice that comes by no channel of ours.
+    pub(crate) async fn admit_notice_guess(&self, ip: IpAddr) -> Result<(), HubError> {
+        self.count_tries(&[(format!("notice {}", network(ip)), NOTICE_GUESSES)])
             .await
     }
 

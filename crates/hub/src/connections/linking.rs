@@ -344,6 +344,8 @@ impl Hub {
         }
         self.queue_observation(&mut tx, id).await?;
         self.queue_waiting_mirrors(&mut tx, id).await?;
+        // What was opened with access that ended may have ended with it.
+        tx.renounce_channels(id).await?;
         let row = self.row(&mut tx, connection).await?;
         tx.commit().await?;
         self.0.connectors.forget(id);

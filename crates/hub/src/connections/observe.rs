@@ -14,6 +14,7 @@ use model::{Connection, ConnectionId, ConnectionState, Job, JobId, JobKind, Mill
 use serde::{Deserialize, Serialize};
 
 use self::journal::{Seen, take_down};
+use super::channels::Looked;
 use super::known::as_remote;
 use crate::jobs::{Keep, Lease};
 use crate::{Hub, HubError, Upkept, keys};
@@ -44,6 +45,14 @@ struct Payload {
     connection: ConnectionId,
 }
 
+/// One look, from its beginning.
+#[derive(Clone, Copy)]
+struct Pass {
+    began: Millis,
+    /// Entries that were told so far.
+    seen: u64,
+}
+
 /// What came of one page.
 enum Step {
     GoOn,
@@ -53,6 +62,16 @@ enum Step {
 impl Hub {
     /// Has a connection looked at as soon as a worker is free.
     pub(crate) async fn queue_observation(&self, tx: &mut Tx, id: ConnectionId) -> Result<JobId, HubError> {
+        self.queue_look(tx, id, self.now()).await
+    }
+
+    /// Has a connection looked at once it is `due`, if no worker does before.
+    pub(super) async fn queue_look(
+        &self,
+        tx: &mut Tx,
+        id: ConnectionId,
+        due: Millis,
+    ) -> Result<JobId, HubError> {
         let now = self.now();
         let job = NewJob {
             id: JobId::new(now, keys::random()),
@@ -64,15 +83,15 @@ impl Hub {
             node: None,
             priority: 0,
             max_attempts: TRIES,
-            run_at_ms: now,
+            run_at_ms: due,
         };
         // For a look that is under way, which will be taken once more.
         if let Some(mut feed) = tx.lock_feed(id).await? {
-            feed.next_ms = now;
+            feed.next_ms = due;
             tx.put_feed(&feed).await?;
         }
         let job = tx.enqueue_job(&job, now).await?;
-        tx.hasten_job(job, now).await?;
+        tx.hasten_job(job, due).await?;
         Ok(job)
     }
 
@@ -158,12 +177,16 @@ impl Hub {
     async fn look(&self, lease: &Lease, connection: &Connection) -> Result<Upkept, Trouble> {
         let id = connection.id;
         let connector = self.connector(connection).await?;
-        let began = self.now();
+        // Before the look: what changes after it is told.
+        self.tend_channels(lease, connection, connector.as_ref()).await?;
+        let mut pass = Pass {
+            began: self.now(),
+            seen: 0,
+        };
         let mut restarts = 0;
-        let mut seen = 0;
         loop {
             let progress = Progress {
-                done_bytes: seen,
+                done_bytes: pass.seen,
                 ..Progress::default()
             };
             if lease.report(progress).await? == Keep::Stop {
@@ -182,8 +205,8 @@ impl Hub {
                 }
                 Err(error) => return Err(Trouble::Theirs(error)),
             };
-            seen += page.entries.len() as u64;
-            if let Step::Settled = self.take_in(connector.as_ref(), &feed, (page, began)).await? {
+            pass.seen += page.entries.len() as u64;
+            if let Step::Settled = self.take_in(connector.as_ref(), &feed, (page, pass)).await? {
                 self.note_working(id).await?;
                 return Ok(Upkept::default());
             }
@@ -195,7 +218,7 @@ impl Hub {
         &self,
         connector: &dyn Connector,
         read: &ConnectionFeed,
-        (page, began): (ChangePage, Millis),
+        (page, pass): (ChangePage, Pass),
     ) -> Result<Step, Trouble> {
         let id = read.connection;
         let now = self.now();
@@ -244,10 +267,19 @@ impl Hub {
         let started = feed.started_ms.unwrap_or(now);
         // Asked for once more while it was under way: what changed may have been passed already.
         let asked = tx.lock_feed(id).await?.map(|present| present.next_ms);
-        feed.next_ms = match asked.filter(|asked| *asked > began) {
-            Some(asked) => asked.min(now),
-            None => next_look(connector.abilities().feed, now, started),
+        let looked = Looked {
+            now,
+            before: read.settled_ms,
+            found: pass.seen > 0,
         };
+        let abilities = connector.abilities();
+        let told = match abilities.notifies {
+            Some(_) => self.next_told_look(&mut tx, id, &looked).await?,
+            None => None,
+        };
+        let next = told.unwrap_or_else(|| next_look(abilities.feed, now, started));
+        let asked = asked.filter(|asked| *asked > pass.began);
+        feed.next_ms = asked.map_or(next, |asked| asked.min(next));
         feed.cursor = Some(cursor.0);
         feed.started_ms = None;
         feed.settled_ms = Some(now);

@@ -1,6 +1,7 @@
 //! Linked drives, on fakes that are real HTTP servers.
 
 mod browsing;
+mod channels;
 mod linking;
 mod migrating;
 mod observing;
