@@ -43,7 +43,7 @@ mod zips;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Web, blob, docs, page, tus, visitors};
+use crate::{Web, blob, docs, hooks, page, tus, visitors};
 
 /// Every route of our own API.
 pub(crate) fn routes() -> OpenApiRouter<Web> {
@@ -220,6 +220,8 @@ pub(crate) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(stores::reseal_stores))
         .routes(routes!(stores::scrub_stores))
         .routes(routes!(stores::list_damage))
+        .routes(routes!(hooks::take_google_notice))
+        .routes(routes!(hooks::take_graph_notices))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -13,6 +13,7 @@ mod dialects;
 mod disposition;
 mod docs;
 mod extract;
+mod hooks;
 mod media;
 mod multipart;
 mod openapi;

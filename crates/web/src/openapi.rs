@@ -16,15 +16,16 @@ use crate::dialects::{self, FastApiError, FlaskError, Habit};
 use crate::problem::{FieldProblem, Problem};
 
 /// Operations whose body may be left out.
-const OPTIONAL_BODIES: [&str; 5] = [
+const OPTIONAL_BODIES: [&str; 6] = [
     "copy_node",
     "restore_node",
     "sign_content",
     "connector_sync",
     "complete_direct",
+    "take_graph_notices",
 ];
 
-const TAGS: [(&str, &str); 18] = [
+const TAGS: [(&str, &str); 19] = [
     ("auth", "Accounts, signing in and out"),
     ("account", "Your own account, sign-ins and app passwords"),
     ("nodes", "Folders and files by their ids"),
@@ -46,6 +47,7 @@ const TAGS: [(&str, &str); 18] = [
         "mirrors",
         "Folders that are kept in step with folders at connections",
     ),
+    ("hooks", "What providers tell of changes"),
     ("admin", "Accounts of others, for administrators"),
     ("health", "How the server is"),
     ("docs", "The API's own description"),

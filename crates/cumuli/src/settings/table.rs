@@ -159,7 +159,8 @@ settings! {
         /// The address and port to listen on. `127.0.0.1` is this machine alone, `0.0.0.0` every
         /// network; port `0` takes a free one.
         listen: SocketAddr = "CUMULI_LISTEN", kinds::ADDRESS, default "127.0.0.1:8000", "0.0.0.0:8000";
-        /// The address that people type, with its scheme. Links are made from it.
+        /// The address that people type, with its scheme. Links are made from it; where it is `https` and public,
+        /// Google and Microsoft tell of changes there.
         public_url: Option<String> = "CUMULI_PUBLIC_URL", kinds::ORIGIN,
             unset "the address of each request", "https://drive.example.org";
         /// What the server is for. `production` closes sign-up to invitations, writes logs as JSON

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::harness::emulators::azurite::Azurite;
 use crate::harness::emulators::s3s::S3s;
-use crate::harness::{Client, Engine, Server, until};
+use crate::harness::{Builder, Client, Engine, Server, until};
 
 /// Who consents at Google, and who at Microsoft.
 pub const PEOPLE: [&str; 2] = ["ada@gmail.com", "ada@outlook.com"];
 
 pub struct Clouds {
     pub google: DriveFake,
-    microsoft: GraphFake,
+    pub microsoft: GraphFake,
 }
 
 impl Clouds {
@@ -30,6 +30,11 @@ impl Clouds {
 
     /// A server that takes them for Google and Microsoft.
     pub async fn server(&self, engine: Engine) -> Server {
+        self.builder(engine).start().await
+    }
+
+    /// The same, to be set up further.
+    pub fn builder(&self, engine: Engine) -> Builder {
         let google = self.google.url();
         let microsoft = self.microsoft.url();
         let (by_google, by_microsoft) = (DriveOptions::default(), GraphOptions::default());
@@ -53,8 +58,6 @@ impl Clouds {
                 "CUMULI_MICROSOFT_ISSUER",
                 format!("{microsoft}/{{tenantid}}/v2.0"),
             )
-            .start()
-            .await
     }
 }
 

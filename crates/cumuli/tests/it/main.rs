@@ -21,6 +21,7 @@ mod matrix;
 mod migrate_cloud;
 mod mirrors;
 mod mirrors_real;
+mod notices;
 mod oidc;
 mod page;
 mod people;

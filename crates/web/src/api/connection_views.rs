@@ -51,6 +51,8 @@ pub(crate) struct ConnectionView {
     /// When it will be looked at next.
     #[schema(format = DateTime)]
     next_look_at: Option<String>,
+    /// How changes there are found out.
+    news: NewsView,
     /// When it was connected.
     #[schema(format = DateTime)]
     created_at: String,
@@ -60,6 +62,22 @@ pub(crate) struct ConnectionView {
     /// When it last worked.
     #[schema(format = DateTime)]
     worked_at: Option<String>,
+}
+
+/// How changes in a connection are found out.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewsView {
+    /// Whether they are told as they happen; otherwise they are found when it is looked at.
+    told: bool,
+    /// By whom, or why not, and how often it is looked at.
+    #[schema(example = "Google tells of changes; it is looked at every 15 minutes besides.")]
+    detail: String,
+    /// Until when they are told, which is prolonged before; `null` where they are not, or where that does not end.
+    #[schema(format = DateTime)]
+    until: Option<String>,
+    /// When one was last told.
+    #[schema(format = DateTime)]
+    last_at: Option<String>,
 }
 
 /// Something that is wrong, or will be.
@@ -114,8 +132,10 @@ pub(crate) struct AbilitiesView {
     documents: bool,
     /// Downloads need not go through this server.
     direct_links: bool,
-    /// Changes are told as they happen.
+    /// The system tells of changes as they happen.
     watches: bool,
+    /// The provider tells of changes as they happen, where it reaches this server.
+    notifies: bool,
     /// The largest file, bytes.
     largest_bytes: u64,
     /// The longest name.
@@ -208,7 +228,7 @@ pub(crate) struct RemoteItemView {
 
 impl From<ConnectionRow> for ConnectionView {
     fn from(row: ConnectionRow) -> Self {
-        let (of, feed) = (row.connection, row.feed);
+        let (of, feed, news) = (row.connection, row.feed, row.news);
         let concerns = row.health.concerns.into_iter().map(|concern| ConcernView {
             code: concern.code,
             broken: concern.is_broken,
@@ -234,6 +254,12 @@ impl From<ConnectionRow> for ConnectionView {
             as_of: feed.as_ref().and_then(|feed| feed.settled_ms).map(time),
             looking: feed.as_ref().is_some_and(|feed| feed.started_ms.is_some()),
             next_look_at: feed.as_ref().map(|feed| time(feed.next_ms)),
+            news: NewsView {
+                told: news.is_told,
+                detail: crate::problem::sentence(news.detail),
+                until: news.until.map(time),
+                last_at: news.noticed.map(time),
+            },
             created_at: time(of.created_ms),
             linked_at: time(of.linked_ms),
             worked_at: of.worked_ms.map(time),
@@ -264,6 +290,7 @@ impl From<&Abilities> for AbilitiesView {
             documents: of.has_documents,
             direct_links: of.has_direct_links,
             watches: of.watches,
+            notifies: of.notifies.is_some(),
             largest_bytes: of.largest_bytes,
             longest_name: of.names.longest,
             forbidden_characters: of.names.forbidden,

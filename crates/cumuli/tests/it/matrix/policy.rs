@@ -438,6 +438,9 @@ pub const POLICY: &[Row] = &[
     row("POST", "/api/v1/admin/stores/reseal", Nothing, admins(202)),
     row("POST", "/api/v1/admin/scrub", Nothing, admins(202)),
     row("GET", "/api/v1/admin/damage", Nothing, admins(200)),
+    // Notices of providers, which prove themselves by a channel's secret; what comes otherwise is tried with linked drives.
+    row("POST", "/hooks/google", Nothing, all(404)),
+    row("POST", "/hooks/graph", Nothing, all(404)).with(Json(r#"{"value":[{"clientState":"x"}]}"#)),
     // The server itself.
     row("GET", "/health", Nothing, all(200)),
     row("GET", "/health/ready", Nothing, all(200)),

@@ -97,7 +97,7 @@ function card(connection, { provider, load, soon }) {
       h("div.grow", {}, h("div.connection-title", {}, heading, iconButton(`Rename ${label}`, "pencil", rename)), h("p.subline.always", {}, provider.title, account(connection))),
       iconButton(`Actions for ${label}`, "more", (event) => openMenu(event.currentTarget, entries), { "aria-haspopup": "menu" })),
     standing(connection, again), usage(connection),
-    h("div.connection-foot", {}, h("p.hint.grow", {}, freshness(connection)),
+    h("div.connection-foot", {}, h("p.hint.grow", { title: connection.news.detail }, freshness(connection), connection.news.told && " · changes are told at once"),
       iconButton(`Refresh ${label}`, "restore", () => refresh(connection, soon)),
       h("button.button", { type: "button", "aria-label": `Check ${label}`, onclick: check }, "Check"),
       h("a.button", { href: toRemote(connection.id), "aria-label": `Open ${label}` }, "Open")));
