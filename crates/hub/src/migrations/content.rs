@@ -13,7 +13,7 @@ use model::{BodyError, ByteStream, MigrationId};
 use super::Sides;
 use super::trouble::Trouble;
 use crate::Hub;
-use crate::connections::saved_name;
+use crate::connections::{hash, saved_name};
 
 /// The largest export that is taken: its length is not known before it is there, so it is held in memory.
 const EXPORT_BYTES: usize = 32 << 20;
@@ -148,13 +148,9 @@ async fn exported(source: &Arc<dyn Connector>, item: &Item, export: &str) -> Res
 
 /// All hashes of a content at a provider.
 pub(super) async fn read_hashes(connector: &Arc<dyn Connector>, item: &Item) -> Result<Hashes, RemoteError> {
-    let mut hasher = Hasher::new(&HashKind::ALL);
-    let mut stream = fetch(connector.clone(), item, 0, None).await?.stream;
-    while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|error| RemoteError::Unavailable(error.to_string()))?;
-        hasher.update(&piece);
-    }
-    Ok(hasher.finish())
+    let stream = fetch(connector.clone(), item, 0, None).await?.stream;
+    let hashes = hash(stream, &HashKind::ALL).await;
+    hashes.map_err(|error| RemoteError::Unavailable(error.to_string()))
 }
 
 /// Remembers a running upload with its item. Whoever knows one can write to that file, so it is sealed.
