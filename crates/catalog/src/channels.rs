@@ -167,7 +167,7 @@ impl Tx {
         self.execute(
             "UPDATE connection_channels
              SET remote_id = $2, resource = $3, expires_ms = COALESCE(CAST($4 AS BIGINT), expires_ms)
-             WHERE id = $1 AND state IN ('opening', 'failed') AND remote_id IS NULL",
+             WHERE id = $1 AND state <> 'live' AND remote_id IS NULL",
             &[id.into(), remote.into(), resource.into(), expires.into()],
         )
         .await?;

@@ -95,7 +95,7 @@ async fn a_notice_names_only_what_its_opener_does_not_know() {
             (1, ChannelState::Opening, true),
             (2, ChannelState::Failed, true),
             (3, ChannelState::Live, false),
-            (4, ChannelState::Closing, false),
+            (4, ChannelState::Closing, true),
         ] {
             let new = channel(number, state);
             let known = with(&catalog, async |tx| {

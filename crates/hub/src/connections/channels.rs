@@ -2,7 +2,7 @@
 //!
 //! The job that looks at a connection sees to its channel before it looks, so there is one at a time whoever runs it. A
 //! channel is written down before the provider is asked for it: when the answer is lost, the first notice says what the
-//! provider calls it. One that was never written down is told of in vain until it ends by itself.
+//! provider calls it. Then it is taken for open, or closed where another was opened meanwhile.
 
 use catalog::{ChannelState, ConnectionChannel, Tx};
 use connectors::{Channel, Connector, Cursor, NewChannel, Notifies, RemoteError};
@@ -176,8 +176,8 @@ impl Tending<'_> {
         self.close_others(current.map(|channel| channel.id), wanted).await
     }
 
-    /// Takes those for open whose notices said what the provider calls them, and forgets those that were never heard of.
-    async fn adopt(&self, known: &mut Vec<ConnectionChannel>) -> Result<(), HubError> {
+    /// Takes those for open whose notices said what the provider calls them, and those for given up whose opener is gone.
+    async fn adopt(&self, known: &mut [ConnectionChannel]) -> Result<(), HubError> {
         for channel in known.iter_mut() {
             let is_unheard = matches!(channel.state, ChannelState::Opening | ChannelState::Failed);
             if is_unheard && channel.remote.is_some() && channel.error.as_deref() != Some(ENDED) {
@@ -187,15 +187,13 @@ impl Tending<'_> {
                 self.put(channel).await?;
             }
         }
-        let lost: Vec<ChannelId> = known
-            .iter()
+        for channel in known
+            .iter_mut()
             .filter(|channel| channel.state == ChannelState::Opening)
-            .map(|channel| channel.id)
-            .collect();
-        for id in lost {
-            self.remove(id).await?;
+        {
+            channel.state = ChannelState::Closing;
+            self.put(channel).await?;
         }
-        known.retain(|channel| channel.state != ChannelState::Opening);
         Ok(())
     }
 
@@ -277,6 +275,9 @@ impl Tending<'_> {
                 channel.state = ChannelState::Failed;
                 channel.failures = failures.saturating_add(1);
                 channel.next_ms = Some(self.tried_again(&error, channel.failures));
+                if !may_be_open(&error) {
+                    channel.expires_ms = self.now;
+                }
                 channel.error = Some(error.to_string());
             }
         }
@@ -327,7 +328,11 @@ impl Tending<'_> {
             return Ok(None);
         };
         for failed in known.iter().filter(|known| known.state == ChannelState::Failed) {
-            tx.remove_channel(failed.id).await?;
+            tx.put_channel(&ConnectionChannel {
+                state: ChannelState::Closing,
+                ..failed.clone()
+            })
+            .await?;
         }
         tx.add_channel(channel).await?;
         tx.commit().await?;
@@ -353,6 +358,8 @@ impl Tending<'_> {
             match other.state {
                 // It says why there is none, or why there is none younger.
                 ChannelState::Failed if is_right => continue,
+                // It may be open all the same, and is known by its first notice.
+                ChannelState::Closing if other.remote.is_none() && other.expires_ms > self.now => continue,
                 // While there is no other, what it tells is better than nothing.
                 ChannelState::Live if current.is_none() && is_right && other.expires_ms > self.now => {
                     continue;
@@ -385,6 +392,11 @@ impl Tending<'_> {
         tx.remove_channel(id).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Whether a channel may have been opened although it was not said.
+const fn may_be_open(error: &RemoteError) -> bool {
+    matches!(error, RemoteError::Exists | RemoteError::Unavailable(_))
 }
 
 /// What is said of a channel that the provider ended.

@@ -65,7 +65,10 @@ fn unheard(title: &str, channels: &[ConnectionChannel]) -> String {
     if channels.iter().any(|channel| channel.state == ChannelState::Live) {
         return format!("{title} was asked to tell of changes, but no notice comes through to this server");
     }
-    match channels.iter().rev().find_map(|channel| channel.error.as_deref()) {
+    let failed = channels
+        .iter()
+        .rfind(|channel| channel.state == ChannelState::Failed);
+    match failed.and_then(|failed| failed.error.as_deref()) {
         Some(error) => format!("{title} does not tell of changes: {error}"),
         None => format!("{title} was not asked yet to tell of changes"),
     }

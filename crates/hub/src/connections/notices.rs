@@ -25,7 +25,7 @@ const MOST_REFUSED: u32 = 10;
 const UNKNOWN: HubError = HubError::NotFound("channel");
 
 /// What a provider tells.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Notice<'a> {
     /// What comes with each notice of a channel, and only its provider knows.
     pub secret: &'a str,
@@ -109,8 +109,7 @@ impl Hub {
         channel: &ConnectionChannel,
         notice: &Notice<'_>,
     ) -> Result<&'static str, HubError> {
-        let is_unheard = matches!(channel.state, ChannelState::Opening | ChannelState::Failed);
-        if is_unheard && channel.remote.is_none() && !notice.channel.is_empty() {
+        if channel.state != ChannelState::Live && channel.remote.is_none() && !notice.channel.is_empty() {
             let mut tx = self.write().await?;
             let told = (notice.channel, notice.resource);
             tx.learn_channel(channel.id, told, notice.expires).await?;
@@ -155,6 +154,7 @@ impl Hub {
             channel.failures = channel.failures.saturating_add(1);
             channel.error = Some(ENDED.to_owned());
             channel.next_ms = Some(now.plus_secs(pause_secs(channel.failures)));
+            channel.expires_ms = now;
         } else {
             channel.next_ms = Some(now);
         }
