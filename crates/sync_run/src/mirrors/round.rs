@@ -13,6 +13,8 @@ use super::{Run, Verdict, gate, judge};
 const TRANSFERS: usize = if cfg!(test) { 1 } else { 4 };
 /// Times that a scene is loaded anew because something in it was not known.
 const LOOKS: u32 = 64;
+/// Things that others wait for that one plan takes in besides.
+const WAITED_FOR: usize = 50;
 /// Times that something is found not to be trashed after all before it has to wait, in one try.
 const SPARED: u32 = 3;
 /// Things that are trashed before the next look.
@@ -121,6 +123,14 @@ impl Run {
                 .iter()
                 .filter(|planned| matches!(planned.step, Step::Create { .. } | Step::Place { .. }));
             entries.extend(placed.map(|planned| planned.step.entry().0));
+            // A folder may wait for one in it that stays because of what is in that.
+            let room = (due.len() + WAITED_FOR).saturating_sub(entries.len());
+            let waits = plan.notes.iter().filter_map(|note| match note {
+                Note::Waits { entry } if !entries.contains(&entry.0) => Some(entry.0),
+                _ => None,
+            });
+            let waits: Vec<u64> = waits.take(room).collect();
+            entries.extend(waits);
             if entries.len() == known {
                 return Ok((loaded, plan));
             }

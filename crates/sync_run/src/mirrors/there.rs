@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use connectors::{Item, ItemId, Relocate, RemoteError, Revision, Source as _, Tag, Target, Upload, Written};
-use hub::{Call, Deed, Intent, MirrorError, Placed, Sent, as_remote};
+use hub::{Call, Deed, Intent, Loaded, MirrorError, Placed, Sent, as_remote};
 use model::{Node, RemoteItem, RemoteKind};
 use sync_plan::{Clash, EntryId};
 
@@ -219,6 +219,7 @@ impl Run {
             true => item.clone(),
             false => self.expect_there(thing).await?,
         };
+        self.expect_no_twin(deed.loaded, &now).await?;
         if place.parent != self.desk.mirror.item
             && self
                 .desk
@@ -241,6 +242,27 @@ impl Run {
             call,
         };
         self.relocate(intent, now.tag.map(Tag), false).await
+    }
+
+    /// Where names are unique there cannot be another of its name: one that is known has gone, and nobody told.
+    async fn expect_no_twin(&self, loaded: &Loaded, item: &RemoteItem) -> Result<(), MirrorError> {
+        let connector = self.desk.connector();
+        let abilities = connector.abilities();
+        if abilities.has_duplicates {
+            return Ok(());
+        }
+        let name = abilities.names.folded(&item.name);
+        let others = loaded.things.values().filter_map(|thing| thing.item.as_ref());
+        let twins = others.filter(|other| {
+            let is_beside = other.id != item.id && other.parent == item.parent && !other.is_trashed;
+            is_beside && abilities.names.folded(&other.name) == name
+        });
+        for twin in twins {
+            if self.desk.look(&twin.id).await?.as_ref() != Some(twin) {
+                return Err(MirrorError::Changed);
+            }
+        }
+        Ok(())
     }
 
     /// Makes the call of an intent that moves something, `is_late` when it may have been made before.

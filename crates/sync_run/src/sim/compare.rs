@@ -150,7 +150,9 @@ impl Sides<'_> {
         let (more_there, more_here) = self.extra;
         let is_taken = (more_there && all_there.contains(&here)) || (more_here && all_here.contains(&there));
         if !abilities.has_duplicates && !abilities.names.folds_case && !is_taken {
-            return false;
+            // What gave way once keeps its suffix on that side until somebody renames it.
+            let is_of = |name: &str, other: &str| without_suffix(name).is_some_and(|plain| plain == other);
+            return is_of(&there, &here) || is_of(&here, &there);
         }
         let stem = |name: &str| name.split(['.', ' ']).next().unwrap_or_default().to_owned();
         stem(&here) == stem(&there)
@@ -173,4 +175,15 @@ impl Sides<'_> {
         all.map(|(path, bytes)| format!("{path} {}", bytes.map(|bytes| text(&bytes)).unwrap_or_default()))
             .collect()
     }
+}
+
+/// A name without the number of an entry that it was given to be told from another.
+fn without_suffix(name: &str) -> Option<String> {
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) => (stem, format!(".{extension}")),
+        None => (name, String::new()),
+    };
+    let (plain, number) = stem.strip_suffix(')')?.rsplit_once(" (")?;
+    let is_number = number.len() >= 5 && number.chars().all(|c| c.is_ascii_hexdigit());
+    is_number.then(|| format!("{plain}{extension}"))
 }

@@ -50,6 +50,10 @@ impl SimDrive {
             loop {
                 let next = self.cloud().live_children(from).first().copied();
                 let Some(next) = next else { break };
+                if self.cloud().is_within(from, to) {
+                    // Somebody moved the copy into what it is a copy of.
+                    return Err(RemoteError::Changed);
+                }
                 gate(Point::Amid(Call::Relocate)).await;
                 let name = self.cloud().things[&next].name.clone();
                 Box::pin(self.carry_one(next, (to, &name))).await?;
