@@ -30,6 +30,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--store-mib", type=int, metavar="MIB", help="the file of the phase `stores`, for every store")
     parser.add_argument("--transfer-mib", type=int, metavar="MIB", help="each file of the phase `transfers` (1024)")
     parser.add_argument("--transfer-count", type=int, metavar="N", help="how many at once there (50)")
+    parser.add_argument("--mirror-files", type=int, metavar="N", help="files of the first round to S3 (10000)")
     parser.add_argument("--quiet-secs", type=float, default=10, help="longest wait for a quiet machine before a phase")
     parser.add_argument("--quiet-cores", type=float, default=0.3, help="what counts as quiet: cores in use by others")
     parser.add_argument("--out", type=Path, help="folder for the results (bench/results; the work folder with --quick)")
@@ -80,6 +81,7 @@ def chosen_sizes(options: argparse.Namespace) -> Sizes:
         sizes.store_mib = dict.fromkeys(sizes.store_mib, options.store_mib)
     sizes.transfer_mib = options.transfer_mib or sizes.transfer_mib
     sizes.transfer_count = options.transfer_count or sizes.transfer_count
+    sizes.mirror_files = options.mirror_files or sizes.mirror_files
     return sizes
 
 

@@ -326,6 +326,9 @@ def _many(bench: Bench, target: Mirrors) -> dict[str, object]:
     clouds, count = target.clouds, bench.sizes.mirror_count
     print(f"  {count} mirrors", flush=True)
     connection = next(c["id"] for c in target.get("/api/v1/connections")["connections"] if c["kind"] == "google")
+    # A person has a thousand at the most.
+    for mirror in target.get("/api/v1/mirrors")["mirrors"]:
+        target.send(request("DELETE", f"/api/v1/mirrors/{mirror['id']}", target.headers()))
     root = clouds.ask("google", "account", {"email": EMAIL})["root"]
     for number in range(count):
         clouds.edit("google", {"folder": {"parent": root, "name": f"M{number:04}"}})
