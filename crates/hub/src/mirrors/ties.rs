@@ -3,7 +3,7 @@
 
 use catalog::{DirtyRow, EntryContent, EntryRow, MirrorSide, Tx};
 use connectors::{HashKind, Hashes};
-use model::{ByteStream, Millis, MirrorState, RemoteKind};
+use model::{ByteStream, Digest, Millis, MirrorState, RemoteItem, RemoteKind};
 use sync_plan::{Base, Clash, EntryId, Side, Step};
 
 use super::contents::{other_than, same_as};
@@ -429,17 +429,7 @@ impl MirrorDesk {
             .filter_map(|kind| Some((kind.as_str().to_owned(), known.text(kind)?)))
             .collect();
         if let Some(body) = body {
-            let is_same = hash(body, &[HashKind::Sha256])
-                .await
-                .map_err(HubError::Body)?
-                .sha256
-                == known.sha256;
-            let kind = if is_same {
-                same_as(&item.id)
-            } else {
-                other_than(&item.id)
-            };
-            texts.push((kind, item.revision.clone().unwrap_or_default()));
+            texts.push(told_apart(body, digest, item).await?);
         }
         let texts: Vec<(&str, &str)> = texts
             .iter()
@@ -460,12 +450,7 @@ impl MirrorDesk {
         let item = theirs.item.as_ref().ok_or(MirrorError::Changed)?;
         let agreed = theirs.row.content.as_ref().and_then(|content| content.digest);
         let agreed = agreed.ok_or(MirrorError::Changed)?;
-        let found = hash(body, &[HashKind::Sha256]).await.map_err(HubError::Body)?;
-        let kind = match found.sha256 == Some(agreed.0) {
-            true => same_as(&item.id),
-            false => other_than(&item.id),
-        };
-        let revision = item.revision.clone().unwrap_or_default();
+        let (kind, revision) = told_apart(body, agreed, item).await?;
         let mut tx = self.fenced().await?;
         tx.put_content_hashes(&agreed, &[(&kind, &revision)]).await?;
         Ok(tx.commit().await?)
@@ -483,6 +468,20 @@ impl MirrorDesk {
         let download = self.hub.open_file(&self.actor, node, Some(version)).await?;
         Ok(self.hub.hashes_of_content(&download).await?)
     }
+}
+
+/// How it is written down with a content of ours whether that of an item, which is read, is the same.
+async fn told_apart(
+    body: ByteStream,
+    ours: Digest,
+    item: &RemoteItem,
+) -> Result<(String, String), MirrorError> {
+    let read = hash(body, &[HashKind::Sha256]).await.map_err(HubError::Body)?;
+    let kind = match read.sha256 == Some(ours.0) {
+        true => same_as(&item.id),
+        false => other_than(&item.id),
+    };
+    Ok((kind, item.revision.clone().unwrap_or_default()))
 }
 
 /// The content that both sides have now.

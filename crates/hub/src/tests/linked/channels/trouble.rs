@@ -1,6 +1,7 @@
 //! Channels that are not opened, or do not tell: what changes is found all the same.
 
 use fake_clouds::{Act, Fault};
+use model::ConnectionId;
 
 use super::super::{look, names};
 use super::{DAY_SECS, Stage, give, on_each};
@@ -43,14 +44,20 @@ async fn notices_do_not_have_a_provider_asked_that_is_in_trouble_or_wants_a_pers
     .await;
 }
 
+/// Links a drive of Google, and loses the answer that says that its channel is open.
+async fn opened_unheard(stage: &Stage) -> ConnectionId {
+    let lost = Fault::on("POST", "/changes/watch", Act::DropAfter);
+    stage.clouds.google.faults().push(lost);
+    let id = stage.link("google").await;
+    look(&stage.t).await;
+    id
+}
+
 #[tokio::test]
 async fn a_channel_whose_answer_was_lost_is_taken_over_by_its_first_notice() {
     on_each(async |stage| {
         let Stage { t, clouds, .. } = &stage;
-        let lost = Fault::on("POST", "/changes/watch", Act::DropAfter);
-        clouds.google.faults().push(lost);
-        let id = stage.link("google").await;
-        look(t).await;
+        let id = opened_unheard(&stage).await;
         assert!(!stage.news(id).await.is_told);
         let asked = stage.asked("POST", "/changes/watch");
         stage.pass_on().await.unwrap();
@@ -74,10 +81,7 @@ async fn a_channel_whose_answer_was_lost_is_taken_over_by_its_first_notice() {
 async fn a_channel_that_another_took_the_place_of_unheard_is_closed_once_it_tells() {
     on_each(async |stage| {
         let Stage { t, clouds, .. } = &stage;
-        let lost = Fault::on("POST", "/changes/watch", Act::DropAfter);
-        clouds.google.faults().push(lost);
-        let id = stage.link("google").await;
-        look(t).await;
+        let id = opened_unheard(&stage).await;
         let first = stage.ear.next().await;
         t.pass_secs(61);
         look(t).await;
