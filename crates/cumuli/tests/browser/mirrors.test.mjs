@@ -89,14 +89,17 @@ async function openMirror() {
 const tool = (name) => page.locator(".view-head .tools").getByRole("button", { name, exact: true });
 const step = (path) => page.locator(".plan-row").filter({ has: page.locator("bdi", { hasText: path }) });
 
-/** Changes files on both sides while nothing looks. */
+let clashes = 0;
+
+/** Changes files on both sides while nothing looks, each time to what they never were. */
 async function clash(names) {
+  clashes += 1;
   await openMirror();
   await tool("Pause").click();
   await page.locator(".mirror-state", { hasText: "Paused" }).waitFor();
   for (const name of names) {
-    await write(name, `one\nours of ${name}\nthree\n`);
-    await put(name, `one\ntheirs of ${name}, which is longer\nthree\n`);
+    await write(name, `one\nours of ${name}\n${clashes}\n`);
+    await put(name, `one\ntheirs of ${name}, which is longer\n${clashes}\n`);
   }
   await tool("Resume").click();
 }
