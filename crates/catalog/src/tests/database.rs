@@ -13,6 +13,8 @@ use crate::{Catalog, DatabaseUrl, Engine, Options, migrate};
 
 /// Names a server where databases may be made.
 const SERVER: &str = "CUMULI_TEST_POSTGRES";
+/// Says how that server copies a database fastest, in the words that end `CREATE DATABASE`.
+const COPYING: &str = "CUMULI_TEST_POSTGRES_COPYING";
 
 /// What a fresh database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,9 +143,10 @@ impl Server {
             Schema::Empty => "template0".to_owned(),
             Schema::Migrated => self.template().await,
         };
+        let copying = std::env::var(COPYING).unwrap_or_default();
         self.run(&[
             &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+            &format!("CREATE DATABASE {name} TEMPLATE {template} {copying}"),
         ])
         .await;
         name

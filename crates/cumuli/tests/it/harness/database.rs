@@ -6,6 +6,8 @@ use tokio_postgres::NoTls;
 
 /// Names a PostgreSQL server where databases may be made.
 const SERVER: &str = "CUMULI_TEST_POSTGRES";
+/// Says how that server copies a database fastest, in the words that end `CREATE DATABASE`.
+const COPYING: &str = "CUMULI_TEST_POSTGRES_COPYING";
 
 /// Which database a server runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,8 @@ impl Database {
         let server = std::env::var(SERVER).expect("CUMULI_TEST_POSTGRES names a server");
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("cumuli_it_{}_{count}", std::process::id());
-        execute(&server, &format!("CREATE DATABASE {name}")).await;
+        let copying = std::env::var(COPYING).unwrap_or_default();
+        execute(&server, &format!("CREATE DATABASE {name} {copying}")).await;
         Self::Postgres {
             url: with_database(&server, &name),
             name,
