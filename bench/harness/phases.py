@@ -43,8 +43,7 @@ class Sizes:
     mirror_files: int = 10_000
     # Accounts are asked so slowly that more would take hours.
     mirror_cloud: int = 500
-    # A person may have a hundred.
-    mirror_count: int = 90
+    mirror_count: int = 1000
     mirror_huge: int = 1_000_000
 
     @classmethod

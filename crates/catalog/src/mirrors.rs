@@ -105,9 +105,10 @@ impl Tx {
             .await
     }
 
-    /// How many mirrors there are.
-    pub async fn count_mirrors(&mut self) -> Result<u64, CatalogError> {
-        let row = self.first("SELECT count(*) FROM mirrors", &[]).await?;
+    /// How many mirrors a user has.
+    pub async fn count_mirrors(&mut self, owner: UserId) -> Result<u64, CatalogError> {
+        let sql = "SELECT count(*) FROM mirrors WHERE owner_id = $1";
+        let row = self.first(sql, &[owner.into()]).await?;
         row.map_or(Ok(0), |row| Ok(count(row.int(0)?)))
     }
 

@@ -26,7 +26,7 @@ mod views;
 mod wake;
 
 use catalog::{NewJob, Tx};
-use model::{ConnectionId, Job, JobId, JobKind, MirrorId, MirrorState};
+use model::{ConnectionId, Job, JobId, JobKind, Mirror, MirrorId, MirrorState, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Hub, HubError, keys};
@@ -53,6 +53,8 @@ pub use wake::MirrorNews;
 
 /// Tries of a mirror's job before its lease counts as lost for good; it is released after each round.
 const TRIES: u32 = 8;
+/// Mirrors that one statement reads.
+const PAGE: u32 = 1000;
 
 #[derive(Serialize, Deserialize)]
 struct Payload {
@@ -100,4 +102,18 @@ pub(crate) fn mirror_of(job: &Job) -> Option<MirrorId> {
     serde_json::from_str::<Payload>(&job.payload)
         .ok()
         .map(|payload| payload.mirror)
+}
+
+/// All mirrors of a person, or everybody's, the oldest first.
+async fn all_mirrors(tx: &mut Tx, owner: Option<UserId>) -> Result<Vec<Mirror>, HubError> {
+    let mut all: Vec<Mirror> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |last| last.number);
+        let page = tx.mirrors(owner, after, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+    }
 }

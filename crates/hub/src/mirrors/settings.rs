@@ -14,7 +14,7 @@ use crate::connections::found as found_connection;
 use crate::{Hub, HubError, keys};
 
 /// Mirrors that one person may have.
-const MOST: u32 = 100;
+const MOST: u64 = 1000;
 /// The entry that stands for the mirror's folder.
 pub(super) const ROOT: u64 = 0;
 /// Look at what is in the folder on both sides, ...
@@ -134,8 +134,10 @@ impl Hub {
     ) -> Result<Mirror, HubError> {
         let now = self.now();
         let settings = new.settings;
-        if tx.mirrors(Some(owner), 0, MOST).await?.len() >= MOST as usize {
-            return Err(HubError::Conflict("there are too many mirrors; remove one first"));
+        if tx.count_mirrors(owner).await? >= MOST {
+            return Err(HubError::Conflict(
+                "you have 1,000 mirrors, as many as a person may have; remove one first",
+            ));
         }
         let here = self
             .mirror_folder(tx, actor, (&new.folder, settings.direction))

@@ -17,6 +17,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::all_mirrors;
 use super::places::{MirrorFolder, RemoteFolder};
 use super::settings::{MirrorSettings, NewMirror};
 use crate::access::{self, FolderRef, Hold};
@@ -26,7 +27,7 @@ use crate::{Hub, HubError, Lease, Staged, Stored, Upkept, Upload, keys, uploads}
 
 /// The folder here and there of a default mirror that nobody made.
 const FOLDER: &str = "Cumuli";
-/// Mirrors and connections of a person that are looked at.
+/// Connections of a person that are looked at.
 const MOST: u32 = 100;
 /// Failed tries after which a copy counts as failed; the mirror goes on all the same.
 const TRIES: u32 = 5;
@@ -403,7 +404,7 @@ async fn writing_mirror(tx: &mut Tx, user: UserId, kind: &str) -> Result<Option<
     if let Some(mirror) = tx.default_mirror(user, kind).await? {
         return Ok(Some(mirror));
     }
-    for mirror in tx.mirrors(Some(user), 0, MOST).await? {
+    for mirror in all_mirrors(tx, Some(user)).await? {
         let writes = mirror.direction != MirrorDirection::Pull;
         if writes
             && tx

@@ -3,13 +3,12 @@
 use catalog::{DirtyCounts, EntryList, EntryRow, MirrorEvent, Tx};
 use model::{Actor, Connection, Mirror, MirrorId, MirrorState, NodePath, Page};
 
+use super::all_mirrors;
 use super::settings::{ROOT, found};
 use crate::access::{self, Hold};
 use crate::listings::Part;
 use crate::{FolderRef, Hub, HubError, cursors};
 
-/// Mirrors in one list.
-const MOST: u32 = 1000;
 /// Folders above something that are told at the most.
 const DEEPEST: usize = 256;
 
@@ -66,7 +65,7 @@ impl Hub {
         };
         let mut tx = self.read().await?;
         let mut rows = Vec::new();
-        for mirror in tx.mirrors(owner, 0, MOST).await? {
+        for mirror in all_mirrors(&mut tx, owner).await? {
             rows.push(self.mirror_row(&mut tx, mirror).await?);
         }
         Ok(rows)

@@ -8,6 +8,7 @@ use model::{Millis, SpaceId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::all_mirrors;
 use crate::{Hub, HubError};
 
 /// How long changes are let come together before mirrors are woken.
@@ -73,7 +74,7 @@ impl MirrorNews {
         for space in spaces {
             let mut tx = self.hub.read().await?;
             let mirrors = match *space == catalog::EVERY_SPACE {
-                true => tx.mirrors(None, 0, LATE).await?,
+                true => all_mirrors(&mut tx, None).await?,
                 false => tx.mirrors_of_space(*space).await?,
             };
             for mirror in mirrors.into_iter().filter(model::Mirror::is_running) {
