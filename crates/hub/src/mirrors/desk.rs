@@ -24,6 +24,8 @@ const IDLE_SECS: i64 = 5 * 60;
 const FILLING_SECS: i64 = 5;
 /// How soon one that waits for a person is tried again, seconds.
 const WAITING_SECS: i64 = 15 * 60;
+/// How soon a paused one is looked at again that took in all there was to take in, seconds.
+const PAUSED_SECS: i64 = 60 * 60;
 /// The pause after a try that failed; it doubles up to the longest.
 const FIRST_PAUSE_SECS: i64 = 10;
 const LONGEST_PAUSE_SECS: i64 = 60 * 60;
@@ -413,7 +415,11 @@ impl MirrorDesk {
         match &how {
             Ended::InStep => {
                 progress.failures = 0;
-                progress.next_ms = next_due.map_or(idle, |due| due.min(idle).max(now.plus_secs(1)));
+                progress.next_ms = match mirror.state {
+                    // Whoever sets it going again, or looks at its plan, has its job hastened.
+                    MirrorState::Paused => now.plus_secs(PAUSED_SECS),
+                    _ => next_due.map_or(idle, |due| due.min(idle).max(now.plus_secs(1))),
+                };
                 if next_due.is_none() && held == (0, 0) {
                     progress.in_step_ms = Some(now);
                     progress.behind_ms = None;

@@ -63,6 +63,11 @@ impl World {
 
     /// Begins with what `prepare` puts into the folder on this machine.
     pub async fn with(settings: MirrorSettings, prepare: impl FnOnce(&Path)) -> Self {
+        Self::made(settings, false, prepare).await
+    }
+
+    /// The same with a mirror that may be paused at first.
+    pub async fn made(settings: MirrorSettings, is_paused: bool, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().join("there");
         std::fs::create_dir(&there).unwrap();
@@ -87,7 +92,7 @@ impl World {
             connection: connection.connection.id,
             remote: RemoteFolder::Item("root".to_owned()),
             settings,
-            is_paused: false,
+            is_paused,
         };
         let mirror = hub.create_mirror(&ada, new).await.unwrap();
         Self {

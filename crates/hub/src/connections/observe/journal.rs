@@ -8,8 +8,6 @@ use crate::{Hub, HubError};
 
 /// Entries that one transaction forgets.
 const STEP: u32 = 2000;
-/// How soon a paused mirror is looked at again, seconds.
-const WAITING_SECS: i64 = 60 * 60;
 
 /// What a look found out about items of a connection.
 pub(super) struct Seen<'a> {
@@ -63,12 +61,10 @@ impl Hub {
         };
         let now = self.now();
         match mirror.state {
-            // Whoever sets it going again has its job hastened.
-            MirrorState::Paused => {
-                return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(WAITING_SECS))));
+            // What it looks at for its plan may have failed, and a person may have done by then what it waits for.
+            MirrorState::Paused | MirrorState::Trouble => {
+                return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(1))));
             }
-            // A person may have done by then what it waits for.
-            MirrorState::Trouble => return Ok(Some(mirror.progress.next_ms.max(now.plus_secs(1)))),
             MirrorState::Active | MirrorState::Held => {}
         }
         let is_in_step = mirror.progress.behind_ms.is_none();

@@ -93,3 +93,24 @@ async fn a_mirror_that_failed_goes_on_as_soon_as_its_connection_works_again() {
     assert_eq!(failures().await, 0);
     assert_eq!(fs::read(world.there("second.txt")).unwrap(), b"second");
 }
+
+#[tokio::test]
+async fn a_paused_mirror_of_what_could_not_be_looked_at_yet_is_looked_at_soon() {
+    let world = World::made(settings(), true, |there| {
+        fs::write(there.join("a.txt"), b"a").unwrap();
+        fs::write(there.join("b.txt"), b"b").unwrap();
+    })
+    .await;
+    let (there, away) = (world.there(""), world.folder.path().join("away"));
+    fs::rename(&there, &away).unwrap();
+    world.runner.run_until_idle().await.unwrap();
+    fs::rename(&away, &there).unwrap();
+    for _ in 0..5 {
+        world.pass_secs(61);
+        world.runner.run_until_idle().await.unwrap();
+    }
+
+    let row = world.hub.mirror(&world.ada, world.mirror.id).await.unwrap();
+    assert_eq!((row.counts.due, row.linked), (3, 0), "{row:?}");
+    assert!(world.tree_here().await.is_empty(), "nothing is done");
+}
