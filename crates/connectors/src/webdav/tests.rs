@@ -5,13 +5,12 @@ mod server;
 mod stub;
 
 mod wsgidav {
-    mod contract {
-        crate::contract::check!(super::super::server::Served::by_wsgidav);
-    }
+    crate::contract::check!(
+        crate::webdav::tests::server::Server::by_wsgidav,
+        crate::webdav::tests::server::Served::on
+    );
 }
 
 mod rclone {
-    mod contract {
-        crate::contract::check!(super::super::server::Served::by_rclone);
-    }
+    crate::contract::check!(crate::webdav::tests::server::Served::alone_by_rclone);
 }

@@ -1,4 +1,4 @@
-//! Real servers of WebDAV, each on a folder of its own, and somebody else who works in that folder.
+//! Real servers of WebDAV, a folder of theirs for each drive, and somebody else who works in that folder.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -23,15 +24,22 @@ pub const USER: &str = "ada";
 pub const PASSWORD: &str = "canary-5d1f0c";
 
 /// A server that ends with the test.
-pub struct Served {
+pub struct Server {
     child: Child,
-    /// Keeps the folder.
-    _folder: TempDir,
-    disk: Disk,
-    pub drive: Arc<WebDav>,
+    folder: TempDir,
+    url: String,
+    flavour: Option<String>,
 }
 
-impl Drop for Served {
+/// A folder of a server, and what is in it.
+pub struct Served {
+    disk: Disk,
+    drive: Arc<WebDav>,
+    /// Where nobody else keeps it.
+    server: Option<Server>,
+}
+
+impl Drop for Server {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
@@ -39,6 +47,30 @@ impl Drop for Served {
 }
 
 impl Served {
+    /// A new folder.
+    pub async fn on(server: &Server) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("drive {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let root = server.folder.path().join("root").join(&name);
+        fs::create_dir(&root).expect("a folder");
+        let url = format!("{}/{}", server.url, name.replace(' ', "%20"));
+        Self {
+            disk: Disk(root),
+            drive: Arc::new(open(&url, PASSWORD, server.flavour.clone())),
+            server: None,
+        }
+    }
+
+    /// A folder of an rclone of its own, which starts at once, and is slow with what it served before.
+    pub async fn alone_by_rclone() -> Self {
+        let server = Server::by_rclone().await;
+        let mut served = Self::on(&server).await;
+        served.server = Some(server);
+        served
+    }
+}
+
+impl Server {
     /// The most complete server of Python, which writes straight into files.
     pub async fn by_wsgidav() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -131,9 +163,9 @@ impl Served {
         let flavour = first.about().await.expect("about").flavour;
         Self {
             child,
-            disk: Disk(root),
-            _folder: folder,
-            drive: Arc::new(open(&url, PASSWORD, flavour)),
+            folder,
+            url,
+            flavour,
         }
     }
 }
