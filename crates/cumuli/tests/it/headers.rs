@@ -70,202 +70,201 @@ fn check(what: &str, reply: &Reply, policy: Policy, caching: &str) {
 
 #[tokio::test]
 async fn every_kind_of_reply_is_protected() {
-    for engine in Engine::all() {
-        let town = Town::on(engine).await;
-        let alice = &town.alice;
-        let file = alice.file("a.png", b"not a picture").await;
-        alice.file("empty", b"").await;
-        let content = format!("/api/v1/files/{file}/content");
-        let etag = alice.get(&content).await.header("etag").to_owned();
-        let html = Request::get("/").header("Accept", "text/html,*/*;q=0.8");
-        let (page, docs, sandbox) = (Policy::Page, Policy::Docs, Policy::Sandbox);
-        let (store, ask, private) = ("no-store", "no-cache", "private, no-cache");
-        for (what, request, status, policy, caching) in [
-            ("the page", html, 200, page, ask),
-            ("the welcome", Request::get("/"), 200, page, ask),
-            (
-                "a script of the page",
-                Request::get("/assets/js/app.js"),
-                200,
-                page,
-                ask,
-            ),
-            (
-                "a script that is not there",
-                Request::get("/assets/js/none.js"),
-                404,
-                page,
-                store,
-            ),
-            ("the document's page", Request::get("/docs"), 200, docs, ask),
-            ("its script", Request::get("/docs/init.js"), 200, docs, ask),
-            (
-                "the document's other page",
-                Request::get("/redoc"),
-                200,
-                docs,
-                ask,
-            ),
-            ("the document", Request::get("/openapi.json"), 200, page, store),
-            ("that it lives", Request::get("/health"), 200, page, store),
-            (
-                "JSON",
-                Request::get("/api/v1/me").bearer(&alice.access),
-                200,
-                page,
-                store,
-            ),
-            ("a sign-in", alice.log_in_request(), 200, page, store),
-            (
-                "nothing",
-                Request::new("PUT", &format!("/api/v1/nodes/{file}/star")).bearer(&alice.access),
-                204,
-                page,
-                store,
-            ),
-            (
-                "a new file",
-                Request::put("/api/v1/paths/new.txt", "x").bearer(&alice.access),
-                201,
-                page,
-                store,
-            ),
-            (
-                "a content",
-                Request::get(&content).bearer(&alice.access),
-                200,
-                sandbox,
-                private,
-            ),
-            (
-                "a content that is shown",
-                Request::get(&format!("{content}?inline=true")).bearer(&alice.access),
-                200,
-                sandbox,
-                private,
-            ),
-            (
-                "a download",
-                Request::get(&format!("/api/v1/files/{file}?download=true")).bearer(&alice.access),
-                200,
-                sandbox,
-                private,
-            ),
-            (
-                "a version",
-                Request::get(&format!("/api/v1/files/{file}/versions/1/content")).bearer(&alice.access),
-                200,
-                sandbox,
-                private,
-            ),
-            (
-                "a part",
-                Request::get(&content)
-                    .header("Range", "bytes=0-1")
-                    .bearer(&alice.access),
-                206,
-                sandbox,
-                private,
-            ),
-            (
-                "two parts",
-                Request::get(&content)
-                    .header("Range", "bytes=0-1,4-5")
-                    .bearer(&alice.access),
-                206,
-                sandbox,
-                private,
-            ),
-            (
-                "the same content",
-                Request::get(&content)
-                    .header("If-None-Match", etag)
-                    .bearer(&alice.access),
-                304,
-                page,
-                private,
-            ),
-            (
-                "no part",
-                Request::get(&content)
-                    .header("Range", "bytes=99-")
-                    .bearer(&alice.access),
-                416,
-                page,
-                store,
-            ),
-            (
-                "a condition that does not hold",
-                Request::get(&content)
-                    .header("If-Match", "\"x\"")
-                    .bearer(&alice.access),
-                412,
-                page,
-                store,
-            ),
-            ("nobody", Request::get("/api/v1/me"), 401, page, store),
-            (
-                "somebody who may not",
-                Request::get("/api/v1/admin/users").bearer(&alice.access),
-                403,
-                page,
-                store,
-            ),
-            ("nowhere", Request::get("/nowhere"), 404, page, store),
-            (
-                "no such method",
-                Request::new("DELETE", "/health"),
-                405,
-                page,
-                store,
-            ),
-            (
-                "no such option",
-                Request::new("OPTIONS", "/api/v1/me"),
-                405,
-                page,
-                store,
-            ),
-            (
-                "half a request",
-                Request::new("POST", "/auth/login").text_json("{"),
-                400,
-                page,
-                store,
-            ),
-            (
-                "a wrong type",
-                Request::new("POST", "/auth/login").body("x"),
-                415,
-                page,
-                store,
-            ),
-            (
-                "a long address",
-                Request::get(&format!("/{}", "x".repeat(9000))),
-                414,
-                page,
-                store,
-            ),
-            (
-                "figures",
-                Request::get("/metrics").bearer(&town.admin.access),
-                200,
-                page,
-                store,
-            ),
-        ] {
-            let reply = town.send(&request).await.expect(status);
-            check(what, &reply, policy, caching);
-            assert_eq!(reply.count("strict-transport-security"), 0, "{what}");
-            assert_eq!(reply.count("access-control-allow-origin"), 0, "{what}");
-        }
-        let events = Request::get("/api/v1/events").bearer(&alice.access);
-        let events = wire::head(town.server.host(), &events).await.expect(200);
-        // A stream of events says itself that it is not to be kept.
-        check("events", &events, page, events.header("cache-control"));
-        assert!(["no-cache", "no-store"].contains(&events.header("cache-control")));
+    let engine = Engine::strictest();
+    let town = Town::on(engine).await;
+    let alice = &town.alice;
+    let file = alice.file("a.png", b"not a picture").await;
+    alice.file("empty", b"").await;
+    let content = format!("/api/v1/files/{file}/content");
+    let etag = alice.get(&content).await.header("etag").to_owned();
+    let html = Request::get("/").header("Accept", "text/html,*/*;q=0.8");
+    let (page, docs, sandbox) = (Policy::Page, Policy::Docs, Policy::Sandbox);
+    let (store, ask, private) = ("no-store", "no-cache", "private, no-cache");
+    for (what, request, status, policy, caching) in [
+        ("the page", html, 200, page, ask),
+        ("the welcome", Request::get("/"), 200, page, ask),
+        (
+            "a script of the page",
+            Request::get("/assets/js/app.js"),
+            200,
+            page,
+            ask,
+        ),
+        (
+            "a script that is not there",
+            Request::get("/assets/js/none.js"),
+            404,
+            page,
+            store,
+        ),
+        ("the document's page", Request::get("/docs"), 200, docs, ask),
+        ("its script", Request::get("/docs/init.js"), 200, docs, ask),
+        (
+            "the document's other page",
+            Request::get("/redoc"),
+            200,
+            docs,
+            ask,
+        ),
+        ("the document", Request::get("/openapi.json"), 200, page, store),
+        ("that it lives", Request::get("/health"), 200, page, store),
+        (
+            "JSON",
+            Request::get("/api/v1/me").bearer(&alice.access),
+            200,
+            page,
+            store,
+        ),
+        ("a sign-in", alice.log_in_request(), 200, page, store),
+        (
+            "nothing",
+            Request::new("PUT", &format!("/api/v1/nodes/{file}/star")).bearer(&alice.access),
+            204,
+            page,
+            store,
+        ),
+        (
+            "a new file",
+            Request::put("/api/v1/paths/new.txt", "x").bearer(&alice.access),
+            201,
+            page,
+            store,
+        ),
+        (
+            "a content",
+            Request::get(&content).bearer(&alice.access),
+            200,
+            sandbox,
+            private,
+        ),
+        (
+            "a content that is shown",
+            Request::get(&format!("{content}?inline=true")).bearer(&alice.access),
+            200,
+            sandbox,
+            private,
+        ),
+        (
+            "a download",
+            Request::get(&format!("/api/v1/files/{file}?download=true")).bearer(&alice.access),
+            200,
+            sandbox,
+            private,
+        ),
+        (
+            "a version",
+            Request::get(&format!("/api/v1/files/{file}/versions/1/content")).bearer(&alice.access),
+            200,
+            sandbox,
+            private,
+        ),
+        (
+            "a part",
+            Request::get(&content)
+                .header("Range", "bytes=0-1")
+                .bearer(&alice.access),
+            206,
+            sandbox,
+            private,
+        ),
+        (
+            "two parts",
+            Request::get(&content)
+                .header("Range", "bytes=0-1,4-5")
+                .bearer(&alice.access),
+            206,
+            sandbox,
+            private,
+        ),
+        (
+            "the same content",
+            Request::get(&content)
+                .header("If-None-Match", etag)
+                .bearer(&alice.access),
+            304,
+            page,
+            private,
+        ),
+        (
+            "no part",
+            Request::get(&content)
+                .header("Range", "bytes=99-")
+                .bearer(&alice.access),
+            416,
+            page,
+            store,
+        ),
+        (
+            "a condition that does not hold",
+            Request::get(&content)
+                .header("If-Match", "\"x\"")
+                .bearer(&alice.access),
+            412,
+            page,
+            store,
+        ),
+        ("nobody", Request::get("/api/v1/me"), 401, page, store),
+        (
+            "somebody who may not",
+            Request::get("/api/v1/admin/users").bearer(&alice.access),
+            403,
+            page,
+            store,
+        ),
+        ("nowhere", Request::get("/nowhere"), 404, page, store),
+        (
+            "no such method",
+            Request::new("DELETE", "/health"),
+            405,
+            page,
+            store,
+        ),
+        (
+            "no such option",
+            Request::new("OPTIONS", "/api/v1/me"),
+            405,
+            page,
+            store,
+        ),
+        (
+            "half a request",
+            Request::new("POST", "/auth/login").text_json("{"),
+            400,
+            page,
+            store,
+        ),
+        (
+            "a wrong type",
+            Request::new("POST", "/auth/login").body("x"),
+            415,
+            page,
+            store,
+        ),
+        (
+            "a long address",
+            Request::get(&format!("/{}", "x".repeat(9000))),
+            414,
+            page,
+            store,
+        ),
+        (
+            "figures",
+            Request::get("/metrics").bearer(&town.admin.access),
+            200,
+            page,
+            store,
+        ),
+    ] {
+        let reply = town.send(&request).await.expect(status);
+        check(what, &reply, policy, caching);
+        assert_eq!(reply.count("strict-transport-security"), 0, "{what}");
+        assert_eq!(reply.count("access-control-allow-origin"), 0, "{what}");
     }
+    let events = Request::get("/api/v1/events").bearer(&alice.access);
+    let events = wire::head(town.server.host(), &events).await.expect(200);
+    // A stream of events says itself that it is not to be kept.
+    check("events", &events, page, events.header("cache-control"));
+    assert!(["no-cache", "no-store"].contains(&events.header("cache-control")));
 }
 
 #[tokio::test]

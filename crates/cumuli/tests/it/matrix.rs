@@ -378,15 +378,14 @@ async fn ask(stage: &mut Stage, row: &Row) -> Vec<String> {
 
 #[tokio::test]
 async fn every_route_answers_everybody_as_its_row_says() {
-    for engine in Engine::all() {
-        let mut stage = Stage::on(engine).await;
-        let mut wrong = Vec::new();
-        for row in POLICY {
-            let faults = ask(&mut stage, row).await.into_iter();
-            wrong.extend(faults.map(|fault| format!("{} {} {fault}", row.method, row.path)));
-        }
-        assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    let engine = Engine::strictest();
+    let mut stage = Stage::on(engine).await;
+    let mut wrong = Vec::new();
+    for row in POLICY {
+        let faults = ask(&mut stage, row).await.into_iter();
+        wrong.extend(faults.map(|fault| format!("{} {} {fault}", row.method, row.path)));
     }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
 #[tokio::test]

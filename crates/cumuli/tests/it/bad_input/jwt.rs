@@ -19,14 +19,13 @@ fn encoded(text: impl AsRef<[u8]>) -> String {
 
 #[tokio::test]
 async fn forged_and_misused_tokens_open_nothing() {
-    for engine in Engine::all() {
-        let town = Town::on(engine).await;
-        tokens_of_other_algorithms_and_keys_are_refused(&town).await;
-        tokens_that_were_tampered_with_are_refused(&town).await;
-        headers_of_a_token_fetch_and_choose_nothing(&town).await;
-        claims_that_do_not_hold_are_refused(&town).await;
-        other_secrets_are_no_access_tokens(&town).await;
-    }
+    let engine = Engine::strictest();
+    let town = Town::on(engine).await;
+    tokens_of_other_algorithms_and_keys_are_refused(&town).await;
+    tokens_that_were_tampered_with_are_refused(&town).await;
+    headers_of_a_token_fetch_and_choose_nothing(&town).await;
+    claims_that_do_not_hold_are_refused(&town).await;
+    other_secrets_are_no_access_tokens(&town).await;
 }
 
 async fn tokens_of_other_algorithms_and_keys_are_refused(town: &Town) {

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{file, names, on_each_engine, opened, post_form, text};
+use super::{file, names, on_a_server, opened, post_form, text};
 use crate::harness::Client;
 
 #[tokio::test]
 async fn a_file_goes_up_is_found_and_comes_down_by_a_signed_address() {
-    on_each_engine(async |server, alice, bob| {
+    on_a_server(async |server, alice, bob| {
         let stored = post_form(&alice, "/files/upload", file("report.pdf", "%PDF"))
             .await
             .expect(201)
@@ -58,7 +58,7 @@ async fn page(client: &Client, query: &str) -> Value {
 
 #[tokio::test]
 async fn files_are_listed_in_pages_by_folder_and_by_a_text() {
-    on_each_engine(async |_, alice, bob| {
+    on_a_server(async |_, alice, bob| {
         let papers = alice
             .post("/drive", &json!({"name": "Papers"}))
             .await
@@ -112,7 +112,7 @@ async fn files_are_listed_in_pages_by_folder_and_by_a_text() {
 
 #[tokio::test]
 async fn a_shared_token_opens_the_file_until_it_is_revoked() {
-    on_each_engine(async |server, alice, bob| {
+    on_a_server(async |server, alice, bob| {
         let stored = post_form(&alice, "/files/upload", file("a.txt", "public"))
             .await
             .expect(201)
@@ -151,7 +151,7 @@ async fn a_shared_token_opens_the_file_until_it_is_revoked() {
 
 #[tokio::test]
 async fn a_link_with_limits_is_not_the_one_that_is_shared() {
-    on_each_engine(async |_, alice, _| {
+    on_a_server(async |_, alice, _| {
         let stored = post_form(&alice, "/files/upload", file("a.txt", "a"))
             .await
             .expect(201)

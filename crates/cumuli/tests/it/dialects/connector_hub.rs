@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::on_each_engine;
+use super::on_a_server;
 use crate::harness::{PATIENCE, Server, finished, told};
 
 /// The commands that the document prints, word by word.
@@ -25,7 +25,7 @@ async fn run(server: &Server, printed: &str, token: Option<&str>) -> Value {
 
 #[tokio::test]
 async fn the_printed_commands_work_with_a_token_and_tell_nothing_without() {
-    on_each_engine(async |server, alice, _| {
+    on_a_server(async |server, alice, _| {
         for printed in [USERS, SYNC, SYNC_ONE] {
             let refused = run(&server, printed, None).await;
             assert_eq!(refused, json!({"detail": "Not authenticated"}), "{printed}");
@@ -67,7 +67,7 @@ async fn the_configuration_names_what_the_settings_name() {
 
 #[tokio::test]
 async fn only_known_sources_are_synchronised() {
-    on_each_engine(async |_, alice, _| {
+    on_a_server(async |_, alice, _| {
         for source in ["both", "google", "onedrive"] {
             let sync = json!({"source_type": source});
             alice.post("/sync", &sync).await.expect(200);

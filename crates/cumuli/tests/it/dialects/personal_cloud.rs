@@ -3,11 +3,11 @@
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
-use super::{file, on_each_engine, post_form, text};
+use super::{file, on_a_server, post_form, text};
 
 #[tokio::test]
 async fn what_goes_up_comes_down_by_its_stored_name() {
-    on_each_engine(async |server, alice, bob| {
+    on_a_server(async |server, alice, bob| {
         let stored = post_form(&alice, "/upload", file("My cool movie.mov", "moving"))
             .await
             .expect(201)
@@ -38,7 +38,7 @@ async fn what_goes_up_comes_down_by_its_stored_name() {
 
 #[tokio::test]
 async fn two_files_of_one_name_do_not_collide() {
-    on_each_engine(async |_, alice, _| {
+    on_a_server(async |_, alice, _| {
         let mut names = Vec::new();
         for content in ["one", "two"] {
             let stored = post_form(&alice, "/upload", file("a.txt", content))
@@ -60,7 +60,7 @@ async fn two_files_of_one_name_do_not_collide() {
 
 #[tokio::test]
 async fn no_path_gets_in_or_out() {
-    on_each_engine(async |_, alice, _| {
+    on_a_server(async |_, alice, _| {
         for (sent, kept) in [
             ("../../../etc/passwd", "etc_passwd"),
             ("..%2f..%2fx", "2f..2fx"),
@@ -91,7 +91,7 @@ async fn no_path_gets_in_or_out() {
 
 #[tokio::test]
 async fn a_form_without_a_good_file_is_told_why() {
-    on_each_engine(async |_, alice, _| {
+    on_a_server(async |_, alice, _| {
         let other = Form::new().part("document", Part::text("x").file_name("x.txt"));
         let unnamed = Form::new().part("file", Part::text("x").file_name(""));
         let cases = [
@@ -118,7 +118,7 @@ async fn a_form_without_a_good_file_is_told_why() {
 
 #[tokio::test]
 async fn what_was_given_by_others_has_no_stored_name() {
-    on_each_engine(async |_, alice, bob| {
+    on_a_server(async |_, alice, bob| {
         let stored = post_form(&alice, "/upload", file("a.txt", "a"))
             .await
             .expect(201)

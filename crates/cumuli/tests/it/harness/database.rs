@@ -23,6 +23,11 @@ impl Engine {
         all.extend(std::env::var_os(SERVER).map(|_| Self::Postgres));
         all
     }
+
+    /// The stricter one of those: for what is the same on each, and is asked of one alone.
+    pub fn strictest() -> Self {
+        Self::all().pop().expect("there is SQLite")
+    }
 }
 
 /// A database, removed when dropped.
