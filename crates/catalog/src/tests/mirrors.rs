@@ -182,7 +182,7 @@ async fn mirrors_are_listed_by_what_they_belong_to() {
         assert!(run!(catalog, has_mirrors(CONNECTION)));
         assert!(!run!(catalog, has_mirrors(ConnectionId::from_bytes([1; 16]))));
         assert_eq!(run!(catalog, count_mirrors(OWNER)), 3);
-        assert_eq!(run!(catalog, count_mirrors(UserId::from_bytes([1; 16]))), 0);
+        assert_eq!(run!(catalog, count_mirrors(UserId::from_bytes([9; 16]))), 0);
         let due = run!(catalog, due_mirrors(Millis(9), 10));
         assert_eq!(due, [all[2].clone(), all[0].clone()]);
         assert_eq!(run!(catalog, due_mirrors(Millis(6), 10)), []);

@@ -3,6 +3,7 @@
 mod browsing;
 mod channels;
 mod linking;
+mod many;
 mod migrating;
 mod observing;
 mod pacing;
