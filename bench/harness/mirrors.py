@@ -326,7 +326,7 @@ def _many(bench: Bench, target: Mirrors) -> dict[str, object]:
     clouds, count = target.clouds, bench.sizes.mirror_count
     print(f"  {count} mirrors", flush=True)
     connection = next(c["id"] for c in target.get("/api/v1/connections")["connections"] if c["kind"] == "google")
-    # A person may have as many as are made here.
+    # A person may have a thousand, which are made here.
     for mirror in target.get("/api/v1/mirrors")["mirrors"]:
         target.send(request("DELETE", f"/api/v1/mirrors/{mirror['id']}", target.headers()))
     root = clouds.ask("google", "account", {"email": EMAIL})["root"]

@@ -56,6 +56,20 @@ pub struct MirrorSettings {
     pub is_default: bool,
 }
 
+/// What holds where nothing is said.
+impl Default for MirrorSettings {
+    fn default() -> Self {
+        Self {
+            direction: MirrorDirection::TwoWay,
+            policy: ConflictPolicy::KeepBoth,
+            drift: MirrorDrift::Leave,
+            rules: Vec::new(),
+            most_deletes: None,
+            is_default: false,
+        }
+    }
+}
+
 /// What of a mirror is to change; `None` stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MirrorChange {

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use catalog::{NewJob, Tx};
 use futures_util::StreamExt;
 use model::{
-    Actor, ByteStream, ConflictPolicy, Connection, ConnectionState, Job, JobId, JobKind, Millis, Mirror,
-    MirrorDirection, MirrorDrift, MirrorId, MirrorState, Node, NodeId, Origin, Progress, Right, UserId,
+    Actor, ByteStream, Connection, ConnectionState, Job, JobId, JobKind, Millis, Mirror, MirrorDirection,
+    MirrorId, MirrorState, Node, NodeId, Origin, Progress, Right, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -144,11 +144,8 @@ impl Hub {
             },
             settings: MirrorSettings {
                 direction: MirrorDirection::Push,
-                policy: ConflictPolicy::KeepBoth,
-                drift: MirrorDrift::Leave,
-                rules: Vec::new(),
-                most_deletes: None,
                 is_default: true,
+                ..MirrorSettings::default()
             },
             is_paused: false,
         };

@@ -18,10 +18,7 @@ use hub::{
     Config, Credentials, Endpoint, Expected, FolderRef, Hub, HubParts, Keys, MirrorFolder, MirrorSettings,
     NewConnection, NewMirror, Part, PasswordCost, Peer, Registration, RemoteFolder, Upload, UploadPlace,
 };
-use model::{
-    Actor, ConflictPolicy, Guard, Millis, Mirror, MirrorDirection, MirrorDrift, Node, NodeId, NodePath,
-    OnConflict, Order, Origin, Sort, SortKey,
-};
+use model::{Actor, Guard, Millis, Mirror, Node, NodeId, NodePath, OnConflict, Order, Origin, Sort, SortKey};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
@@ -44,17 +41,6 @@ const SORT: Sort = Sort {
 
 /// A tree: paths with contents; folders have none.
 pub(super) type Tree = BTreeMap<String, Option<Vec<u8>>>;
-
-pub(super) fn settings() -> MirrorSettings {
-    MirrorSettings {
-        direction: MirrorDirection::TwoWay,
-        policy: ConflictPolicy::KeepBoth,
-        drift: MirrorDrift::Leave,
-        rules: Vec::new(),
-        most_deletes: None,
-        is_default: false,
-    }
-}
 
 impl World {
     pub async fn start(settings: MirrorSettings) -> Self {

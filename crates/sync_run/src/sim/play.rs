@@ -562,9 +562,7 @@ async fn begin(
             direction: tape.setup.direction,
             policy: tape.setup.policy,
             drift: tape.setup.drift,
-            rules: Vec::new(),
-            most_deletes: None,
-            is_default: false,
+            ..MirrorSettings::default()
         },
         is_paused: false,
     };

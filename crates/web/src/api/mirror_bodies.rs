@@ -183,14 +183,15 @@ impl MirrorBody {
                 ));
             }
         };
+        let usual = MirrorSettings::default();
         Ok(NewMirror {
             folder,
             connection: self.connection_id,
             remote,
             settings: MirrorSettings {
-                direction: self.direction.map_or(MirrorDirection::TwoWay, direction),
-                policy: self.policy.map_or(ConflictPolicy::KeepBoth, policy),
-                drift: self.drift.map_or(MirrorDrift::Leave, drift),
+                direction: self.direction.map_or(usual.direction, direction),
+                policy: self.policy.map_or(usual.policy, policy),
+                drift: self.drift.map_or(usual.drift, drift),
                 rules: self.rules.map_or_else(Vec::new, rules),
                 most_deletes: self.most_deletes,
                 is_default: self.default.unwrap_or(false),

@@ -1,8 +1,6 @@
 //! How many mirrors a person may have.
 
-use model::{
-    Actor, ConflictPolicy, ConnectionId, Mirror, MirrorDirection, MirrorDrift, MirrorId, NodePath, SpaceId,
-};
+use model::{Actor, ConnectionId, Mirror, MirrorId, NodePath, SpaceId};
 
 use super::super::harness::{TestHub, on_each_engine_with};
 use crate::{HubError, MirrorFolder, MirrorSettings, NewMirror, RemoteFolder};
@@ -13,19 +11,11 @@ async fn add(t: &TestHub, who: &Actor, connection: ConnectionId, name: &str) -> 
         path: format!("/{name}"),
         makes: true,
     };
-    let settings = MirrorSettings {
-        direction: MirrorDirection::TwoWay,
-        policy: ConflictPolicy::KeepBoth,
-        drift: MirrorDrift::Leave,
-        rules: Vec::new(),
-        most_deletes: None,
-        is_default: false,
-    };
     let new = NewMirror {
         folder: MirrorFolder::Path(here),
         connection,
         remote: there,
-        settings,
+        settings: MirrorSettings::default(),
         is_paused: false,
     };
     t.create_mirror(who, new).await

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 use hub::{Between, ConflictFilter, ConflictRow, Decision, HubError, MirrorSettings, WhichConflicts};
 use model::{Conflict, ConflictKind, ConflictPolicy, Guard, Winner};
 
-use super::{World, settings};
+use super::World;
 
 fn manual() -> MirrorSettings {
     MirrorSettings {
         policy: ConflictPolicy::Manual,
-        ..settings()
+        ..MirrorSettings::default()
     }
 }
 
@@ -388,7 +388,7 @@ async fn what_was_deleted_here_and_edited_there_lives_or_goes() {
 
 #[tokio::test]
 async fn what_the_mirror_decided_is_decided_anew_and_back() {
-    let world = clash(settings()).await;
+    let world = clash(MirrorSettings::default()).await;
     let conflict = world.conflict().await;
     let done = conflict.resolution.clone().unwrap();
     assert_eq!(

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use hub::NodeChange;
+use hub::{MirrorSettings, NodeChange};
 use model::{Guard, NodeName, OnConflict};
 
-use super::{Tree, World, path, settings};
+use super::{Tree, World, path};
 
 /// Rounds of edits in one run.
 const ROUNDS: u32 = 5;
@@ -180,9 +180,9 @@ async fn kept_here(world: &World) -> BTreeSet<Vec<u8>> {
 
 async fn run(seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let world = World::start(hub::MirrorSettings {
+    let world = World::start(MirrorSettings {
         most_deletes: Some(1000),
-        ..settings()
+        ..MirrorSettings::default()
     })
     .await;
     let mut written = Written::default();

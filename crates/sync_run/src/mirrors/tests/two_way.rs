@@ -2,13 +2,14 @@
 
 use std::fs;
 
+use hub::MirrorSettings;
 use model::Guard;
 
-use super::{World, settings};
+use super::World;
 
 #[tokio::test]
 async fn what_is_on_either_side_comes_to_the_other() {
-    let world = World::with(settings(), |there| {
+    let world = World::with(MirrorSettings::default(), |there| {
         fs::create_dir_all(there.join("theirs/deep")).unwrap();
         fs::write(there.join("theirs/deep/a.txt"), b"a").unwrap();
         fs::write(there.join("same.txt"), b"same").unwrap();
@@ -34,7 +35,7 @@ async fn what_is_on_either_side_comes_to_the_other() {
 
 #[tokio::test]
 async fn edits_moves_and_deletes_come_to_the_other_side() {
-    let world = World::start(settings()).await;
+    let world = World::start(MirrorSettings::default()).await;
     for name in ["edit", "rename", "move", "delete"] {
         world.put(&format!("here/{name}"), name.as_bytes()).await;
         fs::create_dir_all(world.there("there")).unwrap();
@@ -72,7 +73,7 @@ async fn edits_moves_and_deletes_come_to_the_other_side() {
 
 #[tokio::test]
 async fn a_mirror_that_failed_goes_on_as_soon_as_its_connection_works_again() {
-    let world = World::start(settings()).await;
+    let world = World::start(MirrorSettings::default()).await;
     world.put("first.txt", b"first").await;
     world.settle().await;
     let away = world.folder.path().join("away");
@@ -96,7 +97,7 @@ async fn a_mirror_that_failed_goes_on_as_soon_as_its_connection_works_again() {
 
 #[tokio::test]
 async fn a_paused_mirror_of_what_could_not_be_looked_at_yet_is_looked_at_soon() {
-    let world = World::made(settings(), true, |there| {
+    let world = World::made(MirrorSettings::default(), true, |there| {
         fs::write(there.join("a.txt"), b"a").unwrap();
         fs::write(there.join("b.txt"), b"b").unwrap();
     })
