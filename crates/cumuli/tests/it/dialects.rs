@@ -47,8 +47,7 @@ async fn opened(server: &Server, url: &str) -> Reply {
 
 /// Runs a flow on a server with two people on it.
 async fn on_a_server(flow: impl AsyncFn(Server, Client, Client)) {
-    let engine = Engine::strictest();
-    let server = Server::on(engine).start().await;
+    let server = Server::on(Engine::strictest()).start().await;
     let alice = server.user("alice@example.org").await;
     let bob = server.user("bob@example.org").await;
     flow(server, alice, bob).await;

@@ -70,8 +70,7 @@ fn check(what: &str, reply: &Reply, policy: Policy, caching: &str) {
 
 #[tokio::test]
 async fn every_kind_of_reply_is_protected() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let file = alice.file("a.png", b"not a picture").await;
     alice.file("empty", b"").await;

@@ -378,8 +378,7 @@ async fn ask(stage: &mut Stage, row: &Row) -> Vec<String> {
 
 #[tokio::test]
 async fn every_route_answers_everybody_as_its_row_says() {
-    let engine = Engine::strictest();
-    let mut stage = Stage::on(engine).await;
+    let mut stage = Stage::on(Engine::strictest()).await;
     let mut wrong = Vec::new();
     for row in POLICY {
         let faults = ask(&mut stage, row).await.into_iter();

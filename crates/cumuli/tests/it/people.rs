@@ -40,6 +40,11 @@ impl Town {
         Self::with(Server::on(engine)).await
     }
 
+    /// The same, for what is asked of one engine alone.
+    pub async fn start() -> Self {
+        Self::on(Engine::strictest()).await
+    }
+
     /// The same with settings of its own.
     pub async fn with(builder: Builder) -> Self {
         let server = builder.set("SECRET_KEY", SECRET_KEY).start().await;

@@ -52,8 +52,7 @@ fn assert_is_photo(reply: &Reply) {
 
 #[tokio::test]
 async fn a_photo_goes_in_by_body_or_form_and_comes_out_in_three_sizes() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let without = alice.get("/api/v1/me").await.expect(200).json();
     assert_eq!(
@@ -115,8 +114,7 @@ async fn told(who: &Person, target: &str) -> (u16, String, Vec<String>) {
 
 #[tokio::test]
 async fn a_stranger_cannot_tell_who_is_there() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, bob) = (&town.alice, &town.bob);
     alice.send(put(DOT)).await.expect(200);
     let nobody = "0190c2a4-5b6e-7c3d-8e9f-0a1b2c3d4e5f";
@@ -141,8 +139,7 @@ async fn a_stranger_cannot_tell_who_is_there() {
 
 #[tokio::test]
 async fn a_share_shows_two_people_to_each_other_until_it_is_taken_back() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, bob) = (&town.alice, &town.bob);
     alice.send(put(DOT)).await.expect(200);
     let folder = alice.folder("shared").await;
@@ -276,8 +273,7 @@ fn peak_kib(town: &Town) -> u64 {
 
 #[tokio::test]
 async fn what_cannot_be_a_photo_is_refused_clearly_and_cheaply() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     alice.send(put(DOT)).await.expect(200);
     let before = alice.get(PHOTO).await.expect(200).body;

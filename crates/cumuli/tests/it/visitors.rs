@@ -42,6 +42,15 @@ impl Tree {
     }
 }
 
+/// A town with a tree of Alice's, whose folder has a link of this kind: its token.
+async fn given(mut link: Value) -> (Town, Tree, String) {
+    let town = Town::start().await;
+    let tree = Tree::of(&town.alice).await;
+    link["node_id"] = json!(tree.folder);
+    let token = town.alice.link(&link).await;
+    (town, tree, token)
+}
+
 /// Stores a file in a folder; answers its id.
 async fn put(owner: &Person, folder: &str, name: &str, content: &[u8]) -> String {
     let target = format!("/api/v1/folders/{folder}/files/{name}");

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{Row, check, done, harmless};
-use crate::harness::Engine;
 use crate::people::{Town, basic};
 use crate::wire::Request;
 
@@ -21,8 +20,7 @@ fn log_in(email: &str, password: &str) -> Request {
 
 #[tokio::test]
 async fn bad_sign_ups_are_refused() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let as_admin = |email: &str| {
         let name = format!("an address that is the administrator's in another spelling: {email}");
         harmless(name, register(&json!({"email": email})), &[409, 422])
@@ -122,8 +120,7 @@ async fn bad_sign_ups_are_refused() {
 
 #[tokio::test]
 async fn no_way_of_signing_up_makes_a_second_administrator() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let codes = [
         json!({"setup_code": "0123456789abcdef"}),
         json!({"invite": "0123456789abcdef"}),
@@ -139,8 +136,7 @@ async fn no_way_of_signing_up_makes_a_second_administrator() {
 
 #[tokio::test]
 async fn a_password_is_exactly_what_it_was_set_to() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let long = "seventy-two bytes are where bcrypt stops reading a password, we go on and on";
     let cases = [
         ("nul\0in the middle", "nul"),
@@ -166,8 +162,7 @@ async fn a_password_is_exactly_what_it_was_set_to() {
 
 #[tokio::test]
 async fn bad_sign_ins_are_refused() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice.email;
     let rows = vec![
         harmless(
@@ -210,8 +205,7 @@ async fn bad_sign_ins_are_refused() {
 
 #[tokio::test]
 async fn nobody_learns_from_a_sign_in_who_has_an_account() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let mut times = [std::time::Duration::MAX; 2];
     for _ in 0..5 {
         let mut replies = Vec::new();
@@ -235,8 +229,7 @@ async fn nobody_learns_from_a_sign_in_who_has_an_account() {
 
 #[tokio::test]
 async fn a_request_proves_one_person_or_nobody() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, bob) = (&town.alice, &town.bob);
     let me = || Request::get("/api/v1/me");
     let with = |header: &str| me().header("Authorization", header);
@@ -334,8 +327,7 @@ async fn a_request_proves_one_person_or_nobody() {
 
 #[tokio::test]
 async fn a_session_that_an_attacker_chose_is_not_taken_over() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let fixed = town.bob.cookie().await;
     let body = json!({"email": town.alice.email, "password": town.alice.password});
 
@@ -357,8 +349,7 @@ async fn a_session_that_an_attacker_chose_is_not_taken_over() {
 
 #[tokio::test]
 async fn a_password_changes_only_for_who_knows_the_current_one() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let change = |body: Value| Request::post("/auth/password", &body).bearer(&alice.access);
     let new = "another long password";

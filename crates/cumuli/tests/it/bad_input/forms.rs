@@ -99,8 +99,7 @@ fn typed(kind: &str) -> Request {
 
 #[tokio::test]
 async fn broken_forms_are_refused() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let mut rows: Vec<Row> = vec![
         harmless("no boundary", typed("multipart/form-data"), &[400]),
@@ -218,8 +217,7 @@ async fn broken_forms_are_refused() {
 
 #[tokio::test]
 async fn a_form_says_one_thing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let theirs = town.bob.folder("theirs").await;
     let with = |name: &str, text: &str| Form::new().with(part(name).holding(text)).with(file()).request();
@@ -306,8 +304,7 @@ async fn a_form_says_one_thing() {
 
 #[tokio::test]
 async fn the_name_of_a_file_in_a_form_is_a_name_or_refused() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let raw = |parameters: &str| {
         Form::new()
@@ -404,8 +401,7 @@ fn resident_bytes(process: u32) -> u64 {
 
 #[tokio::test]
 async fn a_type_that_lies_opens_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let script = "<script>alert(1)</script>";
     for (name, kind) in [
@@ -475,8 +471,7 @@ async fn a_type_that_lies_opens_nothing() {
 
 #[tokio::test]
 async fn a_form_that_is_cut_leaves_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let form = Form::new()
         .with(part("file").named("a.bin").holding(vec![7; 300 << 10]))
         .request();

@@ -3,14 +3,12 @@
 use serde_json::json;
 
 use super::{check, done, harmless, signed};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::Request;
 
 #[tokio::test]
 async fn an_id_has_one_spelling() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let id = alice.file("a.txt", b"a").await;
     let spelled: Vec<String> = vec![
@@ -100,8 +98,7 @@ async fn an_id_has_one_spelling() {
 
 #[tokio::test]
 async fn an_id_names_one_kind_of_thing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let (file, folder) = (alice.file("a.txt", b"a").await, alice.folder("f").await);
     let (app, _) = alice.app_password("script").await;
@@ -180,8 +177,7 @@ async fn an_id_names_one_kind_of_thing() {
 
 #[tokio::test]
 async fn nothing_moves_into_itself_or_to_others() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, bob) = (&town.alice, &town.bob);
     let top = alice.folder("top").await;
     let child = alice.folder_in(&top, "child").await;
@@ -272,8 +268,7 @@ async fn nothing_moves_into_itself_or_to_others() {
 
 #[tokio::test]
 async fn trees_end_at_their_deepest_level() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let deep = |levels: usize| vec!["d"; levels].join("/");
     let make = |path: String| Request::post("/api/v1/folders", &json!({"path": path}));

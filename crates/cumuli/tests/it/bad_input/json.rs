@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{Row, check, done, harmless, signed};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::{Ending, Request};
 
@@ -15,8 +14,7 @@ fn post(body: impl Into<Vec<u8>>) -> Request {
 
 #[tokio::test]
 async fn bad_bodies_are_refused_and_change_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     what_is_no_object_is_refused_everywhere(&town).await;
     broken_json_is_refused(&town).await;
     values_are_what_they_are_or_refused(&town).await;

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{Row, check, harmless};
-use crate::harness::Engine;
 use crate::people::{Forger, SECRET_KEY, Town, access_key, now_secs, sign};
 use crate::wire::Request;
 
@@ -19,8 +18,7 @@ fn encoded(text: impl AsRef<[u8]>) -> String {
 
 #[tokio::test]
 async fn forged_and_misused_tokens_open_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     tokens_of_other_algorithms_and_keys_are_refused(&town).await;
     tokens_that_were_tampered_with_are_refused(&town).await;
     headers_of_a_token_fetch_and_choose_nothing(&town).await;

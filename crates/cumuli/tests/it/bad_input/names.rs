@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::forms::{Form, part};
 use super::{Row, check, done, harmless, segment, signed};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::Request;
 
@@ -43,8 +42,7 @@ fn refused_names() -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 async fn what_is_no_name_is_refused_at_every_door() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let file = alice.file("a.txt", b"a").await;
     let gone = alice.file("gone.txt", b"g").await;
@@ -120,8 +118,7 @@ async fn what_is_no_name_is_refused_at_every_door() {
 
 #[tokio::test]
 async fn an_address_is_decoded_once_and_leads_nowhere_else() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     alice.file("secret", b"s").await;
     alice.folder("shareme").await;
@@ -227,8 +224,7 @@ async fn an_address_is_decoded_once_and_leads_nowhere_else() {
 
 #[tokio::test]
 async fn names_that_only_look_bad_are_kept_to_the_byte() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let mut names: Vec<String> = [
         "CON",
@@ -349,8 +345,7 @@ fn compose(name: &str) -> String {
 
 #[tokio::test]
 async fn two_spellings_of_one_name_are_one_name() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let folder = |name: &str| Request::post("/api/v1/folders", &json!({"name": name}));
     let put = |name: &str| Request::put(&format!("/api/v1/folders/root/files/{}", segment(name)), "x");
@@ -380,8 +375,7 @@ async fn two_spellings_of_one_name_are_one_name() {
 
 #[tokio::test]
 async fn a_taken_name_is_not_written_over_by_a_rename() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let (a, _b) = (alice.file("a.txt", b"a").await, alice.file("b.txt", b"b").await);
     alice.folder("f").await;

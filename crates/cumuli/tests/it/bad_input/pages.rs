@@ -3,14 +3,12 @@
 use serde_json::json;
 
 use super::{Row, check, harmless, segment, signed};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::Request;
 
 #[tokio::test]
 async fn pages_are_of_one_to_a_thousand() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let file = alice.file("a.txt", b"a").await;
     let lists = [
@@ -107,8 +105,7 @@ async fn pages_are_of_one_to_a_thousand() {
 
 #[tokio::test]
 async fn a_cursor_opens_its_own_list_only() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let mut files = Vec::new();
     for i in 0..3 {
@@ -206,8 +203,7 @@ async fn a_cursor_opens_its_own_list_only() {
 
 #[tokio::test]
 async fn a_search_takes_every_sign_for_itself() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     town.bob.file("the-only-secret.txt", b"s").await;
     let names = [
@@ -285,8 +281,7 @@ async fn a_search_takes_every_sign_for_itself() {
 
 #[tokio::test]
 async fn of_fifty_renames_to_one_name_one_is_done() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let mut requests = Vec::new();
     for i in 0..50 {

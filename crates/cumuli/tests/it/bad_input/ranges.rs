@@ -1,7 +1,6 @@
 //! Parts of contents, and conditions on reading them.
 
 use super::{check, harmless, missing_protection, signed, unread};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::Request;
 
@@ -9,8 +8,7 @@ const CONTENT: &[u8] = b"0123456789";
 
 #[tokio::test]
 async fn a_range_gives_its_bytes_the_whole_or_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let id = alice.file("a.txt", CONTENT).await;
     let empty = alice.file("empty", b"").await;
@@ -79,8 +77,7 @@ async fn a_range_gives_its_bytes_the_whole_or_nothing() {
 
 #[tokio::test]
 async fn two_ranges_come_as_two_parts() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let id = town.alice.file("a.txt", CONTENT).await;
     let request = || Request::get(&format!("/api/v1/files/{id}/content")).header("Range", "bytes=0-1, 8-");
     let mut boundaries = Vec::new();
@@ -105,8 +102,7 @@ async fn two_ranges_come_as_two_parts() {
 
 #[tokio::test]
 async fn a_range_of_an_older_state_gives_the_whole_of_the_new() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let old = alice
         .send(Request::put("/api/v1/folders/root/files/a.txt", "old content"))
@@ -140,8 +136,7 @@ async fn a_range_of_an_older_state_gives_the_whole_of_the_new() {
 
 #[tokio::test]
 async fn conditions_on_reading_are_understood_or_left_aside() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let id = alice.file("a.txt", CONTENT).await;
     let target = format!("/api/v1/files/{id}/content");
@@ -210,8 +205,7 @@ async fn conditions_on_reading_are_understood_or_left_aside() {
 
 #[tokio::test]
 async fn head_says_what_get_would() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let id = alice.file("a.txt", CONTENT).await;
     alice.file("a.txt", b"again").await;
@@ -243,8 +237,7 @@ async fn head_says_what_get_would() {
 
 #[tokio::test]
 async fn a_private_file_stays_out_of_caches_and_tells_strangers_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let id = town.alice.file("a.txt", CONTENT).await;
     let target = format!("/api/v1/files/{id}/content");
     let reply = town
@@ -301,8 +294,7 @@ async fn a_private_file_stays_out_of_caches_and_tells_strangers_nothing() {
 
 #[tokio::test]
 async fn a_reader_sees_one_version_while_it_is_overwritten() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let id = alice.file("a.bin", &vec![0; 300 << 10]).await;
     let target = format!("/api/v1/files/{id}/content");

@@ -16,8 +16,7 @@ fn guess(email: &str, password: &str) -> Request {
 
 #[tokio::test]
 async fn after_ten_wrong_passwords_the_right_one_is_refused_too() {
-    let engine = Engine::strictest();
-    let mut town = Town::on(engine).await;
+    let mut town = Town::start().await;
     let alice = town.alice.email.clone();
     let mut rows = Vec::new();
     for i in 0..TRIES {
@@ -76,8 +75,7 @@ async fn after_ten_wrong_passwords_the_right_one_is_refused_too() {
 
 #[tokio::test]
 async fn guesses_at_app_passwords_and_at_the_account_s_count_together() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice.email;
     for i in 0..TRIES {
         let request = Request::get("/api/v1/me").header("Authorization", basic(alice, &format!("wrong {i}")));
@@ -88,8 +86,7 @@ async fn guesses_at_app_passwords_and_at_the_account_s_count_together() {
 
 #[tokio::test]
 async fn a_right_password_forgives_the_wrong_ones_before_it() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     for _ in 0..3 {
         for _ in 0..TRIES - 1 {
             town.send(&guess(&town.alice.email, "wrong")).await.expect(401);
@@ -100,8 +97,7 @@ async fn a_right_password_forgives_the_wrong_ones_before_it() {
 
 #[tokio::test]
 async fn a_burst_of_guesses_is_counted_one_by_one() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let request = guess(&town.alice.email, "wrong");
     let replies = futures_util::future::join_all((0..40).map(|_| town.send(&request))).await;
     let looked_at = replies.iter().filter(|reply| reply.status == 401).count();
@@ -111,8 +107,10 @@ async fn a_burst_of_guesses_is_counted_one_by_one() {
 
 #[tokio::test]
 async fn the_setup_code_cannot_be_guessed() {
-    let engine = Engine::strictest();
-    let mut server = Server::on(engine).set("SECRET_KEY", SECRET_KEY).start().await;
+    let mut server = Server::on(Engine::strictest())
+        .set("SECRET_KEY", SECRET_KEY)
+        .start()
+        .await;
     let line = server.line_with("needs this setup code: ").await;
     let code = line.rsplit(' ').next().unwrap().to_owned();
     assert!(code.len() >= 22, "128 bits take 22 letters at the least: {code}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Row, check, done, harmless, signed, unread};
-use crate::harness::{Engine, until};
+use crate::harness::until;
 use crate::people::Town;
 use crate::wire::{Ending, Request};
 
@@ -40,8 +40,7 @@ fn files_below(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_whole_makes_no_file() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let big = vec![7_u8; 200 << 10];
     let length = |text: &str| put("").header("Content-Length", text);
     let chunked = |body: Vec<u8>| {
@@ -124,8 +123,7 @@ async fn a_body_that_does_not_come_whole_makes_no_file() {
 
 #[tokio::test]
 async fn a_body_is_what_its_digests_say_or_refused() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let hello = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
     let with = |name: &str, value: String| put("hello").header(name, value);
@@ -213,8 +211,7 @@ async fn a_body_is_what_its_digests_say_or_refused() {
 
 #[tokio::test]
 async fn nothing_at_all_is_a_file_too() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let reply = town.alice.send(put("")).await.expect(201);
     assert_eq!(reply.json()["size"], 0);
     assert_eq!(
@@ -227,8 +224,7 @@ async fn nothing_at_all_is_a_file_too() {
 
 #[tokio::test]
 async fn what_comes_after_a_body_is_not_of_it() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     // The byte too many begins what should be the next request.
     let request = put(vec![b'x'; 101])
@@ -243,8 +239,7 @@ async fn what_comes_after_a_body_is_not_of_it() {
 
 #[tokio::test]
 async fn many_uploads_at_once_never_pass_the_quota() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let quota: u64 = 1 << 20;
     let change = Request::new("PATCH", &format!("/api/v1/admin/users/{}", alice.id))
@@ -287,8 +282,7 @@ async fn many_uploads_at_once_never_pass_the_quota() {
 
 #[tokio::test]
 async fn contents_go_to_files_only() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     alice.folder("folder").await;
     let gone = alice.file("gone.txt", b"g").await;
@@ -424,8 +418,7 @@ async fn contents_go_to_files_only() {
 
 #[tokio::test]
 async fn of_two_overwrites_of_one_state_one_is_done() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     for round in 0..10 {
         let target = format!("/api/v1/folders/root/files/{round}");
@@ -445,8 +438,7 @@ async fn of_two_overwrites_of_one_state_one_is_done() {
 
 #[tokio::test]
 async fn clients_that_go_away_leave_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let before = town.state().await;
     let request = put(vec![9; 99 << 10])
         .header("Content-Length", (100 << 10).to_string())
@@ -462,8 +454,7 @@ async fn clients_that_go_away_leave_nothing() {
 #[tokio::test]
 async fn a_shutdown_lets_an_upload_end() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let engine = Engine::strictest();
-    let mut town = Town::on(engine).await;
+    let mut town = Town::start().await;
     let mut stream = tokio::net::TcpStream::connect(town.server.host()).await.unwrap();
     let head = format!(
         "PUT {TARGET} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n",

@@ -12,8 +12,7 @@ use crate::wire::Request;
 
 #[tokio::test]
 async fn somebody_signs_up_and_in_as_clients_of_fastapi_do() {
-    let engine = Engine::strictest();
-    let server = Server::on(engine).start().await;
+    let server = Server::on(Engine::strictest()).start().await;
     let mut client = server.client();
     let new = json!({"email": "carol@example.org", "password": "correct horse", "username": "Carol",
                      "is_active": true});
@@ -224,8 +223,7 @@ async fn a_shared_folder_is_worked_in_as_far_as_the_permission_goes() {
 
 #[tokio::test]
 async fn what_an_editor_uploads_counts_to_the_owner_s_quota() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let folder = town.alice.folder("Ours").await;
     let give = json!({"folder_id": folder, "email": "bob@example.org", "permission": "edit"});
     town.alice.send(Request::post("/share", &give)).await.expect(201);

@@ -86,8 +86,7 @@ async fn changes(town: &Town) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_foreign_page_changes_nothing_with_a_persons_cookie() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let cookie = town.admin.cookie().await;
     let before = town.state().await;
     let host = "drive.example.org";

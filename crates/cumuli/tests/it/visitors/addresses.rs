@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Tree;
 use crate::bad_input::{check, harmless};
-use crate::harness::{Engine, until};
+use crate::harness::until;
 use crate::people::{Person, Town};
 use crate::wire::Request;
 
@@ -19,8 +19,7 @@ async fn signed(person: &Person, file: &str, body: serde_json::Value) -> String 
 
 #[tokio::test]
 async fn an_address_opens_its_content_without_any_other_proof() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let alice = &town.alice;
     let id = alice.file("a%20b.txt", b"one").await;
     alice.file("a%20b.txt", b"two!").await;
@@ -53,8 +52,7 @@ async fn an_address_opens_its_content_without_any_other_proof() {
 
 #[tokio::test]
 async fn an_address_that_was_changed_opens_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let address = signed(&town.alice, &tree.file, json!({})).await;
     let other = signed(&town.alice, &tree.beside, json!({"inline": true})).await;
@@ -111,8 +109,7 @@ async fn an_address_that_was_changed_opens_nothing() {
 
 #[tokio::test]
 async fn an_address_ends_with_its_time_or_with_the_right_of_who_signed_it() {
-    let engine = Engine::strictest();
-    let mut town = Town::on(engine).await;
+    let mut town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     for secs in [
         json!(0),
@@ -173,8 +170,7 @@ async fn an_address_ends_with_its_time_or_with_the_right_of_who_signed_it() {
 
 #[tokio::test]
 async fn an_address_through_a_link_ends_with_the_link() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let (id, token) = super::made(&town.alice, &json!({"node_id": tree.file})).await;
     let url = town

@@ -2,16 +2,14 @@
 
 use serde_json::json;
 
-use super::{Tree, names, put};
+use super::{Tree, given, names, put};
 use crate::bad_input::{check, harmless};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::Request;
 
 #[tokio::test]
 async fn a_visitor_adds_changes_and_deletes_in_the_folder_of_the_link() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     let token = alice.link(&json!({"node_id": tree.folder, "mode": "edit"})).await;
     let at = |rest: &str| format!("/s/{token}/{rest}");
@@ -73,13 +71,7 @@ async fn a_visitor_adds_changes_and_deletes_in_the_folder_of_the_link() {
 /// What was given stays where its owner put it.
 #[tokio::test]
 async fn the_top_of_a_link_can_be_renamed_but_not_taken_away() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town
-        .alice
-        .link(&json!({"node_id": tree.folder, "mode": "edit"}))
-        .await;
+    let (town, tree, token) = given(json!({"mode": "edit"})).await;
     let top = format!("/s/{token}/nodes/{}", tree.folder);
     let rows = vec![
         harmless("deleted", Request::new("DELETE", &top), &[403]),
@@ -103,8 +95,7 @@ async fn the_top_of_a_link_can_be_renamed_but_not_taken_away() {
 /// A link reaches no further than who made it.
 #[tokio::test]
 async fn an_editing_link_of_somebody_who_may_only_look_is_for_looking() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     let give = |right: &str| {
         let body = json!({"node_id": tree.folder, "user_id": town.bob.id, "right": right, "may_share": true});
@@ -132,8 +123,7 @@ async fn an_editing_link_of_somebody_who_may_only_look_is_for_looking() {
 /// An upload that began before a link was revoked does not end as a file.
 #[tokio::test]
 async fn revoking_a_link_ends_what_is_being_uploaded_through_it() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     for mode in ["edit", "drop"] {
         let (id, token) = super::made(alice, &json!({"node_id": tree.folder, "mode": mode})).await;

@@ -2,16 +2,14 @@
 
 use serde_json::json;
 
-use super::{Tree, names, requests};
+use super::{Tree, given, names, requests};
 use crate::bad_input::{check, harmless};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::Request;
 
 #[tokio::test]
 async fn files_come_in_and_nothing_goes_out() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     let token = alice.link(&json!({"node_id": tree.folder, "mode": "drop"})).await;
 
@@ -56,13 +54,7 @@ async fn files_come_in_and_nothing_goes_out() {
 
 #[tokio::test]
 async fn every_look_and_every_other_change_is_of_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town
-        .alice
-        .link(&json!({"node_id": tree.folder, "mode": "drop"}))
-        .await;
+    let (town, tree, token) = given(json!({"mode": "drop"})).await;
     let mut rows = Vec::new();
     for (_, request) in requests(&token, &tree.inner, &tree.file) {
         let is_open = request.target.ends_with("/info") || request.target.contains("/folders/root/files/");
@@ -85,13 +77,7 @@ async fn every_look_and_every_other_change_is_of_nothing() {
 
 #[tokio::test]
 async fn how_full_a_space_is_is_not_told() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town
-        .alice
-        .link(&json!({"node_id": tree.folder, "mode": "drop"}))
-        .await;
+    let (town, tree, token) = given(json!({"mode": "drop"})).await;
     let quota = Request::new("PATCH", &format!("/api/v1/admin/users/{}", town.alice.id));
     town.admin
         .send(quota.json(&json!({"quota_bytes": 1027})))

@@ -4,7 +4,6 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{Tree, downloads, made};
-use crate::harness::Engine;
 use crate::people::Town;
 use crate::wire::{Reply, Request};
 
@@ -16,8 +15,7 @@ fn count(replies: &[Reply], status: u16) -> usize {
 
 #[tokio::test]
 async fn of_fifty_at_once_one_gets_the_only_download() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let only = |node: &str| json!({"node_id": node, "max_downloads": 1});
     let (of_content, content) = made(&town.alice, &only(&tree.file)).await;
@@ -54,8 +52,7 @@ async fn of_fifty_at_once_one_gets_the_only_download() {
 /// Where downloads are limited, parts cannot be put together to more than is allowed.
 #[tokio::test]
 async fn under_a_limit_each_part_counts() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let (link, token) = made(&town.alice, &json!({"node_id": tree.file, "max_downloads": 3})).await;
     let target = format!("/s/{token}/content");
@@ -89,8 +86,7 @@ async fn under_a_limit_each_part_counts() {
 
 #[tokio::test]
 async fn without_a_limit_a_download_counts_at_its_beginning() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let (link, token) = made(&town.alice, &json!({"node_id": tree.file})).await;
     let target = format!("/s/{token}/content");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Act, Tree, made, requests, told};
+use super::{Act, Tree, given, made, requests, told};
 use crate::bad_input::{check, harmless};
 use crate::harness::{Engine, Server};
 use crate::people::Town;
@@ -23,8 +23,7 @@ fn cookie(reply: &Reply) -> String {
 
 #[tokio::test]
 async fn a_locked_link_refuses_every_request_in_the_same_words() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let body = json!({"node_id": tree.folder, "mode": "edit", "password": PASSWORD});
     let (link, token) = made(&town.alice, &body).await;
@@ -75,13 +74,7 @@ async fn a_locked_link_refuses_every_request_in_the_same_words() {
 
 #[tokio::test]
 async fn the_password_opens_the_link_and_nothing_else() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town
-        .alice
-        .link(&json!({"node_id": tree.folder, "mode": "edit", "password": PASSWORD}))
-        .await;
+    let (town, tree, token) = given(json!({"mode": "edit", "password": PASSWORD})).await;
 
     let given = unlock(&town, &token, PASSWORD).await.expect(204);
     let line = given.header("set-cookie").to_owned();
@@ -136,13 +129,7 @@ async fn over_tls_the_cookie_stays_on_tls() {
 
 #[tokio::test]
 async fn a_password_in_an_address_is_refused_and_not_logged() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town
-        .alice
-        .link(&json!({"node_id": tree.folder, "mode": "edit", "password": PASSWORD}))
-        .await;
+    let (town, tree, token) = given(json!({"mode": "edit", "password": PASSWORD})).await;
     let mut rows = Vec::new();
     for query in ["password=open%20sesame", "x=1&Password=open+sesame", "password"] {
         let mut all: Vec<Request> = requests(&token, &tree.inner, &tree.file)
@@ -171,8 +158,7 @@ async fn a_password_in_an_address_is_refused_and_not_logged() {
 
 #[tokio::test]
 async fn passwords_are_guessed_ten_times_and_then_no_more() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let body = json!({"node_id": tree.folder, "password": PASSWORD});
     let (token, other) = (town.alice.link(&body).await, town.alice.link(&body).await);

@@ -2,22 +2,16 @@
 
 use serde_json::json;
 
-use super::{Act, Tree, made, put, requests, told};
+use super::{Act, Tree, given, made, put, requests, told};
 use crate::bad_input::{check, harmless};
-use crate::harness::{Engine, until};
+use crate::harness::until;
 use crate::people::Town;
 use crate::wire::Request;
 
 /// A token that is nearly right is as wrong as any other.
 #[tokio::test]
 async fn a_token_that_is_not_one_opens_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town
-        .alice
-        .link(&json!({"node_id": tree.folder, "mode": "edit"}))
-        .await;
+    let (town, tree, token) = given(json!({"mode": "edit"})).await;
     let last = token.chars().last().unwrap();
     let other = if last == '0' { '1' } else { '0' };
     let start = &token[..token.len() - 1];
@@ -67,8 +61,7 @@ async fn a_token_that_is_not_one_opens_nothing() {
 
 #[tokio::test]
 async fn nothing_outside_its_tree_exists_for_a_link() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let bobs = town.bob.file("bobs.txt", b"bob").await;
     let hidden = put(&town.alice, &tree.folder, "hidden.txt", b"hidden").await;
@@ -139,8 +132,7 @@ async fn nothing_outside_its_tree_exists_for_a_link() {
 
 #[tokio::test]
 async fn a_link_of_a_file_opens_that_file_alone() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let token = town
         .alice
@@ -190,10 +182,7 @@ async fn a_link_of_a_file_opens_that_file_alone() {
 
 #[tokio::test]
 async fn a_link_for_looking_changes_nothing() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town.alice.link(&json!({"node_id": tree.folder})).await;
+    let (town, tree, token) = given(json!({})).await;
     let mut rows = Vec::new();
     for (act, request) in requests(&token, &tree.inner, &tree.file) {
         if act == Act::Change {
@@ -210,10 +199,7 @@ async fn a_link_for_looking_changes_nothing() {
 
 #[tokio::test]
 async fn a_folder_is_listed_with_the_way_to_it_and_nothing_above() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town.alice.link(&json!({"node_id": tree.folder})).await;
+    let (town, tree, token) = given(json!({})).await;
 
     let info = town
         .send(&Request::get(&format!("/s/{token}/info")))
@@ -260,8 +246,7 @@ async fn a_folder_is_listed_with_the_way_to_it_and_nothing_above() {
 /// Whatever the reason is that a link opens nothing, it looks as if there had never been one.
 #[tokio::test]
 async fn a_link_that_is_over_is_as_one_that_never_was() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let never = town.send(&Request::get("/s/0000000000000000000000/info")).await;
     let asked = async |token: &str| told(&town.send(&Request::get(&format!("/s/{token}/info"))).await);
@@ -314,8 +299,7 @@ async fn a_link_that_is_over_is_as_one_that_never_was() {
 /// What owners are told of links holds no secret but their own addresses.
 #[tokio::test]
 async fn links_tell_their_makers_only_their_addresses() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let share = json!({"node_id": tree.folder, "user_id": town.bob.id, "right": "view", "may_share": true});
     town.alice

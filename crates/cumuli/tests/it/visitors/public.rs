@@ -9,8 +9,7 @@ use crate::wire::Request;
 
 #[tokio::test]
 async fn a_program_is_told_where_the_bytes_are() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let tree = Tree::of(&town.alice).await;
     let file = town.alice.link(&json!({"node_id": tree.file})).await;
     let folder = town.alice.link(&json!({"node_id": tree.folder})).await;

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Tree, put};
+use super::{Tree, given, put};
 use crate::bad_input::{check, harmless, segment, signed};
 use crate::harness::{Engine, Server, until};
 use crate::people::Town;
@@ -45,8 +45,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_folder_is_packed_with_all_that_is_in_it() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     alice.folder_in(&tree.inner, "empty").await;
     for name in ["C:x.txt", "Süß 🌤.txt", "50% & \"q\".txt", " .. "] {
@@ -91,8 +90,7 @@ async fn a_folder_is_packed_with_all_that_is_in_it() {
 
 #[tokio::test]
 async fn a_choice_of_nodes_is_packed_and_two_of_one_name_differ() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     let same = put(alice, &tree.inner, "FILE.txt", b"same").await;
     let third = alice.file("file.txt", b"third").await;
@@ -143,10 +141,7 @@ async fn a_choice_of_nodes_is_packed_and_two_of_one_name_differ() {
 
 #[tokio::test]
 async fn a_visitor_packs_what_the_link_opens() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
-    let tree = Tree::of(&town.alice).await;
-    let token = town.alice.link(&json!({"node_id": tree.folder})).await;
+    let (town, tree, token) = given(json!({})).await;
     let file = town.alice.link(&json!({"node_id": tree.file})).await;
 
     let inner = format!("/s/{token}/zip?folder={}", tree.inner);
@@ -172,8 +167,7 @@ fn is_ended(reply: &Reply) -> bool {
 /// A part never looks like the whole.
 #[tokio::test]
 async fn an_archive_with_a_file_that_cannot_be_read_is_cut() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     let whole = format!("/api/v1/folders/{}/zip", tree.folder);
     put(alice, &tree.folder, "big.bin", &[b'x'; 300_000]).await;
@@ -201,8 +195,7 @@ async fn an_archive_with_a_file_that_cannot_be_read_is_cut() {
 /// The right is looked at anew on the way: what is revoked stops.
 #[tokio::test]
 async fn an_archive_ends_with_the_right_to_it() {
-    let engine = Engine::strictest();
-    let town = Town::on(engine).await;
+    let town = Town::start().await;
     let (alice, tree) = (&town.alice, Tree::of(&town.alice).await);
     for n in 0..12 {
         put(alice, &tree.inner, &format!("{n:02}.bin"), &vec![n; 4 << 20]).await;
