@@ -231,7 +231,7 @@ async fn is_told_and_compared(stage: &Stage, open: &Value) {
     let diff = stage.town.admin.get(&at(open, "/diff")).await.expect(200).json();
     assert_eq!(
         diff["diff"],
-        "--- here\n+++ there\n -1,3 +1,3 \n one\n-ours\n+it is theirs\n three\n"
+        "--- here\n+++ there\n@@ -1,3 +1,3 @@\n one\n-ours\n+it is theirs\n three\n"
     );
     assert_eq!((&diff["added"], &diff["removed"]), (&json!(1), &json!(1)));
     let target = at(open, "/diff?from=base&to=here");
