@@ -41,6 +41,17 @@ export async function names(page, count) {
   return page.locator(".nodes tbody .node-name").allTextContents();
 }
 
+/** Waits until the list has exactly these names, from the top. */
+export async function listed(page, wanted) {
+  await page.waitForFunction((wanted) => {
+    const shown = [...document.querySelectorAll(".nodes tbody .node-name")].map((name) => name.textContent);
+    return JSON.stringify(shown) === JSON.stringify(wanted)
+      && document.querySelector(".list").getAttribute("aria-busy") === "false";
+  }, wanted).catch(async () => {
+    assert.deepEqual(await page.locator(".nodes tbody .node-name").allTextContents(), wanted);
+  });
+}
+
 /** Makes a folder at the top by the page's dialog and opens it. */
 export async function inNewFolder(page, name) {
   await page.goto(`${SERVER}/#/folder/root`);
