@@ -1,10 +1,11 @@
 //! Buckets as drives: S3, Backblaze B2 and Azure Blob Storage.
 //!
 //! A key is a path below a prefix, and an id is that path. Folders are what keys imply; an empty one is an
-//! object of no bytes whose key ends with a `/`, which is also left behind when a folder loses its last file,
-//! so that a folder goes when somebody removes it and not before. Changes are found by listing everything in
-//! the order of keys and comparing; a cursor is a place in that order. Nothing is moved in one step: an object
-//! is copied at the provider, compared, and then removed. What is deleted goes to a folder of its own.
+//! object of no bytes whose key ends with a `/` (or with `/.cumuli-folder`, where such keys are not listed),
+//! which is also left behind when a folder loses its last file, so that a folder goes when somebody removes it
+//! and not before. Changes are found by listing everything in the order of keys and comparing; a cursor is a
+//! place in that order. Nothing is moved in one step: an object is copied at the provider, compared, and then
+//! removed. What is deleted goes to a folder of its own.
 
 mod azure;
 mod errors;

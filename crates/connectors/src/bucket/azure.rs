@@ -137,6 +137,7 @@ fn read_page(page: &Element) -> Option<Page> {
         objects: blobs.all("Blob").map(listed).collect::<Option<_>>()?,
         folders: folders.map(str::to_owned).collect(),
         next: marker.map(str::to_owned),
+        is_verbatim: false,
     })
 }
 
@@ -219,6 +220,8 @@ impl Store for Azure {
             guards_parts: true,
             guards_deletes: true,
             tags_are_md5: false,
+            hides_marks: false,
+            lists_verbatim: false,
         }
     }
 

@@ -56,7 +56,7 @@ impl Bucket {
             mark: position.mark.as_deref(),
             limit: PAGE,
         };
-        let page = match self.store.list(listing).await {
+        let page = match self.page(listing).await {
             // A mark that is not taken any more.
             Err(failure) if failure.status() == Some(400) && position.mark.is_some() => {
                 return Err(RemoteError::CursorLost);

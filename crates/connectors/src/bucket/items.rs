@@ -1,14 +1,17 @@
 //! What is there.
 
-use outbound::skew_ms;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use outbound::{Failure, skew_ms};
 
 use super::Bucket;
 use super::place::Place;
-use super::store::{Listing, Object};
+use super::store::{Listing, Object, Page};
 use crate::{About, HashKind, Hashes, Item, ItemKind, ItemPage, RemoteError, Revision, Tag};
 
 /// How many items a page of a folder has at most.
 const PAGE: usize = 1000;
+/// How many objects are looked at at once.
+const LOOKS: usize = 16;
 
 impl Bucket {
     pub(super) async fn tell_about(&self) -> Result<About, RemoteError> {
@@ -61,11 +64,7 @@ impl Bucket {
             mark: page,
             limit: PAGE,
         };
-        let told = self
-            .store
-            .list(listing)
-            .await
-            .map_err(|failure| self.error(failure))?;
+        let told = self.page(listing).await.map_err(|failure| self.error(failure))?;
         let is_empty = told.objects.is_empty() && told.folders.is_empty();
         if is_empty && page.is_none() && !folder.is_root() {
             return Err(RemoteError::NotFound);
@@ -93,6 +92,25 @@ impl Bucket {
             next: told.next,
             is_partial: false,
         })
+    }
+
+    /// A page of a listing whose objects have tags: where they are not listed, each object is looked at.
+    pub(super) async fn page(&self, listing: Listing<'_>) -> Result<Page, Failure> {
+        let mut page = self.store.list(listing).await?;
+        let has_tag = |object: &Object| object.is_marker() || !object.tag.is_empty();
+        if page.objects.iter().all(has_tag) {
+            return Ok(page);
+        }
+        let looks = page.objects.into_iter().map(|object| async move {
+            match has_tag(&object) {
+                true => Ok(Some(object)),
+                // Gone since it was listed when it is not there.
+                false => self.store.look(&object.key).await,
+            }
+        });
+        let seen: Vec<Option<Object>> = stream::iter(looks).buffered(LOOKS).try_collect().await?;
+        page.objects = seen.into_iter().flatten().collect();
+        Ok(page)
     }
 
     /// An object as an item. What only some ways of asking tell is left out where listings do not tell it, but for

@@ -76,7 +76,8 @@ impl Bucket {
             true => (place.twin(), place.clone()),
             false => (place.clone(), place.twin()),
         };
-        if self.look(&file).await?.is_some() || self.has_folder(&folder).await? {
+        // In this order: over a file system, a folder may fail to be looked at as a file.
+        if self.has_folder(&folder).await? || self.look(&file).await?.is_some() {
             return Err(RemoteError::Exists);
         }
         Ok(())
@@ -111,7 +112,11 @@ impl Bucket {
     }
 
     async fn move_file(&self, from: &Place, to: &Place, expected: Option<&Tag>) -> Result<Item, RemoteError> {
-        let there = self.look(to).await?;
+        let has_folder = self.has_folder(&to.twin()).await?;
+        let there = match has_folder {
+            true => None,
+            false => self.look(to).await?,
+        };
         let Some(object) = self.look(from).await? else {
             // Moved before, by a call whose answer was lost.
             let is_it = |there: &Object| {
@@ -124,7 +129,7 @@ impl Bucket {
         if expected.is_some_and(|expected| expected.0 != object.tag) {
             return Err(RemoteError::Changed);
         }
-        if self.has_folder(&to.twin()).await? {
+        if has_folder {
             return Err(RemoteError::Exists);
         }
         let copied = match there {
@@ -225,11 +230,7 @@ impl Bucket {
                 mark: None,
                 limit: PAGE,
             };
-            let page = self
-                .store
-                .list(listing)
-                .await
-                .map_err(|failure| self.error(failure))?;
+            let page = self.page(listing).await.map_err(|failure| self.error(failure))?;
             let inside: Vec<&Object> = page
                 .objects
                 .iter()

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::azure::Azure;
 use super::place::TRASH;
-use super::s3::S3;
+use super::s3::{MARK, S3};
 use super::store::Store;
 use super::trash::{KEY_BYTES, TRASH_BYTES};
 use super::{Bucket, BucketOptions, BucketPlace};
@@ -128,6 +128,7 @@ fn open_azure(options: &BucketOptions) -> Result<Arc<dyn Store>, RemoteError> {
 fn abilities(store: &dyn Store, prefix: &str, part_bytes: u64) -> Abilities {
     let probed = store.probed();
     let is_azure = store.lists_notes();
+    let mark_bytes = if probed.hides_marks { MARK.len() } else { 0 };
     Abilities {
         feed: Feed::Listing,
         has_ids: false,
@@ -160,7 +161,7 @@ fn abilities(store: &dyn Store, prefix: &str, part_bytes: u64) -> Abilities {
         largest_bytes: store.most_parts() * LONGEST_PART_BYTES,
         resumes_from_bytes: Some(part_bytes),
         names: NameRules {
-            longest_path: Some(KEY_BYTES - TRASH_BYTES - prefix.len()),
+            longest_path: Some(KEY_BYTES - TRASH_BYTES - mark_bytes - prefix.len()),
             forbidden: if is_azure { "/\\" } else { "/" },
             forbids_controls: true,
             // Azure drops them from the end of every part of a path.

@@ -8,7 +8,7 @@ use outbound::{Body, Failure};
 
 use super::Bucket;
 use super::place::TRASH;
-use super::store::{Ending, Notes, Probed, Session, When, md5_of_tag};
+use super::store::{Ending, Listing, Notes, Probed, Session, When, md5_of_tag};
 use crate::RemoteError;
 
 /// What probes hold.
@@ -24,7 +24,8 @@ impl Bucket {
     /// Why it could not be found out: the bucket cannot be written to, or not removed from.
     pub async fn probe(&self) -> Result<Probed, RemoteError> {
         let number = RandomState::new().build_hasher().finish();
-        let key = format!("{}{TRASH}/probe-{number:016x}", self.prefix);
+        // Encoded, it is another one.
+        let key = format!("{}{TRASH}/probe-{number:016x}%2B", self.prefix);
         let probed = self.try_out(&key).await;
         let removed = self.store.delete(&key, None).await;
         let probed = probed.map_err(|failure| self.error(failure))?;
@@ -53,7 +54,28 @@ impl Bucket {
             guards_deletes: is_refused(store.delete(key, Some(NO_TAG)).await)?
                 && store.look(key).await?.is_some(),
             tags_are_md5: md5_of_tag(&tag) == Some(md5),
+            hides_marks: self.try_mark(&format!("{key}-mark/")).await?,
+            lists_verbatim: store.list(listing(key)).await?.is_verbatim,
         })
+    }
+
+    /// Whether what stands for a folder is not listed.
+    async fn try_mark(&self, key: &str) -> Result<bool, Failure> {
+        let store = &self.store;
+        let notes = Notes::default();
+        match store.put(key, Body::default(), &notes, &When::Always).await {
+            // Nor is it taken.
+            Err(failure) if matches!(failure.status(), Some(400 | 405 | 409 | 501)) => return Ok(true),
+            put => drop(put?),
+        }
+        let listed = store.list(listing(key)).await;
+        let removed = store.delete(key, None).await;
+        let is_hidden = listed?.objects.is_empty();
+        // Who hides it may have no way to remove it either.
+        if !is_hidden {
+            removed?;
+        }
+        Ok(is_hidden)
     }
 
     async fn try_parts(&self, session: Session<'_>) -> Result<bool, Failure> {
@@ -72,6 +94,15 @@ impl Bucket {
             }
         }
         Ok(true)
+    }
+}
+
+fn listing(prefix: &str) -> Listing<'_> {
+    Listing {
+        prefix,
+        by_folder: false,
+        mark: None,
+        limit: 1,
     }
 }
 

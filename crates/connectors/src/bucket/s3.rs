@@ -2,6 +2,7 @@
 
 mod parts;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,6 +34,8 @@ const MODIFIED: &str = "x-amz-meta-mtime";
 const SHA256: &str = "x-amz-meta-cumuli-sha256";
 const MD5: &str = "x-amz-meta-cumuli-md5";
 const MOVING: &str = "x-amz-meta-cumuli-moving-from";
+/// Stands in a folder for that folder, where keys that end with a `/` are not listed.
+pub(super) const MARK: &str = ".cumuli-folder";
 
 /// A bucket that speaks S3.
 pub(super) struct S3 {
@@ -47,7 +50,16 @@ pub(super) struct S3 {
 impl S3 {
     /// A request about an object; without a key, about the bucket.
     fn call(&self, method: Method, key: &str, query: &[(&str, &str)]) -> Call {
-        Call::new(method, self.address.url(&self.signer.region(), key, query))
+        let key = self.stored(key);
+        Call::new(method, self.address.url(&self.signer.region(), &key, query))
+    }
+
+    /// The key that an object has in the bucket.
+    fn stored<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        match self.probed.hides_marks && key.ends_with('/') {
+            true => Cow::Owned(format!("{key}{MARK}")),
+            false => Cow::Borrowed(key),
+        }
     }
 
     /// Sends what `make` makes, once more when the answer tells that the bucket is in another region.
@@ -91,13 +103,13 @@ impl S3 {
         })
     }
 
-    fn listed(&self, listing: &Element, object: &Element) -> Option<Object> {
-        // Without one it can be read, and not be replaced.
+    fn listed(&self, object: &Element, name: impl Fn(&str) -> Option<String>) -> Option<Object> {
+        // Not all endpoints tell it here.
         let tag = unquoted(object.text_of("ETag").unwrap_or_default());
         // Headers tell whole seconds only.
         let written = time_of(object.text_of("LastModified")?).0;
         Some(Object {
-            key: name_of(listing, object.text_of("Key")?)?,
+            key: name(object.text_of("Key")?)?,
             size_bytes: object.text_of("Size")?.trim().parse().ok()?,
             written: model::Millis(written.div_euclid(1000) * 1000),
             md5: self.md5(&tag),
@@ -113,14 +125,22 @@ impl S3 {
     }
 
     fn page(&self, top: &Element, listing: Listing<'_>) -> Option<Page> {
-        let objects = top.all("Contents").map(|object| self.listed(top, object));
+        // What is encoded has no such sign left as it was.
+        let is_echoed = top.text_of("Prefix") == Some(listing.prefix) && listing.prefix.contains('%');
+        let is_verbatim = is_echoed || self.probed.lists_verbatim;
+        let name = |name: &str| match is_verbatim {
+            true => Some(name.to_owned()),
+            false => name_of(top, name),
+        };
+        let objects = top.all("Contents").map(|object| self.listed(object, name));
         let folders = top
             .all("CommonPrefixes")
-            .map(|folder| name_of(top, folder.text_of("Prefix")?));
+            .map(|folder| name(folder.text_of("Prefix")?));
         let mut page = Page {
             objects: objects.collect::<Option<_>>()?,
             folders: folders.collect::<Option<_>>()?,
             next: None,
+            is_verbatim,
         };
         page.objects
             .retain(|object| object.key.starts_with(listing.prefix));
@@ -136,6 +156,9 @@ impl S3 {
                 .is_some_and(|next| Some(next) != listing.mark);
             // Whoever does not say how to go on would have us miss the rest.
             goes_on.then_some(())?;
+        }
+        if self.probed.hides_marks {
+            page.objects.iter_mut().for_each(show_mark);
         }
         Some(page)
     }
@@ -159,7 +182,15 @@ impl S3 {
     }
 
     fn copy_source(&self, key: &str) -> String {
-        format!("/{}/{}", self.bucket, encoded(key, "/"))
+        format!("/{}/{}", self.bucket, encoded(&self.stored(key), "/"))
+    }
+}
+
+/// Gives what stands for a folder the key that it has everywhere else.
+fn show_mark(object: &mut Object) {
+    let folder = object.key.strip_suffix(MARK).unwrap_or_default();
+    if folder.ends_with('/') && object.size_bytes == 0 {
+        object.key.truncate(folder.len());
     }
 }
 

@@ -18,6 +18,10 @@ pub struct Probed {
     pub guards_deletes: bool,
     /// The entity tag of what is written in one request is its MD5.
     pub tags_are_md5: bool,
+    /// Objects whose keys end with a `/` are not listed.
+    pub hides_marks: bool,
+    /// Keys are listed as they are, though it says that they are encoded.
+    pub lists_verbatim: bool,
 }
 
 /// An object.
@@ -82,6 +86,8 @@ pub(super) struct Page {
     pub(super) folders: Vec<String>,
     /// Where the next begins; `None` on the last.
     pub(super) next: Option<String>,
+    /// See [`Probed::lists_verbatim`].
+    pub(super) is_verbatim: bool,
 }
 
 /// A part that arrived.

@@ -23,6 +23,14 @@ mod b2 {
     );
 }
 
+/// Which lists neither tags nor what stands for a folder.
+mod plain {
+    crate::contract::check!(
+        crate::bucket::tests::world::Service::plain,
+        crate::bucket::tests::world::BucketWorld::on
+    );
+}
+
 mod azure {
     crate::contract::check!(
         crate::bucket::tests::world::Service::azure,

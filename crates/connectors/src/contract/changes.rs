@@ -267,8 +267,8 @@ pub async fn says_that_a_nonsense_cursor_is_lost(scene: &Scene) {
 
 /// In the midst of a round as at its end.
 pub async fn keeps_cursors_short(scene: &Scene) {
-    for number in 0..20 {
-        let path = format!("folder {number}/{}/a.txt", "long name ".repeat(12).trim_end());
+    for number in 0..40 {
+        let path = format!("folder {number}/{}/a.txt", "long name ".repeat(6).trim_end());
         scene.world.write(&path, b"a").await;
     }
     let mut mirror = Mirror::default();

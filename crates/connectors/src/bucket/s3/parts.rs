@@ -66,7 +66,9 @@ impl S3 {
             let answer = self.fetch(make, LIST_BYTES).await?;
             let top = parse_xml(&answer.body).filter(|top| top.name.starts_with("ListParts"));
             let top = top.ok_or_else(strange)?;
-            let page = top.all("Part").map(part_of).collect::<Option<Vec<_>>>();
+            // A part without a tag cannot be named at the end: it is sent anew.
+            let tagged = top.all("Part").filter(|part| part.text_of("ETag").is_some());
+            let page = tagged.map(part_of).collect::<Option<Vec<_>>>();
             let mut page = page.ok_or_else(strange)?;
             page.retain(|part| part.number > last);
             page.sort_by_key(|part| part.number);

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use outbound::azure::{AzureDialect, Connection, with_query};
-use outbound::{Body, Call, Client, Dialect, Patience, Reason, Refusal, decoded, encoded, parse_xml};
+use outbound::s3::{Credentials, Signer};
+use outbound::{Body, Call, Client, Dialect, Patience, Reason, Refusal, Secret, decoded, encoded, parse_xml};
 use reqwest::Method;
 
 use super::emulators::azurite::Azurite;
 use super::emulators::moto::Moto;
 use super::emulators::s3s::S3s;
 use crate::contract::Tree;
+
+/// What stands for a folder, behind its path, where keys that end with a `/` are not listed.
+pub const PLAIN_MARK: &str = "/.cumuli-folder";
 
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
@@ -25,6 +29,8 @@ pub struct Hand {
     mark: &'static str,
     next: &'static str,
     prefix: String,
+    /// What stands for a folder, behind its path.
+    pub folder_mark: &'static str,
 }
 
 /// For a service that believes everybody.
@@ -71,6 +77,27 @@ impl Hand {
             mark: "continuation-token",
             next: "NextContinuationToken",
             prefix: prefix.to_owned(),
+            folder_mark: "/",
+        }
+    }
+
+    /// In the bucket of `s3s`, with its keys.
+    pub fn on_s3s(s3s: &S3s, prefix: &str) -> Self {
+        let credentials = Credentials {
+            access_key: S3s::ACCESS_KEY.to_owned(),
+            secret_key: Secret::new(S3s::SECRET_KEY),
+            session_token: None,
+        };
+        let signer = Signer::new(credentials, Arc::new(super::world::now), "us-east-1".to_owned());
+        Self {
+            client: client(Arc::new(signer)),
+            bucket: format!("{}/{}", s3s.endpoint(), S3s::BUCKET),
+            list: &[("list-type", "2")],
+            page: "Contents",
+            mark: "continuation-token",
+            next: "NextContinuationToken",
+            prefix: prefix.to_owned(),
+            folder_mark: PLAIN_MARK,
         }
     }
 
@@ -100,6 +127,7 @@ impl Hand {
             mark: "marker",
             next: "NextMarker",
             prefix: prefix.to_owned(),
+            folder_mark: "/",
         }
     }
 
@@ -199,7 +227,7 @@ impl Hand {
             if path.starts_with(".cumuli-trash/") {
                 continue;
             }
-            match path.strip_suffix('/') {
+            match path.strip_suffix(self.folder_mark) {
                 Some(folder) => {
                     tree.insert(folder.to_owned(), None);
                 }

@@ -1,5 +1,4 @@
-//! `s3s-fs`, which checks signatures as `moto` does not. It lists neither tags nor what stands for a folder, so
-//! the suite does not run on it.
+//! `s3s-fs`, which checks signatures as `moto` does not.
 
 use model::Millis;
 

@@ -12,7 +12,7 @@ use super::emulators::azurite::Azurite;
 use super::emulators::moto::Moto;
 use super::emulators::proxy::{Fault, Proxy, Seen};
 use super::emulators::s3s::S3s;
-use super::hand::Hand;
+use super::hand::{Hand, PLAIN_MARK};
 use crate::connector::Connector;
 use crate::contract::{Call, Tree, Trouble, World};
 use crate::{Bucket, BucketOptions, BucketPlace, Probed};
@@ -77,6 +77,8 @@ pub async fn probed(mut options: BucketOptions) -> Bucket {
 pub enum Service {
     /// S3; with true one that knows no conditions and keeps every version, as B2.
     S3(Moto, bool),
+    /// S3 whose listings tell less.
+    Plain(S3s),
     Azure(Azurite),
 }
 
@@ -93,6 +95,10 @@ impl Service {
         let moto = Moto::start();
         Hand::on_moto(&moto, "").make_bucket(is_b2).await;
         Self::S3(moto, is_b2)
+    }
+
+    pub async fn plain() -> Self {
+        Self::Plain(S3s::start())
     }
 
     pub async fn azure() -> Self {
@@ -115,11 +121,12 @@ impl BucketWorld {
         let prefix = format!("some where/drive+1% {number}/");
         let (port, hand) = match service {
             Service::S3(moto, _) => (moto.running.port, Hand::on_moto(moto, &prefix)),
+            Service::Plain(s3s) => (s3s.running.port, Hand::on_s3s(s3s, &prefix)),
             Service::Azure(azurite) => (azurite.running.port, Hand::on_azurite(azurite, &prefix)),
         };
         let proxy = Proxy::start(port).await;
         let place = match service {
-            Service::S3(..) => s3_at(proxy.endpoint()),
+            Service::S3(..) | Service::Plain(_) => s3_at(proxy.endpoint()),
             Service::Azure(azurite) => azure_at(azurite, proxy.port),
         };
         if let Service::S3(_, true) = service {
@@ -136,6 +143,7 @@ impl BucketWorld {
                 assert!(!found.guards_puts && !found.guards_parts && !found.guards_deletes)
             }
             Service::S3(_, false) => assert!(found.guards_puts && found.guards_deletes && found.tags_are_md5),
+            Service::Plain(_) => assert!(found.guards_puts && found.hides_marks && found.lists_verbatim),
             Service::Azure(_) => assert!(found.guards_parts),
         }
         Self {
@@ -179,12 +187,16 @@ fn is_copy(seen: &Seen) -> bool {
     seen.head.to_ascii_lowercase().contains("copy-source")
 }
 
+fn is_mark(path: &str) -> bool {
+    path.ends_with('/') || path.ends_with(PLAIN_MARK)
+}
+
 /// Whether a request is the one that a call is made of.
 fn is_of(call: Call, seen: &Seen) -> bool {
     let path = seen.target.split('?').next().unwrap_or_default();
     match call {
-        Call::Create | Call::Replace => seen.method == "PUT" && !is_copy(seen) && !path.ends_with('/'),
-        Call::MakeFolder => seen.method == "PUT" && path.ends_with('/'),
+        Call::Create | Call::Replace => seen.method == "PUT" && !is_copy(seen) && !is_mark(path),
+        Call::MakeFolder => seen.method == "PUT" && is_mark(path),
         Call::Relocate => seen.method == "PUT" && is_copy(seen),
         Call::Trash => seen.method == "DELETE",
     }
@@ -205,7 +217,8 @@ impl World for BucketWorld {
     }
 
     async fn make_folder(&self, path: &str) {
-        self.hand.put(&format!("{path}/"), b"").await;
+        let mark = self.hand.folder_mark;
+        self.hand.put(&format!("{path}{mark}"), b"").await;
     }
 
     async fn relocate(&self, from: &str, to: &str) {
