@@ -72,7 +72,9 @@ impl Google {
                     return Err(RemoteError::Changed.into());
                 }
                 let hashes = pieces.all().await?;
-                return ours_or_changed(base.item, upload, &hashes);
+                let written = ours_or_changed(base.item, upload, &hashes)?;
+                let overwrote = self.overwrote(&written.item, expected, &hashes).await?;
+                return Ok(Written { overwrote, ..written });
             }
             match self
                 .send_large(upload, &base, &key, kept.take(), &mut pieces)

@@ -107,6 +107,11 @@ async fn a_large_content_tells_what_it_overwrote_where_google_does_not_compare()
         let theirs = &stand.account.revisions(&file.id.0)[1];
         assert_eq!(theirs.1.as_deref(), Some(&b"theirs"[..]));
         assert_eq!(written.overwrote, [crate::Revision(theirs.0.clone())]);
+        let again = replace(&stand, &file, &Bytes(bytes)).await.unwrap();
+        assert_eq!(
+            again.overwrote, written.overwrote,
+            "so does a try after one whose answer was lost"
+        );
         stand.expect_honest();
     }
 }
