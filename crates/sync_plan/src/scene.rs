@@ -188,3 +188,10 @@ pub enum Obstacle {
     #[error("the provider refuses it: {0}")]
     Refused(String),
 }
+
+impl Obstacle {
+    /// Whether it is there because a person wants it, so that nothing is wrong.
+    pub const fn is_wanted(&self) -> bool {
+        matches!(self, Self::Rule(_) | Self::Skipped)
+    }
+}

@@ -413,6 +413,12 @@ async fn a_plan_is_seen_before_anything_happens() {
         assert!(stage.there("a/ours.txt").exists());
         assert_eq!(content(admin, "/Papers/big.bin").await, None);
         assert_eq!(content(admin, "/Papers/left.tmp").await, None);
+        let told = admin.get(&at("")).await.expect(200).json();
+        assert_eq!(
+            (&told["failed"], &told["skipped"]),
+            (&json!(0), &json!(1)),
+            "what is left out is no failure: {told}"
+        );
         let unskip = Request::post(&at("/unskip"), &json!({"paths": ["big.bin"]}));
         assert_eq!(admin.send(unskip).await.expect(200).json()["count"], 1);
         until(async || content(admin, "/Papers/big.bin").await.is_some()).await;

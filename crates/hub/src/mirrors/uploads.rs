@@ -9,15 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
-use catalog::{NewJob, Tx};
+use catalog::{EntryRow, NewJob, Step, Tx};
 use futures_util::StreamExt;
 use model::{
     Actor, ByteStream, Connection, ConnectionState, Job, JobId, JobKind, Millis, Mirror, MirrorDirection,
     MirrorId, MirrorState, Node, NodeId, Origin, Progress, Right, UserId,
 };
 use serde::{Deserialize, Serialize};
+use sync_plan::Obstacle;
 
 use super::all_mirrors;
+use super::patterns::rule_for;
 use super::places::{MirrorFolder, RemoteFolder};
 use super::settings::{MirrorSettings, NewMirror};
 use crate::access::{self, FolderRef, Hold};
@@ -354,6 +356,9 @@ impl Hub {
             }
             _ => {}
         }
+        if let Some(obstacle) = left_out(&mirror, row.as_ref(), &way) {
+            return failed(obstacle.to_string());
+        }
         if let Some(row) = row
             && let Some(error) = &row.error
         {
@@ -374,6 +379,20 @@ fn copies(job: &Job) -> Vec<Copied> {
 
 fn number(node: &Node) -> u64 {
     node.version.as_ref().map_or(0, |version| version.number)
+}
+
+/// Why a node is to stay out of a mirror; `way`: from the node up to the top.
+fn left_out(mirror: &Mirror, row: Option<&EntryRow>, way: &[Step]) -> Option<Obstacle> {
+    if row.is_some_and(|row| row.is_skipped) {
+        return Some(Obstacle::Skipped);
+    }
+    let below = way.iter().take_while(|step| step.id != mirror.node);
+    let mut names: Vec<&str> = below.map(|step| step.name.as_str()).collect();
+    names.reverse();
+    let rule = rule_for(&mirror.rules, &names.join("/"))?;
+    rule.policy
+        .is_none()
+        .then(|| Obstacle::Rule(rule.pattern.clone()))
 }
 
 /// A mirror of the same kind and person that a node lies in, and that writes there: the given one before others.

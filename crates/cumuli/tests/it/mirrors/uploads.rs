@@ -99,6 +99,14 @@ async fn an_upload_is_copied_to_the_drive_and_its_job_says_when() {
         let retry = format!("/api/v1/jobs/{}/retry", late["job_id"].as_str().unwrap());
         ada.post(&retry, &json!({})).await.expect(200);
         assert_eq!(ended(&ada, &late["job_id"]).await["status"], "completed");
+        let rules = json!({"rules": [{"pattern": "*.part", "policy": "exclude"}]});
+        ada.patch(&format!("/api/v1/mirrors/{mirror}"), &rules)
+            .await
+            .expect(200);
+        let (_, left_out) = upload(&ada, "film.part", "half", &[]).await;
+        let job = ended(&ada, &left_out["job_id"]).await;
+        assert_eq!(job["status"], "failed");
+        assert!(job["error_message"].as_str().unwrap().contains("*.part"), "{job}");
         assert_eq!(clouds.google.violations(), Vec::<String>::new());
     }
 }
