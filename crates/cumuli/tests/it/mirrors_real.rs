@@ -1,5 +1,6 @@
 //! One folder in step with a folder of this machine, a bucket and a container at the same time, while somebody edits all
-//! four: in the end all have the same, byte for byte, and nothing that anybody had is lost.
+//! four and the power of the server fails: in the end all have the same, byte for byte, and nothing that anybody had is
+//! lost.
 
 mod places;
 
@@ -15,10 +16,12 @@ use crate::harness::{Client, Content, Dice, Server, sha256};
 
 use places::{Bucket, Place, Tree};
 
-/// Rounds of edits.
+/// Rounds of edits, unless `CUMULI_REAL_ROUNDS` says how many.
 const ROUNDS: u32 = 3;
 /// Edits at each place in a round.
-const EDITS: u32 = 5;
+const EDITS: u64 = 5;
+/// The longest that mirrors are at work before the power fails, milliseconds.
+const WORKS_MS: u64 = 600;
 /// Longer than all takes to settle on a busy machine.
 const SETTLES: Duration = Duration::from_secs(50);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -113,6 +116,18 @@ impl World {
         for mirror in &self.mirrors {
             let path = format!("/api/v1/mirrors/{mirror}/run");
             self.admin.post(&path, &json!({})).await.expect(202);
+        }
+    }
+
+    /// Ends the server amid its work as a power cut does, and starts it again.
+    async fn fail_power(&mut self, dice: &mut Dice) {
+        self.run().await;
+        tokio::time::sleep(Duration::from_millis(dice.below(WORKS_MS))).await;
+        self.server.kill().await;
+        self.server.restart().await;
+        self.admin = self.server.again(&self.admin);
+        if let Place::Here(who, _) = &mut self.places[0] {
+            who.clone_from(&self.admin);
         }
     }
 
@@ -286,20 +301,26 @@ fn content(dice: &mut Dice) -> Vec<u8> {
 }
 
 /// `CUMULI_REAL_SEED` plays the edits of a run again; what the mirrors do meanwhile is their own affair.
+/// `CUMULI_REAL_ROUNDS` plays more of them.
 #[tokio::test]
 async fn a_folder_a_bucket_and_a_container_come_to_have_the_same_whatever_is_edited_where() {
     let mut dice = Dice::of_environment("CUMULI_REAL_SEED");
-    let world = World::start().await;
+    let rounds = std::env::var("CUMULI_REAL_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
+    let mut world = World::start().await;
     let mut had = BTreeSet::new();
     let large = Content {
         seed: 1,
         len: LARGE_BYTES,
     };
     world.places[0].put("large.bin", &large.bytes()).await;
-    for round in 0..ROUNDS {
-        for _ in 0..EDITS {
+    for round in 0..rounds {
+        let fails_after = dice.below(EDITS);
+        for number in 0..EDITS {
             for place in &world.places {
                 edit(place, &mut dice).await;
+            }
+            if number == fails_after {
+                world.fail_power(&mut dice).await;
             }
         }
         // Nobody edits any more: what anybody has now, or will have, is not to be lost.
