@@ -11,7 +11,7 @@ use sync_plan::EntryId;
 
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, Handle};
-use super::intents::{Call, Intent, Sent};
+use super::intents::{Call, Intent, Sent, TOMB_SECS};
 use super::scene::{Loaded, Thing};
 use crate::conflicts::{self, NewConflict};
 use crate::connections::hashes_of;
@@ -21,8 +21,12 @@ use crate::{FolderRef, HubError, nodes, trash};
 
 /// Items that one look takes in.
 const STEP: u32 = 200;
-/// How long a write whose answer was lost may still take effect, seconds.
+/// Versions of a file that a late write of it may have been of.
+const LATER: u32 = 10;
+/// How long it is remembered that a call whose answer was lost may still take effect, seconds.
 const TAINT_SECS: i64 = 60 * 60;
+/// How long such a call is waited for, seconds: nothing else can be done about its entry.
+const LANDS_SECS: i64 = 10 * 60;
 
 impl MirrorDesk {
     /// Writes down with the connection what does not work there.
@@ -66,7 +70,8 @@ impl MirrorDesk {
         Ok(known.iter().all(|row| !row.has_base && row.node.is_none()))
     }
 
-    /// A write whose answer was lost, and that may still take effect, is remembered with its entry.
+    /// A call whose answer was lost, and that may still take effect, is remembered with its entry: a write, or a deletion,
+    /// which takes along what is written to the file or put into the folder meanwhile.
     ///
     /// # Errors
     /// When the catalog does not answer.
@@ -74,10 +79,20 @@ impl MirrorDesk {
         let mut tx = self.fenced().await?;
         let row = tx.entries(self.mirror.id, &[entry]).await?.pop();
         if let Some(mut row) = row {
-            row.taint_until = Some(self.now().plus_secs(TAINT_SECS));
+            let secs = if row.is_folder { TOMB_SECS } else { TAINT_SECS };
+            row.taint_until = Some(self.now().plus_secs(secs));
             self.put_entries(&mut tx, &[row]).await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Whether a call about an entry was begun so short a time ago that it may still take effect.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn may_land(&self, entry: u64) -> Result<bool, MirrorError> {
+        let intent = self.hub.read().await?.intent(self.mirror.id, entry).await?;
+        Ok(intent.is_some_and(|intent| intent.began_ms.plus_secs(LANDS_SECS) > self.now()))
     }
 
     /// Has it found out whether a write of ours came late, and over what somebody else wrote.
@@ -206,11 +221,7 @@ impl MirrorDesk {
             .await
     }
 
-    /// The same for hashes that the provider told.
-    ///
-    /// # Errors
-    /// The hub's.
-    pub async fn hashes_fit(
+    async fn hashes_fit(
         &self,
         theirs: &Hashes,
         size_bytes: Option<u64>,
@@ -236,6 +247,31 @@ impl MirrorDesk {
         }
         let ours = self.hashes_here(sent.node, sent.version).await?;
         Ok(ours.agrees(theirs) == Some(true))
+    }
+
+    /// Whether a content there is one of ours: the one of a call, or one that the file had here since.
+    ///
+    /// # Errors
+    /// `Changed` when what was sent is gone here by now; the hub's.
+    pub async fn is_ours(
+        &self,
+        theirs: &Hashes,
+        size_bytes: Option<u64>,
+        sent: &Sent,
+    ) -> Result<bool, MirrorError> {
+        if self.hashes_fit(theirs, size_bytes, sent).await? {
+            return Ok(true);
+        }
+        let versions = self.hub.read().await?.versions(sent.node, None, LATER).await?;
+        for version in versions
+            .iter()
+            .take_while(|version| version.number > sent.version)
+        {
+            if self.hashes_fit(theirs, size_bytes, &Sent::from(version)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Lets a file here go from the mirror: it stays, and has nothing to do with anything there any more.

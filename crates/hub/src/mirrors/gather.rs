@@ -117,8 +117,11 @@ impl MirrorDesk {
         for item in tx.items(self.connection.id, &items).await? {
             let home = homes.get(item.id.as_str()).copied().flatten();
             if item.kind == RemoteKind::Folder && home.is_none() {
-                // What is in it tells of itself.
-                continue;
+                // What is in it tells of itself, or has done so.
+                let below = tx.items_below((self.connection.id, &item.id), &[], 1).await?.0;
+                if below.is_empty() {
+                    continue;
+                }
             }
             let mut above = item.parent;
             for _ in 0..DEEPEST {

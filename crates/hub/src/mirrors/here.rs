@@ -558,18 +558,8 @@ impl Agreed {
 impl MirrorDesk {
     /// What both sides agree on once the entry is here at `parent` under `name`: as far as it is so there now.
     fn agreed(&self, deed: Deed<'_>, parent: EntryId, name: &NodeName) -> Agreed {
-        let there = deed
-            .loaded
-            .scene
-            .entries
-            .get(&deed.entry)
-            .and_then(|entry| entry.there.as_ref());
-        let base = deed
-            .loaded
-            .scene
-            .entries
-            .get(&deed.entry)
-            .and_then(|entry| entry.base.as_ref());
+        let entry = deed.loaded.scene.entries.get(&deed.entry);
+        let there = entry.and_then(|entry| entry.there.as_ref());
         let Some(there) = there.filter(|_| !name.as_str().starts_with(TEMPORARY)) else {
             return Agreed {
                 parent: None,
@@ -577,7 +567,10 @@ impl MirrorDesk {
             };
         };
         let names = self.limits.names();
-        let is_new = base.is_none_or(|base| base.names.is_none());
+        // What is here already may have to get another name there as well.
+        let is_new = entry.is_none_or(|entry| {
+            entry.here.is_none() && entry.base.as_ref().is_none_or(|base| base.names.is_none())
+        });
         let is_named = is_new || names.here(&there.name) == name.as_str();
         Agreed {
             parent: (there.parent == parent).then_some(parent.0),

@@ -2,7 +2,7 @@
 //! so that one whose answer was lost is found out about rather than made twice.
 
 use catalog::{EntryContent, EntryRow, IntentRow, Tx};
-use model::{NodeId, RemoteItem};
+use model::{NodeId, RemoteItem, Version};
 use serde::{Deserialize, Serialize};
 use sync_plan::EntryId;
 
@@ -255,6 +255,9 @@ impl MirrorDesk {
             if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
                 row.taint_until = Some(self.now().plus_secs(TOMB_SECS));
             }
+            if matches!(intent.call, Call::MakeFolder { .. }) {
+                self.leave_tomb(&mut tx, &mut row).await?;
+            }
             if let Some(answer) = &answer {
                 self.agree_on(&mut row, &intent.call, answer);
             }
@@ -272,6 +275,26 @@ impl MirrorDesk {
             }
         }
         Ok(tx.commit().await?)
+    }
+
+    /// A folder that we trashed, and in whose place another comes, goes on being remembered by itself.
+    async fn leave_tomb(&self, tx: &mut Tx, row: &mut EntryRow) -> Result<(), MirrorError> {
+        let Some(until) = row.taint_until.take().filter(|until| *until > self.now()) else {
+            return Ok(());
+        };
+        let Some(item) = row.item.take() else {
+            return Ok(());
+        };
+        let tomb = EntryRow {
+            entry: tx.new_entries(self.mirror.id, 1).await?,
+            item: Some(item),
+            is_folder: true,
+            taint_until: Some(until),
+            ..EntryRow::default()
+        };
+        // An item is of one entry at a time.
+        self.put_entries(tx, std::slice::from_ref(row)).await?;
+        self.put_entries(tx, &[tomb]).await
     }
 
     /// Writes an entry down whose item may have been found meanwhile and given an entry of its own, which ends then. What
@@ -447,6 +470,17 @@ impl Placed {
         }
         if let Some(here) = self.name_here.as_ref().filter(|_| item.name == self.name) {
             row.names = Some((here.clone(), item.name.clone()));
+        }
+    }
+}
+
+impl From<&Version> for Sent {
+    fn from(version: &Version) -> Self {
+        Self {
+            node: version.node,
+            version: version.number,
+            size_bytes: version.size_bytes,
+            sha256: version.digest.map(|digest| digest.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@ use sync_plan::{Base, Clash, EntryId, Side, Step};
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
-use super::intents::TOMB_SECS;
+use super::intents::{Call, TOMB_SECS};
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
@@ -104,6 +104,15 @@ impl MirrorDesk {
             }
         }
         let thing = loaded.things.get(&entry);
+        if let Some((thing, item)) = thing.and_then(|thing| Some((thing, self.buried(thing)?))) {
+            let call = Call::Restore { item };
+            self.put_intent(tx, entry.0, &call).await?;
+            let row = EntryRow {
+                taint_until: None,
+                ..thing.row.clone()
+            };
+            return self.put_entries(tx, &[row]).await;
+        }
         match thing.and_then(|thing| Some((thing, self.remembered(thing)?))) {
             Some((thing, until)) => {
                 let tomb = EntryRow {
@@ -120,6 +129,15 @@ impl MirrorDesk {
         let dirty = tx.dirty(self.mirror.id, &[entry.0]).await?;
         let dirty: Vec<(u64, u64)> = dirty.iter().map(|row| (row.entry, row.generation)).collect();
         Ok(tx.clear_dirty(self.mirror.id, &dirty).await?)
+    }
+
+    /// A file that is in the trash there with a content that nobody here had seen when we meant to delete it.
+    fn buried(&self, thing: &Thing) -> Option<String> {
+        let item = thing.item.as_ref()?;
+        let agreed = thing.row.content.as_ref()?.revision.as_ref();
+        let is_ours = thing.row.taint_until.is_some_and(|until| until > self.now());
+        let can_be_had = item.is_trashed && self.connector.abilities().restores;
+        (is_ours && can_be_had && item.revision.as_ref() != agreed).then(|| item.id.clone())
     }
 
     /// Until when something that is gone is remembered. Something may turn up in a folder that we trashed: then it is known

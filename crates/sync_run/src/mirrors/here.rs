@@ -19,6 +19,11 @@ impl Run {
         let thing = deed.thing()?;
         let item = item_of(thing)?;
         if as_item(item).is_folder() {
+            // Where ids are paths, one that is on its way to another place is listed at both.
+            let is_listed = !self.desk.connector().abilities().has_ids;
+            if is_listed && self.desk.look(&item.id).await?.is_none() {
+                return Err(MirrorError::Changed);
+            }
             return self.desk.make_folder_here(deed, place).await;
         }
         let staged = self.fetch(item).await?;

@@ -2,7 +2,7 @@
 
 use connectors::{ItemId, Read, RemoteError, Revision};
 use hub::{Call, Intent, MirrorError, Placed, Sent, Staged, as_remote};
-use model::{MirrorDirection, RemoteItem};
+use model::{MirrorDirection, RemoteItem, RemoteKind};
 
 use super::{Run, Verdict, gate, judge};
 
@@ -56,7 +56,11 @@ impl Run {
             }
             Call::Relocate { item, place, .. } => self.find_placed(intent, &item, &place).await,
             Call::Trash { item, .. } => match self.item(&item).await? {
-                Some(now) if !now.is_trashed => self.desk.abandon(intent.entry, Some(&now)).await,
+                Some(now) if !now.is_trashed => {
+                    // It did not happen, and may still.
+                    self.desk.taint(intent.entry).await?;
+                    self.desk.abandon(intent.entry, Some(&now)).await
+                }
                 _ => self.after_trash(intent).await,
             },
             Call::Restore { .. } => self.restore(&intent, true).await,
@@ -92,7 +96,7 @@ impl Run {
         };
         let is_as_sent = match sent {
             Some(sent) => self.is_content(&made, sent).await?,
-            None => made.kind == model::RemoteKind::Folder,
+            None => made.kind == RemoteKind::Folder,
         };
         match is_as_sent || id.is_some() {
             true => {
@@ -141,7 +145,7 @@ impl Run {
     /// The one among items that has a content of ours and belongs to nothing here.
     async fn renamed(&self, items: Vec<RemoteItem>, sent: &Sent) -> Result<Option<RemoteItem>, MirrorError> {
         for item in items {
-            let is_like = item.kind == model::RemoteKind::File && item.size_bytes == Some(sent.size_bytes);
+            let is_like = item.kind == RemoteKind::File && item.size_bytes == Some(sent.size_bytes);
             if is_like && self.desk.is_free(&item.id).await? && self.is_content(&item, sent).await? {
                 return Ok(Some(item));
             }
@@ -225,8 +229,8 @@ impl Run {
             if revision.revision.0 == expected {
                 break;
             }
-            let fits = self.desk.hashes_fit(&revision.hashes, revision.size_bytes, sent);
-            let is_ours = match fits.await {
+            let is_ours = self.desk.is_ours(&revision.hashes, revision.size_bytes, sent);
+            let is_ours = match is_ours.await {
                 Ok(is_ours) => Some(is_ours),
                 // What was sent is gone here by now: nobody can tell.
                 Err(MirrorError::Changed) => None,

@@ -195,9 +195,8 @@ impl Run {
                     }
                 }
                 Note::Blocked { entry, obstacle, .. } if due.iter().any(|row| row.entry == entry.0) => {
-                    self.desk
-                        .note_blocked(entry.0, Some(&obstacle.to_string()))
-                        .await?;
+                    let reason = (!obstacle.is_wanted()).then(|| obstacle.to_string());
+                    self.desk.note_blocked(entry.0, reason.as_deref()).await?;
                 }
                 Note::Drift { entry, side } if due.iter().any(|row| row.entry == entry.0) => {
                     let reason = format!("it was changed {}, on the side that only receives", side.word());
@@ -284,7 +283,7 @@ impl Run {
         match judge(&error) {
             Verdict::Stop(_) => Err(error),
             verdict => {
-                self.after_failure(loaded, entry, due, (&error, verdict)).await?;
+                self.after_failure(loaded, step, due, (&error, verdict)).await?;
                 Ok(false)
             }
         }
@@ -293,14 +292,18 @@ impl Run {
     async fn after_failure(
         &self,
         loaded: &Loaded,
-        entry: EntryId,
+        step: &Step,
         due: &[DirtyRow],
         (error, verdict): (&MirrorError, Verdict),
     ) -> Result<(), MirrorError> {
         let is_remote = matches!(error, MirrorError::Remote(_));
         if verdict == Verdict::Again && is_remote {
-            self.look_again(loaded, entry).await?;
+            self.look_again(loaded, step.entry()).await?;
+            if let Step::Compare { there, .. } = step {
+                self.look_again(loaded, *there).await?;
+            }
         }
+        let entry = step.entry();
         let Some(row) = due.iter().find(|row| row.entry == entry.0) else {
             return Ok(());
         };

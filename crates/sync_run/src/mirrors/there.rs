@@ -68,6 +68,10 @@ impl Run {
         match made {
             Ok(written) => self.take_written(intent, written).await,
             Err(error) if again && is_for_now(&error) => Err(error),
+            // What it sent is gone here. Once it is known what became of the first time, that goes there too.
+            Err(MirrorError::Changed) if again && self.desk.may_land(intent.entry).await? => {
+                Err(MirrorError::Changed)
+            }
             Err(error) => self.give_up(&intent, error).await,
         }
     }
@@ -552,11 +556,5 @@ fn is_for_now(error: &MirrorError) -> bool {
 
 /// The content of a file that is sent; `None` of a folder.
 fn sent(node: &Node) -> Option<Sent> {
-    let version = node.version.as_ref()?;
-    Some(Sent {
-        node: node.id,
-        version: version.number,
-        size_bytes: version.size_bytes,
-        sha256: version.digest.map(|digest| digest.to_string()),
-    })
+    node.version.as_ref().map(Sent::from)
 }

@@ -183,7 +183,9 @@ impl SimDrive {
         }
         let (there, is_done) = check(&self.cloud())?;
         if is_done {
-            return written(&self.cloud(), there, &bytes);
+            let mut done = written(&self.cloud(), there, &bytes)?;
+            done.overwrote = self.overwrote(there, expected, &done);
+            return Ok(done);
         }
         gate(Point::Amid(Call::Replace)).await;
         let mut done = self
