@@ -403,9 +403,15 @@ impl Store for S3 {
             }
         };
         match self.quick(make).await {
-            Ok(_) => Ok(()),
-            Err(failure) => missing::<()>(failure).map(drop),
+            Ok(_) => {}
+            Err(failure) => missing::<()>(failure).map(drop)?,
         }
+        if self.probed.hides_marks && key.ends_with('/') {
+            // Over a file system the folder itself is left, and in the way of a file of its name.
+            let url = self.address.url(&self.signer.region(), key, &[]);
+            self.quick(|| Call::new(Method::DELETE, url.clone())).await.ok();
+        }
+        Ok(())
     }
 
     fn signs(&self) -> bool {
