@@ -121,6 +121,27 @@ pub struct Past {
     pub author: Option<String>,
 }
 
+impl Past {
+    /// What [`super::fetch`] reads it as; `id`: the file's.
+    pub fn of(self, id: ItemId) -> Item {
+        Item {
+            id,
+            parent: None,
+            name: String::new(),
+            kind: ItemKind::File,
+            size_bytes: self.size_bytes,
+            media_type: None,
+            hashes: self.hashes,
+            revision: Some(self.revision),
+            tag: None,
+            modified: self.modified,
+            is_trashed: false,
+            is_editable: true,
+            web_url: None,
+        }
+    }
+}
+
 /// An address that gives a content to whoever has it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DirectLink {

@@ -245,6 +245,13 @@ impl MirrorDesk {
             // Nothing tells them apart: it counts as another, and both are kept.
             return Ok(false);
         }
+        // Where a file came in the place of another, that number may be another content's.
+        let stored = self.hub.read().await?.version(sent.node, sent.version).await?;
+        let stored = stored.as_ref().map(Sent::from).ok_or(MirrorError::Changed)?;
+        let is_another = stored.sha256.is_some() && sent.sha256.is_some() && stored.sha256 != sent.sha256;
+        if is_another {
+            return Err(MirrorError::Changed);
+        }
         let ours = self.hashes_here(sent.node, sent.version).await?;
         Ok(ours.agrees(theirs) == Some(true))
     }
@@ -259,19 +266,19 @@ impl MirrorDesk {
         size_bytes: Option<u64>,
         sent: &Sent,
     ) -> Result<bool, MirrorError> {
-        if self.hashes_fit(theirs, size_bytes, sent).await? {
-            return Ok(true);
+        let as_sent = self.hashes_fit(theirs, size_bytes, sent).await;
+        if !matches!(as_sent, Ok(false) | Err(MirrorError::Changed)) {
+            return as_sent;
         }
         let versions = self.hub.read().await?.versions(sent.node, None, LATER).await?;
-        for version in versions
-            .iter()
-            .take_while(|version| version.number > sent.version)
-        {
-            if self.hashes_fit(theirs, size_bytes, &Sent::from(version)).await? {
+        // The numbers are those of another file where this one came in its place.
+        let later = versions.iter().map(Sent::from).take_while(|later| later != sent);
+        for later in later {
+            if self.hashes_fit(theirs, size_bytes, &later).await? {
                 return Ok(true);
             }
         }
-        Ok(false)
+        as_sent
     }
 
     /// Lets a file here go from the mirror: it stays, and has nothing to do with anything there any more.

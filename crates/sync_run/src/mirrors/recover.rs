@@ -1,6 +1,6 @@
 //! Finding out what became of calls whose answers were lost.
 
-use connectors::{ItemId, Read, RemoteError, Revision};
+use connectors::{ItemId, RemoteError, Revision, fetch};
 use hub::{Call, Intent, MirrorError, Placed, Sent, Staged, as_remote};
 use model::{MirrorDirection, RemoteItem, RemoteKind};
 
@@ -268,21 +268,15 @@ impl Run {
         let (id, revision) = (ItemId(item.to_owned()), Revision(revision.to_owned()));
         let connector = self.desk.connector();
         let past = connector.revisions(&id).await?;
-        let author = past
-            .into_iter()
-            .find(|past| past.revision == revision)
-            .and_then(|past| past.author);
-        let read = Read {
-            id: &id,
-            revision: Some(&revision),
-            offset: 0,
-            export: None,
+        let Some(past) = past.into_iter().find(|past| past.revision == revision) else {
+            return Ok(None);
         };
-        let reading = match connector.read(read).await {
+        let author = past.author.clone();
+        let fetched = match fetch(connector, &past.of(id), 0, None).await {
             Err(RemoteError::NotFound | RemoteError::Changed) => return Ok(None),
-            reading => reading?,
+            fetched => fetched?,
         };
-        let staged = self.desk.stage(reading.size_bytes, reading.stream).await?;
+        let staged = self.desk.stage(fetched.size_bytes, fetched.stream).await?;
         Ok(Some((staged, author)))
     }
 }
