@@ -17,6 +17,7 @@ mod place;
 mod probe;
 mod reading;
 mod s3;
+mod siblings;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::connector::{
     Relocate, RemoteError, Tag, Upload, Written,
 };
 use place::Place;
+use siblings::Siblings;
 use store::{Listing, Store};
 
 pub use store::Probed;
@@ -108,6 +110,7 @@ pub struct Bucket {
     clock: Clock,
     /// Held while it is looked whether a name is free, and then written, as not all endpoints can do that.
     locks: [Mutex<()>; LOCKS],
+    siblings: Siblings,
 }
 
 impl Bucket {

@@ -49,6 +49,7 @@ impl Bucket {
             .store
             .put(&self.key(folder), Body::default(), notes, when)
             .await;
+        self.siblings.forget();
         match put {
             Ok(_) => Ok(true),
             // By a try of this request whose answer was lost.

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::azure::Azure;
 use super::place::TRASH;
 use super::s3::{MARK, S3};
+use super::siblings::Siblings;
 use super::store::Store;
 use super::trash::{KEY_BYTES, TRASH_BYTES};
 use super::{Bucket, BucketOptions, BucketPlace};
@@ -44,6 +45,7 @@ impl Bucket {
             part_bytes,
             clock: options.clock,
             locks: std::array::from_fn(|_| Mutex::new(())),
+            siblings: Siblings::default(),
         })
     }
 }

@@ -104,7 +104,7 @@ impl Bucket {
 
     /// What stands in the way of a write. The endpoint is relied on where it keeps conditions.
     async fn obstacle(&self, goal: &Goal, is_guarded: bool) -> Result<Option<Object>, RemoteError> {
-        if goal.when == When::New && self.has_folder(&goal.place.twin()).await? {
+        if goal.when == When::New && self.has_twin(&goal.place).await? {
             return Err(RemoteError::Exists);
         }
         if is_guarded {

@@ -1,7 +1,9 @@
 //! What goes wrong in the midst of calls that take several requests.
 
+use model::Millis;
+
 use super::emulators::proxy::{Fault, Seen};
-use super::world::{BucketWorld, Service, code};
+use super::world::{BucketWorld, Service, code, now};
 use crate::connector::{Connector, ItemId, NoJournal, Relocate, RemoteError, Target, Upload};
 use crate::contract::{Bytes, Kept, World as _, sample};
 use crate::{Item, UploadJournal};
@@ -13,15 +15,24 @@ fn root() -> ItemId {
 }
 
 async fn send(world: &BucketWorld, bytes: &[u8], journal: &dyn UploadJournal) -> Result<Item, RemoteError> {
+    send_as(world, ("big.bin", None), bytes, journal).await
+}
+
+async fn send_as(
+    world: &BucketWorld,
+    (name, modified): (&str, Option<Millis>),
+    bytes: &[u8],
+    journal: &dyn UploadJournal,
+) -> Result<Item, RemoteError> {
     let upload = Upload {
         target: Target::Create {
             parent: &root(),
-            name: "big.bin",
+            name,
             id: None,
         },
         source: &Bytes(bytes.to_vec()),
         media_type: "application/octet-stream",
-        modified: None,
+        modified,
         journal,
     };
     world.bucket.upload(upload).await.map(|written| written.item)
@@ -48,6 +59,29 @@ fn is_end(seen: &Seen) -> bool {
 
 async fn each() -> [Service; 2] {
     [Service::s3().await, Service::azure().await]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_new_files_of_a_folder_cost_a_request_each_and_few_more() {
+    for service in each().await {
+        let world = BucketWorld::on(&service).await;
+        world.proxy.take_seen();
+        for number in 0..20 {
+            let name = format!("{number}.bin");
+            let made = send_as(&world, (&name, Some(now())), b"new", &NoJournal).await;
+            made.expect("upload");
+        }
+        let asked = world.proxy.take_seen().len();
+        assert!(asked <= 23, "{asked} requests");
+
+        world
+            .bucket
+            .make_folder(&root(), "taken", None)
+            .await
+            .expect("make");
+        let taken = send_as(&world, ("taken", None), b"new", &NoJournal).await;
+        assert!(matches!(taken, Err(RemoteError::Exists)), "{taken:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
