@@ -122,7 +122,7 @@ pub struct Past {
 }
 
 impl Past {
-    /// What [`super::fetch`] reads it as; `id`: the file's.
+    /// What [`super::fetch()`] reads it as; `id`: the file's.
     pub fn of(self, id: ItemId) -> Item {
         Item {
             id,
