@@ -150,12 +150,7 @@ impl Bucket {
             return Ok(true);
         }
         let prefix = self.key(folder);
-        let listing = Listing {
-            prefix: &prefix,
-            by_folder: false,
-            mark: None,
-            limit: 1,
-        };
+        let listing = Listing::first(&prefix);
         let page = self
             .store
             .list(listing)

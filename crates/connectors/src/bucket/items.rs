@@ -15,12 +15,7 @@ const LOOKS: usize = 16;
 
 impl Bucket {
     pub(super) async fn tell_about(&self) -> Result<About, RemoteError> {
-        let listing = Listing {
-            prefix: &self.prefix,
-            by_folder: false,
-            mark: None,
-            limit: 1,
-        };
+        let listing = Listing::first(&self.prefix);
         let (_, headers) = self
             .store
             .list_with_headers(listing)

@@ -55,7 +55,7 @@ impl Bucket {
                 && store.look(key).await?.is_some(),
             tags_are_md5: md5_of_tag(&tag) == Some(md5),
             hides_marks: self.try_mark(&format!("{key}-mark/")).await?,
-            lists_verbatim: store.list(listing(key)).await?.is_verbatim,
+            lists_verbatim: store.list(Listing::first(key)).await?.is_verbatim,
         })
     }
 
@@ -68,7 +68,7 @@ impl Bucket {
             Err(failure) if matches!(failure.status(), Some(400 | 405 | 409 | 501)) => return Ok(true),
             put => drop(put?),
         }
-        let listed = store.list(listing(key)).await;
+        let listed = store.list(Listing::first(key)).await;
         let removed = store.delete(key, None).await;
         let is_hidden = listed?.objects.is_empty();
         // Who hides it may have no way to remove it either.
@@ -94,15 +94,6 @@ impl Bucket {
             }
         }
         Ok(true)
-    }
-}
-
-fn listing(prefix: &str) -> Listing<'_> {
-    Listing {
-        prefix,
-        by_folder: false,
-        mark: None,
-        limit: 1,
     }
 }
 

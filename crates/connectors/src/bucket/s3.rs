@@ -300,12 +300,7 @@ impl Store for S3 {
             },
             // Answers without a body have no word for what is wrong; a listing has.
             Err(failure) if matches!(failure.status(), Some(400 | 403)) && failure.code().is_empty() => {
-                let listing = Listing {
-                    prefix: key,
-                    by_folder: false,
-                    mark: None,
-                    limit: 1,
-                };
+                let listing = Listing::first(key);
                 self.list(listing).await?;
                 Err(failure)
             }

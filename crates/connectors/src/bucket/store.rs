@@ -78,6 +78,18 @@ pub(super) struct Listing<'a> {
     pub(super) limit: usize,
 }
 
+impl<'a> Listing<'a> {
+    /// The first of all that begin so.
+    pub(super) const fn first(prefix: &'a str) -> Self {
+        Self {
+            prefix,
+            by_folder: false,
+            mark: None,
+            limit: 1,
+        }
+    }
+}
+
 /// A page of a listing, in the order of keys.
 #[derive(Debug, Default)]
 pub(super) struct Page {

@@ -2,7 +2,7 @@
 //! so that one whose answer was lost is found out about rather than made twice.
 
 use catalog::{EntryContent, EntryRow, IntentRow, Tx};
-use model::{NodeId, RemoteItem, Version};
+use model::{Millis, NodeId, RemoteItem, Version};
 use serde::{Deserialize, Serialize};
 use sync_plan::EntryId;
 
@@ -285,13 +285,11 @@ impl MirrorDesk {
         let Some(item) = row.item.take() else {
             return Ok(());
         };
-        let tomb = EntryRow {
-            entry: tx.new_entries(self.mirror.id, 1).await?,
-            item: Some(item),
-            is_folder: true,
-            taint_until: Some(until),
-            ..EntryRow::default()
-        };
+        let tomb = tomb(
+            (tx.new_entries(self.mirror.id, 1).await?, true),
+            Some(item),
+            until,
+        );
         // An item is of one entry at a time.
         self.put_entries(tx, std::slice::from_ref(row)).await?;
         self.put_entries(tx, &[tomb]).await
@@ -471,6 +469,17 @@ impl Placed {
         if let Some(here) = self.name_here.as_ref().filter(|_| item.name == self.name) {
             row.names = Some((here.clone(), item.name.clone()));
         }
+    }
+}
+
+/// What is kept of an entry whose item is gone, or in the trash there.
+pub(super) fn tomb((entry, is_folder): (u64, bool), item: Option<String>, until: Millis) -> EntryRow {
+    EntryRow {
+        entry,
+        item,
+        is_folder,
+        taint_until: Some(until),
+        ..EntryRow::default()
     }
 }
 

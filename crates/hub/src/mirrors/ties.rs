@@ -9,7 +9,7 @@ use sync_plan::{Base, Clash, EntryId, Side, Step};
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
-use super::intents::{Call, TOMB_SECS};
+use super::intents::{Call, TOMB_SECS, tomb};
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
@@ -115,13 +115,7 @@ impl MirrorDesk {
         }
         match thing.and_then(|thing| Some((thing, self.remembered(thing)?))) {
             Some((thing, until)) => {
-                let tomb = EntryRow {
-                    entry: entry.0,
-                    item: thing.row.item.clone(),
-                    is_folder: thing.row.is_folder,
-                    taint_until: Some(until),
-                    ..EntryRow::default()
-                };
+                let tomb = tomb((entry.0, thing.row.is_folder), thing.row.item.clone(), until);
                 self.put_entries(tx, &[tomb]).await?;
             }
             None => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
