@@ -78,6 +78,12 @@ pub(crate) const ALL: &[Migration] = &[
         sqlite: include_str!("../migrations/0010_channels.sql"),
         postgres: include_str!("../migrations/0010_channels.sql"),
     },
+    Migration {
+        version: 11,
+        name: "late writes",
+        sqlite: include_str!("../migrations/0011_late_writes.sql"),
+        postgres: include_str!("../migrations/0011_late_writes.sql"),
+    },
 ];
 
 /// Names the lock that PostgreSQL gives to one migrating node at a time: `cumuli` in ASCII.

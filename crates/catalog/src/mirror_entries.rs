@@ -9,9 +9,9 @@ use crate::{CatalogError, count, digest, lists, signed};
 
 const COLUMNS: &str = "mirror_id, entry, node_id, item_key, item_id, parent, name_here, name_there, is_folder, has_base, \
                        is_parked, is_skipped, version, digest, size_bytes, revision, there_bytes, there_hashes, \
-                       taint_until_ms, attempts, next_ms, error, proof, proven_ms";
+                       taint_until_ms, attempts, next_ms, error, proof, proven_ms, late_writes";
 /// Columns of a row.
-const WIDTH: usize = 24;
+const WIDTH: usize = 25;
 /// Rows that one statement puts in.
 const ROWS_AT_ONCE: usize = 32;
 
@@ -41,6 +41,8 @@ pub struct EntryRow {
     pub is_skipped: bool,
     /// A write whose answer was lost may take effect until then.
     pub taint_until: Option<Millis>,
+    /// What such writes sent, in the words of who wrote it down.
+    pub late_writes: Option<String>,
     /// Steps that failed since one did not.
     pub attempts: u32,
     /// When its next step may be tried.
@@ -323,6 +325,24 @@ impl Tx {
         row.map_or(Ok(0), |row| Ok(count(row.int(0)?)))
     }
 
+    /// Folders that were trashed there not long ago, as far as that is still remembered, after a number; at most `limit`.
+    pub async fn trashed_folders(
+        &mut self,
+        mirror: MirrorId,
+        (now, after): (Millis, u64),
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, CatalogError> {
+        let params = [
+            mirror.into(),
+            now.into(),
+            signed(after).into(),
+            i64::from(limit).into(),
+        ];
+        let by_index = self.indexed_by("mirror_entries_tombs");
+        let rest = "taint_until_ms > $2 AND is_folder = 1 AND entry > $3 ORDER BY entry LIMIT $4";
+        self.entries_where((&by_index, rest), &params).await
+    }
+
     /// Files whose content there was last proven before `before`, or never, those first that wait longest; at most
     /// `limit`.
     pub async fn entries_by_proof(
@@ -404,6 +424,7 @@ fn fill(params: &mut Vec<Value>, mirror: MirrorId, row: &EntryRow) {
         row.error.as_deref().into(),
         proof.and_then(|at| i64::try_from(at).ok()).unwrap_or(0).into(),
         row.proven_ms.map_or(0, |at| at.0).into(),
+        row.late_writes.as_deref().into(),
     ]);
 }
 
@@ -431,6 +452,7 @@ fn read(row: &Row) -> Result<EntryRow, CatalogError> {
         error: row.opt_text(21)?,
         proof: proof.ok_or_else(|| CatalogError::Damaged("an entry's proof is of no kind".to_owned()))?,
         proven_ms: Some(row.millis(23)?).filter(|at| at.0 != 0),
+        late_writes: row.opt_text(24)?,
     })
 }
 

@@ -193,7 +193,7 @@ impl Tx {
     }
 
     /// As [`Tx::put_items`], and answers the ids of those that are new, or other than they were in anything but their
-    /// page. Those that are not are only noted as seen.
+    /// page, and of the folders that what has no counterpart left. Those that are not are only noted as seen.
     pub async fn put_changed_items(
         &mut self,
         connection: ConnectionId,
@@ -218,6 +218,8 @@ impl Tx {
                 });
                 if !is_same {
                     changed.push(item.id.clone());
+                    let left = before.filter(|before| before.parent != now.parent || now.is_trashed);
+                    changed.extend(left.and_then(|before| bereft(before.kind, before.parent.as_ref())));
                 }
                 match before {
                     Some(before) if **before == now => seen.push(item.id.as_str()),
@@ -248,7 +250,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes items by their ids, and answers the ids of those that were there.
+    /// Removes items by their ids, and answers the ids of those that were there, and of the folders that what has no
+    /// counterpart was in.
     pub async fn remove_items(
         &mut self,
         connection: ConnectionId,
@@ -259,10 +262,12 @@ impl Tx {
             let mut params = vec![connection.into()];
             let list = listed(&mut params, chunk);
             let sql = format!(
-                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key IN ({list}) RETURNING item_id"
+                "DELETE FROM connection_items WHERE connection_id = $1 AND item_key IN ({list})
+                 RETURNING item_id, parent_id, kind"
             );
             for row in self.query(&sql, &params).await? {
                 removed.push(row.text(0)?);
+                removed.extend(bereft(kind_of(row.int(2)?)?, row.opt_text(1)?.as_ref()));
             }
         }
         Ok(removed)
@@ -495,6 +500,12 @@ pub(crate) fn kind_of(code: i64) -> Result<RemoteKind, CatalogError> {
     let kind = usize::try_from(code).ok();
     let kind = kind.and_then(|code| RemoteKind::ALL.get(code)).copied();
     kind.ok_or_else(|| CatalogError::Damaged("a remote item is of no kind".to_owned()))
+}
+
+/// The folder of something that has no counterpart: it may have stayed for that alone.
+fn bereft(kind: RemoteKind, parent: Option<&String>) -> Option<String> {
+    let has_counterpart = matches!(kind, RemoteKind::File | RemoteKind::Folder);
+    parent.filter(|_| !has_counterpart).cloned()
 }
 
 fn read(row: &Row) -> Result<RemoteItem, CatalogError> {

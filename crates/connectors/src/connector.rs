@@ -82,6 +82,13 @@ pub trait Connector: Send + Sync {
     /// Pages may lag behind writes, and what is absent in them may exist: no deletion follows from them.
     async fn children(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, RemoteError>;
 
+    /// What is in a folder that is in the trash, as [`Connector::children`]: it went with it, or was there before.
+    /// `Unsupported` where the provider does not tell.
+    async fn trashed_children(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, RemoteError> {
+        let _ = (folder, page);
+        Err(RemoteError::Unsupported("list what is in its trash"))
+    }
+
     /// What is there, then what changes. Without a cursor it begins anew: pages of everything
     /// ([`ChangePage::is_snapshot`]) until [`Next::Settled`]. With the cursor of a settled feed, only what changed
     /// since ([`Feed::Changes`]), or everything once more ([`Feed::Listing`]). A cursor is good for the next

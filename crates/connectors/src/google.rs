@@ -158,7 +158,11 @@ impl Connector for Google {
     }
 
     async fn children(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, RemoteError> {
-        Ok(self.page_of(folder, page).await?)
+        Ok(self.page_of((folder, false), page).await?)
+    }
+
+    async fn trashed_children(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, RemoteError> {
+        Ok(self.page_of((folder, true), page).await?)
     }
 
     async fn changes(&self, cursor: Option<&Cursor>) -> Result<ChangePage, RemoteError> {

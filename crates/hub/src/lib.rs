@@ -101,11 +101,11 @@ pub use listings::{Listed, ListingPage, Part};
 pub use migrations::{MigrationPage, MigrationReport, NewMigration};
 pub use mirrors::{
     Call, Capsule, CapsuleBase, CapsuleDirty, CapsuleEntry, CapsuleEvent, CapsuleFailed, CapsuleMirror,
-    CapsuleRules, CapsuleScene, CapsuleState, Changed, Deed, DeleteGuard, Ended, FailedEntry, HeldDeletes,
-    Intent, Loaded, Mended, MirrorChange, MirrorDesk, MirrorError, MirrorEvents, MirrorFolder, MirrorHeads,
-    MirrorNews, MirrorPlan, MirrorRow, MirrorSettings, NameProblem, NewMirror, Newcomers, Opened, Placed,
-    PlanNote, PlanSide, PlanStep, PlanSummary, RemoteFolder, Replica, ReplicaPlace, Room, Sent, Sessions,
-    StoredSource, Thing, WhichEntries,
+    CapsuleRules, CapsuleScene, CapsuleState, Changed, Deed, DeleteGuard, Ended, FailedEntry, FeedMark,
+    HeldDeletes, Intent, Loaded, Mended, MirrorChange, MirrorDesk, MirrorError, MirrorEvents, MirrorFolder,
+    MirrorHeads, MirrorNews, MirrorPlan, MirrorRow, MirrorSettings, NameProblem, NewMirror, Newcomers,
+    Opened, Placed, PlanNote, PlanSide, PlanStep, PlanSummary, RemoteFolder, Replica, ReplicaPlace, Room,
+    Sent, Sessions, StoredSource, Thing, WhichEntries,
 };
 pub use moves::{Move, MoveReport};
 pub use nodes::NodeChange;

@@ -1,6 +1,7 @@
 //! Mirrors: folders here that are kept in step with folders at connections.
 
 mod aside;
+mod calls;
 mod capsule;
 mod contents;
 mod costs;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Hub, HubError, keys};
 
+pub use calls::{Call, FeedMark, Intent, Placed, Sent};
 pub use capsule::{
     Capsule, CapsuleBase, CapsuleDirty, CapsuleEntry, CapsuleEvent, CapsuleFailed, CapsuleMirror,
     CapsuleRules, CapsuleScene, CapsuleState,
@@ -39,7 +41,6 @@ pub use desk::{Ended, MirrorDesk, MirrorError, Opened};
 pub use health::{Mended, Replica, ReplicaPlace};
 pub use here::Deed;
 pub use holds::{HeldDeletes, WhichEntries};
-pub use intents::{Call, Intent, Placed, Sent};
 pub use news::{Changed, MirrorHeads};
 pub use places::{MirrorFolder, RemoteFolder};
 pub use preview::{MirrorPlan, NameProblem, PlanNote, PlanSide, PlanStep, PlanSummary, Room};

@@ -170,8 +170,13 @@ impl Google {
         }
     }
 
-    pub(super) async fn page_of(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, Fault> {
-        let wanted = format!("'{}' in parents and trashed=false", checked(folder)?);
+    /// What is in a folder and, `is_trashed` or not, in the trash.
+    pub(super) async fn page_of(
+        &self,
+        (folder, is_trashed): (&ItemId, bool),
+        page: Option<&str>,
+    ) -> Result<ItemPage, Fault> {
+        let wanted = format!("'{}' in parents and trashed={is_trashed}", checked(folder)?);
         let list = self.search(&wanted, page).await?;
         Ok(ItemPage {
             items: list.files.into_iter().map(File::into_item).collect(),

@@ -4,6 +4,7 @@
 //! one connection for as long as there is one; between two looks it waits for its time.
 
 mod journal;
+mod trashed;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -262,6 +263,7 @@ impl Hub {
             .await?;
             tx.commit().await?;
             self.remove_gone(connector, id, feed.round).await?;
+            self.look_into_trashed(connector, id, feed.round).await?;
             tx = self.write().await?;
         }
         let started = feed.started_ms.unwrap_or(now);

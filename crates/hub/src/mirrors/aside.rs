@@ -9,9 +9,10 @@ use model::{
 };
 use sync_plan::EntryId;
 
+use super::calls::{Call, Intent, Sent};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, Handle};
-use super::intents::{Call, Intent, Sent, TOMB_SECS};
+use super::intents::TOMB_SECS;
 use super::scene::{Loaded, Thing};
 use crate::conflicts::{self, NewConflict};
 use crate::connections::hashes_of;
@@ -75,15 +76,47 @@ impl MirrorDesk {
     ///
     /// # Errors
     /// When the catalog does not answer.
-    pub async fn taint(&self, entry: u64) -> Result<(), MirrorError> {
+    pub async fn taint(&self, intent: &Intent) -> Result<(), MirrorError> {
         let mut tx = self.fenced().await?;
-        let row = tx.entries(self.mirror.id, &[entry]).await?.pop();
+        let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
         if let Some(mut row) = row {
+            if let Call::Replace { sent, .. } | Call::Create { sent, .. } = &intent.call {
+                let mut late = self.late_writes_of(&row)?;
+                late.retain(|other| other != sent);
+                late.insert(0, sent.clone());
+                late.truncate(LATER as usize);
+                let text = serde_json::to_string(&late).map_err(|error| HubError::Internal(error.into()))?;
+                row.late_writes = Some(text);
+            }
             let secs = if row.is_folder { TOMB_SECS } else { TAINT_SECS };
             row.taint_until = Some(self.now().plus_secs(secs));
             self.put_entries(&mut tx, &[row]).await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Contents of ours that were sent to the item of an entry without an answer, and may still come to be there; the last
+    /// that was sent is the first.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn late_writes(&self, entry: u64) -> Result<Vec<Sent>, MirrorError> {
+        let row = self
+            .hub
+            .read()
+            .await?
+            .entries(self.mirror.id, &[entry])
+            .await?
+            .pop();
+        row.map_or(Ok(Vec::new()), |row| self.late_writes_of(&row))
+    }
+
+    fn late_writes_of(&self, row: &EntryRow) -> Result<Vec<Sent>, MirrorError> {
+        let may_land = row.taint_until.is_some_and(|until| until > self.now());
+        match row.late_writes.as_ref().filter(|_| may_land) {
+            Some(text) => Ok(serde_json::from_str(text).map_err(|error| HubError::Internal(error.into()))?),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Whether a call about an entry was begun so short a time ago that it may still take effect.
@@ -110,10 +143,10 @@ impl MirrorDesk {
             if !is_changed || tx.intent(self.mirror.id, row.entry).await?.is_some() {
                 continue;
             }
-            let call = Call::Replace {
+            let call = Call::Audit {
                 item: item.clone(),
                 expected: expected.clone(),
-                sent: Sent {
+                agreed: Sent {
                     node,
                     version: content.version,
                     size_bytes: content.size_bytes,
@@ -256,29 +289,35 @@ impl MirrorDesk {
         Ok(ours.agrees(theirs) == Some(true))
     }
 
-    /// Whether a content there is one of ours: the one of a call, or one that the file had here since.
+    /// Whether a content there is one of ours: the one of a call, one of those that may still come to be there, or one that
+    /// the file had here since.
     ///
     /// # Errors
     /// `Changed` when what was sent is gone here by now; the hub's.
     pub async fn is_ours(
         &self,
-        theirs: &Hashes,
-        size_bytes: Option<u64>,
-        sent: &Sent,
+        (theirs, size_bytes): (&Hashes, Option<u64>),
+        (sent, late): (&Sent, &[Sent]),
     ) -> Result<bool, MirrorError> {
-        let as_sent = self.hashes_fit(theirs, size_bytes, sent).await;
-        if !matches!(as_sent, Ok(false) | Err(MirrorError::Changed)) {
-            return as_sent;
-        }
         let versions = self.hub.read().await?.versions(sent.node, None, LATER).await?;
         // The numbers are those of another file where this one came in its place.
-        let later = versions.iter().map(Sent::from).take_while(|later| later != sent);
-        for later in later {
-            if self.hashes_fit(theirs, size_bytes, &later).await? {
-                return Ok(true);
+        let since = versions.iter().map(Sent::from).take_while(|later| later != sent);
+        let mut is_gone = false;
+        for ours in [sent.clone()]
+            .into_iter()
+            .chain(late.iter().cloned())
+            .chain(since)
+        {
+            match self.hashes_fit(theirs, size_bytes, &ours).await {
+                Ok(false) => {}
+                Err(MirrorError::Changed) => is_gone = true,
+                told => return told,
             }
         }
-        as_sent
+        match is_gone {
+            true => Err(MirrorError::Changed),
+            false => Ok(false),
+        }
     }
 
     /// Lets a file here go from the mirror: it stays, and has nothing to do with anything there any more.
@@ -387,11 +426,12 @@ impl MirrorDesk {
             Some(item) => tx.item(self.connection.id, item).await?,
             None => None,
         };
+        // Beside a file that left the mirror it would be nowhere there.
+        let folder = match node.as_ref().and_then(|node| node.parent) {
+            Some(folder) if self.is_live_here(&mut tx, folder).await? => folder,
+            _ => self.mirror.node,
+        };
         drop(tx);
-        let folder = node
-            .as_ref()
-            .and_then(|node| node.parent)
-            .unwrap_or(self.mirror.node);
         let name = item.as_ref().map_or("file", |item| item.name.as_str());
         let name = super::here::node_name(&beside(&self.limits.names().here(name)))?;
         let upload = Upload {
@@ -474,21 +514,6 @@ fn cut(stem: &str) -> &str {
         end -= 1;
     }
     &stem[..end]
-}
-
-impl Call {
-    /// What it does, in a word.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::MakeFolder { .. } => "make_folder",
-            Self::Create { .. } => "create",
-            Self::Replace { .. } => "replace",
-            Self::Relocate { .. } => "relocate",
-            Self::Trash { .. } => "trash",
-            Self::Restore { .. } => "restore",
-            Self::Rescue { .. } => "rescue",
-        }
-    }
 }
 
 /// What both sides have, once ours is a copy of theirs.

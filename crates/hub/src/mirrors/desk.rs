@@ -30,6 +30,8 @@ const PAUSED_SECS: i64 = 60 * 60;
 const FIRST_PAUSE_SECS: i64 = 10;
 const LONGEST_PAUSE_SECS: i64 = 60 * 60;
 
+/// Times that an item is asked for while what is known of its connection changes.
+const LOOKS: u32 = 3;
 /// Events of a mirror that are kept.
 const EVENTS: u32 = 1000;
 
@@ -325,13 +327,19 @@ impl MirrorDesk {
     /// # Errors
     /// The provider's.
     pub async fn look(&self, id: &str) -> Result<Option<RemoteItem>, MirrorError> {
-        let item = self.connector.item(&ItemId(id.to_owned())).await?;
-        let item = item.map(as_remote);
-        let mut tx = self.fenced().await?;
-        let round = tx
-            .lock_feed(self.connection.id)
-            .await?
-            .map_or(0, |feed| feed.round);
+        let mut tries = 0;
+        let (item, mut tx, round) = loop {
+            tries += 1;
+            let since = self.feed_mark().await?;
+            let item = self.connector.item(&ItemId(id.to_owned())).await?;
+            let mut tx = self.fenced().await?;
+            let feed = tx.lock_feed(self.connection.id).await?;
+            let round = feed.as_ref().map_or(0, |feed| feed.round);
+            // What the feed told meanwhile may be newer.
+            if since == feed.into() || tries >= LOOKS {
+                break (item.map(as_remote), tx, round);
+            }
+        };
         let changed = match &item {
             Some(item) => {
                 let items = std::slice::from_ref(item);

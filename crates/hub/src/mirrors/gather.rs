@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use catalog::{DirtyRow, EntryRow, Tx};
 use model::{Node, NodeId, RemoteItem, RemoteKind};
 
+use super::calls::Call;
 use super::desk::{MirrorDesk, MirrorError};
-use super::intents::Call;
 
 /// Journal entries, children or entries that one transaction takes in.
 const STEP: u32 = 200;
@@ -247,7 +247,7 @@ impl MirrorDesk {
         })
     }
 
-    async fn is_live_here(&self, tx: &mut Tx, node: NodeId) -> Result<bool, MirrorError> {
+    pub(super) async fn is_live_here(&self, tx: &mut Tx, node: NodeId) -> Result<bool, MirrorError> {
         let way = tx.way_up(node).await?;
         let below: Vec<_> = way
             .iter()

@@ -1,12 +1,12 @@
 //! Calls that change something at the provider. Each is written down before it is made, with what will be agreed by it,
 //! so that one whose answer was lost is found out about rather than made twice.
 
-use catalog::{EntryContent, EntryRow, IntentRow, Tx};
-use model::{Millis, NodeId, RemoteItem, Version};
-use serde::{Deserialize, Serialize};
+use catalog::{EntryRow, IntentRow, Tx};
+use model::{Millis, RemoteItem};
 use sync_plan::EntryId;
 
 use super::aside::agree_on_nothing;
+use super::calls::{Call, FeedMark, Intent, Placed};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
 use super::scene::Loaded;
@@ -20,114 +20,31 @@ const STEP: u32 = 100;
 /// How long it is remembered that we trashed a folder there, and which files were known of that are gone, seconds.
 pub(super) const TOMB_SECS: i64 = 24 * 60 * 60;
 
-/// A place there, and what is agreed once it is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
-    /// The folder's id.
-    pub parent: String,
-    /// The name there.
-    pub name: String,
-    /// The folder's entry, when ours is in it too.
-    pub parent_entry: Option<u64>,
-    /// The name here that it stands for, when ours has it.
-    pub name_here: Option<String>,
-}
-
-/// A content of ours that is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
-    /// The file.
-    pub node: NodeId,
-    /// The version.
-    pub version: u64,
-    /// Its length, bytes.
-    pub size_bytes: u64,
-    /// Its SHA-256, in hexadecimal digits.
-    pub sha256: Option<String>,
-}
-
-/// A call that was begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "snake_case")]
-pub enum Call {
-    /// A folder is made.
-    MakeFolder {
-        /// Where.
-        place: Placed,
-        /// Its id, where ids can be had ahead.
-        id: Option<String>,
-    },
-    /// A file is made.
-    Create {
-        /// Where.
-        place: Placed,
-        /// Its id, where ids can be had ahead.
-        id: Option<String>,
-        /// What.
-        sent: Sent,
-    },
-    /// A content is replaced.
-    Replace {
-        /// The file.
-        item: String,
-        /// The content that it had.
-        expected: String,
-        /// What.
-        sent: Sent,
-    },
-    /// An item is moved or renamed.
-    Relocate {
-        /// The item.
-        item: String,
-        /// Where it goes.
-        place: Placed,
-        /// The folder that it came from.
-        was_parent: Option<String>,
-        /// The name that it had.
-        was_name: String,
-    },
-    /// An item goes to the trash.
-    Trash {
-        /// The item.
-        item: String,
-        /// The content that it had.
-        revision: Option<String>,
-    },
-    /// What went to the trash by mistake comes back.
-    Restore {
-        /// The item.
-        item: String,
-    },
-    /// Contents of somebody else that ours replaced unseen are fetched from the provider's revisions.
-    Rescue {
-        /// The item.
-        item: String,
-        /// Which.
-        revisions: Vec<String>,
-    },
-}
-
-/// A call that was begun, and of which it is not known that it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intent {
-    /// The entry that it is about.
-    pub entry: u64,
-    /// The call.
-    pub call: Call,
-}
-
 impl MirrorDesk {
+    /// How far the connection was looked at until now.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn feed_mark(&self) -> Result<FeedMark, MirrorError> {
+        Ok(self.hub.read().await?.feed(self.connection.id).await?.into())
+    }
+
     /// Calls that were begun and not ended, by this try or an earlier one.
     ///
     /// # Errors
     /// When the catalog does not answer.
     pub async fn intents(&self) -> Result<Vec<Intent>, MirrorError> {
         let rows = self.hub.read().await?.intents(self.mirror.id, STEP).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let since = self.feed_mark().await?;
         let read = |row: IntentRow| {
             let call = serde_json::from_str(&row.op).map_err(|error| HubError::Internal(error.into()))?;
             Ok(Intent {
                 entry: row.entry,
                 call,
+                since: since.clone(),
             })
         };
         rows.into_iter().map(read).collect()
@@ -137,7 +54,7 @@ impl MirrorDesk {
     ///
     /// # Errors
     /// `Changed` when it is not, or a call about the entry is under way.
-    pub async fn begin(&self, deed: Deed<'_>, call: &Call) -> Result<(), MirrorError> {
+    pub async fn begin(&self, deed: Deed<'_>, call: Call) -> Result<Intent, MirrorError> {
         let thing = deed.thing()?;
         let mut tx = self.fenced().await?;
         if tx.intent(self.mirror.id, thing.row.entry).await?.is_some() {
@@ -165,8 +82,14 @@ impl MirrorDesk {
             }
             (None, _) => {}
         }
-        self.put_intent(&mut tx, thing.row.entry, call).await?;
-        Ok(tx.commit().await?)
+        self.put_intent(&mut tx, thing.row.entry, &call).await?;
+        let since = tx.feed(self.connection.id).await?.into();
+        tx.commit().await?;
+        Ok(Intent {
+            entry: thing.row.entry,
+            call,
+            since,
+        })
     }
 
     pub(super) async fn put_intent(&self, tx: &mut Tx, entry: u64, call: &Call) -> Result<(), MirrorError> {
@@ -184,10 +107,11 @@ impl MirrorDesk {
     ///
     /// # Errors
     /// When the catalog does not answer.
-    pub async fn instead(&self, entry: u64, call: &Call) -> Result<(), MirrorError> {
+    pub async fn instead(&self, intent: &Intent, call: Call) -> Result<Intent, MirrorError> {
         let mut tx = self.fenced().await?;
-        self.put_intent(&mut tx, entry, call).await?;
-        Ok(tx.commit().await?)
+        self.put_intent(&mut tx, intent.entry, &call).await?;
+        tx.commit().await?;
+        Ok(intent.with(call))
     }
 
     /// A call went well, and the item is as `item` says: writes that down together with what is agreed now.
@@ -239,6 +163,7 @@ impl MirrorDesk {
     ) -> Result<(), MirrorError> {
         let item = answer.as_ref().map(|answer| answer.item);
         let mut tx = self.fenced().await?;
+        let again = self.look_again(&mut tx, intent, item).await?;
         let before = match old_id(&intent.call) {
             Some(old) => tx.item(self.connection.id, old).await?,
             None => None,
@@ -268,13 +193,28 @@ impl MirrorDesk {
             }
             self.settle_alone(&mut tx, row).await?;
         }
-        match then {
+        match then.or(again.as_ref()) {
             Some(call) => self.put_intent(&mut tx, intent.entry, call).await?,
             None => {
                 tx.remove_intent(self.mirror.id, intent.entry).await?;
             }
         }
         Ok(tx.commit().await?)
+    }
+
+    /// What has to be done about what the provider said of an item if the connection was looked at meanwhile.
+    async fn look_again(
+        &self,
+        tx: &mut Tx,
+        intent: &Intent,
+        item: Option<&RemoteItem>,
+    ) -> Result<Option<Call>, MirrorError> {
+        let Some(item) = item else { return Ok(None) };
+        let now: FeedMark = tx.lock_feed(self.connection.id).await?.into();
+        let look = Call::Look {
+            item: item.id.clone(),
+        };
+        Ok((now != intent.since).then_some(look))
     }
 
     /// A folder that we trashed, and in whose place another comes, goes on being remembered by itself.
@@ -319,12 +259,19 @@ impl MirrorDesk {
     ///
     /// # Errors
     /// When the catalog does not answer.
-    pub async fn abandon(&self, entry: u64, item: Option<&RemoteItem>) -> Result<(), MirrorError> {
+    pub async fn abandon(&self, intent: &Intent, item: Option<&RemoteItem>) -> Result<(), MirrorError> {
+        let entry = intent.entry;
         let mut tx = self.fenced().await?;
+        let again = self.look_again(&mut tx, intent, item).await?;
         if let Some(item) = item {
             self.put_items(&mut tx, std::slice::from_ref(item)).await?;
         }
-        tx.remove_intent(self.mirror.id, entry).await?;
+        match again {
+            Some(call) => self.put_intent(&mut tx, entry, &call).await?,
+            None => {
+                tx.remove_intent(self.mirror.id, entry).await?;
+            }
+        }
         tx.mark_dirty(self.mirror.id, &[(entry, 0)], self.now()).await?;
         Ok(tx.commit().await?)
     }
@@ -367,7 +314,11 @@ impl MirrorDesk {
                 row.item = Some(item.id.clone());
                 place.agree(row, item);
             }
-            Call::Trash { .. } | Call::Restore { .. } | Call::Rescue { .. } => {}
+            Call::Audit { .. }
+            | Call::Trash { .. }
+            | Call::Restore { .. }
+            | Call::Look { .. }
+            | Call::Rescue { .. } => {}
         }
     }
 
@@ -480,40 +431,6 @@ pub(super) fn tomb((entry, is_folder): (u64, bool), item: Option<String>, until:
         is_folder,
         taint_until: Some(until),
         ..EntryRow::default()
-    }
-}
-
-impl From<&Version> for Sent {
-    fn from(version: &Version) -> Self {
-        Self {
-            node: version.node,
-            version: version.number,
-            size_bytes: version.size_bytes,
-            sha256: version.digest.map(|digest| digest.to_string()),
-        }
-    }
-}
-
-impl Sent {
-    /// A content of which nobody knows what the provider called it.
-    fn content_before(&self) -> EntryContent {
-        EntryContent {
-            version: self.version,
-            digest: self.sha256.as_deref().and_then(|text| text.parse().ok()),
-            size_bytes: self.size_bytes,
-            ..EntryContent::default()
-        }
-    }
-
-    fn content(&self, item: &RemoteItem) -> EntryContent {
-        EntryContent {
-            version: self.version,
-            digest: self.sha256.as_deref().and_then(|text| text.parse().ok()),
-            size_bytes: self.size_bytes,
-            revision: item.revision.clone(),
-            there_bytes: item.size_bytes,
-            there_hashes: item.hashes.clone(),
-        }
     }
 }
 

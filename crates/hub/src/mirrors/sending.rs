@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use connectors::{Source, UploadJournal};
 use model::{BodyError, ByteStream, MirrorId};
 
+use super::calls::Sent;
 use super::desk::{MirrorDesk, MirrorError};
-use super::intents::Sent;
 use super::uploads::counted;
 use crate::{Download, Hub, HubError};
 

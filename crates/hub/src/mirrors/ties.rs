@@ -6,10 +6,11 @@ use connectors::{HashKind, Hashes};
 use model::{ByteStream, Digest, Millis, MirrorState, RemoteItem, RemoteKind};
 use sync_plan::{Base, Clash, EntryId, Side, Step};
 
+use super::calls::Call;
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
-use super::intents::{Call, TOMB_SECS, tomb};
+use super::intents::{TOMB_SECS, tomb};
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};

@@ -26,6 +26,9 @@ impl Run {
             }
             return self.desk.make_folder_here(deed, place).await;
         }
+        if thing.row.has_base {
+            self.expect_current(thing).await?;
+        }
         let staged = self.fetch(item).await?;
         gate("fetched").await;
         self.desk.make_file_here(deed, place, staged).await

@@ -54,16 +54,25 @@ impl Run {
             Call::Replace { item, expected, sent } => {
                 self.find_replaced(intent, (&item, &expected), &sent).await
             }
+            Call::Audit {
+                item,
+                expected,
+                agreed,
+            } => self.find_replaced(intent, (&item, &expected), &agreed).await,
             Call::Relocate { item, place, .. } => self.find_placed(intent, &item, &place).await,
             Call::Trash { item, .. } => match self.item(&item).await? {
                 Some(now) if !now.is_trashed => {
                     // It did not happen, and may still.
-                    self.desk.taint(intent.entry).await?;
-                    self.desk.abandon(intent.entry, Some(&now)).await
+                    self.desk.taint(&intent).await?;
+                    self.desk.abandon(&intent, Some(&now)).await
                 }
                 _ => self.after_trash(intent).await,
             },
             Call::Restore { .. } => self.restore(&intent, true).await,
+            Call::Look { item } => {
+                self.desk.look(&item).await?;
+                self.desk.abandon(&intent, None).await
+            }
             Call::Rescue { .. } => self.rescue(&intent).await,
         }
     }
@@ -92,15 +101,30 @@ impl Run {
                 // It may still be under way: under the same id it is made once, however often it is asked for.
                 return self.make(intent.clone(), true).await;
             }
-            return self.desk.abandon(intent.entry, None).await;
+            if sent.is_some() {
+                self.desk.taint(intent).await?;
+            }
+            return self.desk.abandon(intent, None).await;
         };
+        let mut found = intent.clone();
         let is_as_sent = match sent {
-            Some(sent) => self.is_content(&made, sent).await?,
+            Some(sent) => match self.which(&made, (intent.entry, sent)).await? {
+                Some(ours) => {
+                    let (place, id) = (place.clone(), id.map(ToOwned::to_owned));
+                    found = intent.with(Call::Create {
+                        place,
+                        id,
+                        sent: ours,
+                    });
+                    true
+                }
+                None => false,
+            },
             None => made.kind == RemoteKind::Folder,
         };
         match is_as_sent || id.is_some() {
             true => {
-                self.desk.found(intent, &made, !is_as_sent).await?;
+                self.desk.found(&found, &made, !is_as_sent).await?;
                 if made.is_trashed {
                     self.look_up(&made).await?;
                 }
@@ -108,7 +132,7 @@ impl Run {
             }
             false => {
                 self.desk.take_in(std::slice::from_ref(&made)).await?;
-                self.desk.abandon(intent.entry, None).await
+                self.desk.abandon(&intent, None).await
             }
         }
     }
@@ -144,10 +168,37 @@ impl Run {
 
     /// The one among items that has a content of ours and belongs to nothing here.
     async fn renamed(&self, items: Vec<RemoteItem>, sent: &Sent) -> Result<Option<RemoteItem>, MirrorError> {
+        let awaited: Vec<Placed> = self
+            .desk
+            .intents()
+            .await?
+            .into_iter()
+            .filter_map(made_at)
+            .collect();
         for item in items {
-            let is_like = item.kind == RemoteKind::File && item.size_bytes == Some(sent.size_bytes);
+            // What another call was to make is none of this one's.
+            let is_awaited = awaited
+                .iter()
+                .any(|place| Some(&place.parent) == item.parent.as_ref() && place.name == item.name);
+            let is_file = item.kind == RemoteKind::File && !is_awaited;
+            let is_like = is_file && item.size_bytes == Some(sent.size_bytes);
             if is_like && self.desk.is_free(&item.id).await? && self.is_content(&item, sent).await? {
                 return Ok(Some(item));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Which content of ours an item has: the one of a call about its entry, or one of those that may still land.
+    async fn which(
+        &self,
+        item: &RemoteItem,
+        (entry, sent): (u64, &Sent),
+    ) -> Result<Option<Sent>, MirrorError> {
+        let late = self.desk.late_writes(entry).await?;
+        for ours in [sent.clone()].into_iter().chain(late) {
+            if self.is_content(item, &ours).await? {
+                return Ok(Some(ours));
             }
         }
         Ok(None)
@@ -185,52 +236,62 @@ impl Run {
     ) -> Result<(), MirrorError> {
         let connector = self.desk.connector();
         let Some(now) = self.item(item).await? else {
-            return self.desk.abandon(intent.entry, None).await;
+            return self.desk.abandon(&intent, None).await;
         };
+        let is_made = matches!(intent.call, Call::Replace { .. });
         if now.revision.as_deref() == Some(expected) {
             // It did not happen. It may still land; then it is found to be there, or in between.
-            let abilities = connector.abilities();
-            if abilities.has_revisions && !abilities.conditions.replace {
-                self.desk.taint(intent.entry).await?;
+            if is_made {
+                self.desk.taint(&intent).await?;
             }
-            return self.desk.abandon(intent.entry, Some(&now)).await;
+            return self.desk.abandon(&intent, Some(&now)).await;
         }
+        let late = self.desk.late_writes(intent.entry).await?;
         let may_bury = connector.abilities().has_revisions && !connector.abilities().conditions.replace;
         let buried = match may_bury {
-            true => self.buried(item, (expected, sent)).await?,
+            true => self.buried((item, expected), (sent, &late)).await?,
             false => Vec::new(),
         };
         let rescue = (!buried.is_empty()).then(|| Call::Rescue {
             item: item.to_owned(),
             revisions: buried,
         });
-        if self.is_content(&now, sent).await? {
-            return self.desk.done(&intent, Some(&now), false, rescue.as_ref()).await;
+        if let Some(sent) = self.which(&now, (intent.entry, sent)).await? {
+            // Once that is agreed on, what was written here since goes there.
+            let (item, expected) = (item.to_owned(), expected.to_owned());
+            let landed = intent.with(Call::Replace { item, expected, sent });
+            return self.desk.done(&landed, Some(&now), false, rescue.as_ref()).await;
         }
         match rescue {
             Some(call) => {
-                self.desk.instead(intent.entry, &call).await?;
-                let rescue = Intent {
-                    entry: intent.entry,
-                    call,
-                };
+                let rescue = self.desk.instead(&intent, call).await?;
                 self.rescue(&rescue).await
             }
-            None => self.desk.abandon(intent.entry, Some(&now)).await,
+            None => {
+                // Over what is there now it may land as well.
+                if is_made && !connector.abilities().conditions.replace {
+                    self.desk.taint(&intent).await?;
+                }
+                self.desk.abandon(&intent, Some(&now)).await
+            }
         }
     }
 
     /// Contents that a write of ours replaced that came later than it was meant to. What lies below another's was
     /// replaced by somebody who had it in front of them.
-    async fn buried(&self, item: &str, (expected, sent): (&str, &Sent)) -> Result<Vec<String>, MirrorError> {
+    async fn buried(
+        &self,
+        (item, expected): (&str, &str),
+        ours: (&Sent, &[Sent]),
+    ) -> Result<Vec<String>, MirrorError> {
         let past = self.desk.connector().revisions(&ItemId(item.to_owned())).await?;
         let (mut buried, mut may_be_below_ours) = (Vec::new(), false);
         for revision in past {
             if revision.revision.0 == expected {
                 break;
             }
-            let is_ours = self.desk.is_ours(&revision.hashes, revision.size_bytes, sent);
-            let is_ours = match is_ours.await {
+            let theirs = (&revision.hashes, revision.size_bytes);
+            let is_ours = match self.desk.is_ours(theirs, ours).await {
                 Ok(is_ours) => Some(is_ours),
                 // What was sent is gone here by now: nobody can tell.
                 Err(MirrorError::Changed) => None,
@@ -250,12 +311,12 @@ impl Run {
             return self.relocate(intent, None, true).await;
         }
         let Some(now) = self.item(item).await? else {
-            return self.desk.abandon(intent.entry, None).await;
+            return self.desk.abandon(&intent, None).await;
         };
         let is_placed = now.parent.as_deref() == Some(place.parent.as_str()) && now.name == place.name;
         match is_placed && !now.is_trashed {
             true => self.desk.done(&intent, Some(&now), false, None).await,
-            false => self.desk.abandon(intent.entry, Some(&now)).await,
+            false => self.desk.abandon(&intent, Some(&now)).await,
         }
     }
 
@@ -278,6 +339,14 @@ impl Run {
         };
         let staged = self.desk.stage(fetched.size_bytes, fetched.stream).await?;
         Ok(Some((staged, author)))
+    }
+}
+
+/// Where a call makes something.
+fn made_at(intent: Intent) -> Option<Placed> {
+    match intent.call {
+        Call::MakeFolder { place, .. } | Call::Create { place, .. } => Some(place),
+        _ => None,
     }
 }
 

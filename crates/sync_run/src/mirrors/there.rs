@@ -31,12 +31,8 @@ impl Run {
             None => Call::MakeFolder { place, id },
             Some(sent) => Call::Create { place, id, sent },
         };
-        self.desk.begin(deed, &call).await?;
+        let intent = self.desk.begin(deed, call).await?;
         gate("create.begun").await;
-        let intent = Intent {
-            entry: thing.row.entry,
-            call,
-        };
         self.make(intent, false).await
     }
 
@@ -68,6 +64,12 @@ impl Run {
         match made {
             Ok(written) => self.take_written(intent, written).await,
             Err(error) if again && is_for_now(&error) => Err(error),
+            // It may be what an earlier call made: that is found out first.
+            Err(error @ MirrorError::Remote(RemoteError::Exists))
+                if !self.desk.late_writes(intent.entry).await?.is_empty() =>
+            {
+                Err(error)
+            }
             // What it sent is gone here. Once it is known what became of the first time, that goes there too.
             Err(MirrorError::Changed) if again && self.desk.may_land(intent.entry).await? => {
                 Err(MirrorError::Changed)
@@ -122,13 +124,7 @@ impl Run {
             self.look_up(&item).await?;
         }
         match rescue {
-            Some(call) => {
-                self.rescue(&Intent {
-                    entry: intent.entry,
-                    call,
-                })
-                .await
-            }
+            Some(call) => self.rescue(&intent.with(call)).await,
             None => Ok(()),
         }
     }
@@ -156,7 +152,7 @@ impl Run {
             MirrorError::Changed | MirrorError::Hub(_) => false,
         };
         if !is_open {
-            self.desk.abandon(intent.entry, None).await?;
+            self.desk.abandon(&intent, None).await?;
         }
         Err(error)
     }
@@ -185,12 +181,8 @@ impl Run {
             expected,
             sent: sent(node).ok_or(MirrorError::Changed)?,
         };
-        self.desk.begin(deed, &call).await?;
+        let intent = self.desk.begin(deed, call).await?;
         gate("write.begun").await;
-        let intent = Intent {
-            entry: thing.row.entry,
-            call,
-        };
         self.replace(intent).await
     }
 
@@ -239,12 +231,8 @@ impl Run {
             was_parent: now.parent.clone(),
             was_name: now.name.clone(),
         };
-        self.desk.begin(deed, &call).await?;
+        let intent = self.desk.begin(deed, call).await?;
         gate("place.begun").await;
-        let intent = Intent {
-            entry: thing.row.entry,
-            call,
-        };
         self.relocate(intent, now.tag.map(Tag), false).await
     }
 
@@ -293,9 +281,11 @@ impl Run {
         };
         let moved = self.desk.connector().relocate(&id, relocate).await;
         gate("place.made").await;
-        let moved = match moved {
+        let moved = match moved.map_err(MirrorError::from) {
             Ok(moved) => as_remote(moved),
-            Err(error) => return self.give_up(&intent, error.into()).await,
+            // It may have been made before.
+            Err(error) if is_late && is_for_now(&error) => return Err(error),
+            Err(error) => return self.give_up(&intent, error).await,
         };
         if moved.is_trashed {
             // Its new folder had just been trashed: it must not go down with it.
@@ -333,7 +323,7 @@ impl Run {
                 was_parent: moved.parent.clone(),
                 was_name: moved.name.clone(),
             };
-            self.desk.instead(intent.entry, &back).await?;
+            self.desk.instead(&intent, back).await?;
             gate("place.back").await;
             let parent = ItemId(home);
             let relocate = Relocate {
@@ -349,7 +339,7 @@ impl Run {
             match back {
                 Ok(item) if !item.is_trashed => {
                     let item = as_remote(item);
-                    self.desk.abandon(intent.entry, Some(&item)).await?;
+                    self.desk.abandon(&intent, Some(&item)).await?;
                     self.look_up(moved).await?;
                     return Err(MirrorError::Changed);
                 }
@@ -357,7 +347,7 @@ impl Run {
                 Err(error) => return self.give_up(&intent, error.into()).await,
             }
         }
-        self.desk.abandon(intent.entry, None).await?;
+        self.desk.abandon(&intent, None).await?;
         self.desk.look(&moved.id).await?;
         self.look_up(moved).await?;
         Err(MirrorError::Changed)
@@ -436,12 +426,8 @@ impl Run {
             item: now.id.clone(),
             revision: now.revision.clone(),
         };
-        self.desk.begin(deed, &call).await?;
+        let intent = self.desk.begin(deed, call).await?;
         gate("trash.begun").await;
-        let intent = Intent {
-            entry: thing.row.entry,
-            call,
-        };
         let tag = now.tag.clone().map(Tag);
         let connector = self.desk.connector();
         let trashed = match item.is_folder() {
@@ -478,12 +464,8 @@ impl Run {
         }
         // Somebody wrote to it between our look and our call.
         let back = Call::Restore { item: item.clone() };
-        self.desk.instead(intent.entry, &back).await?;
+        let back = self.desk.instead(&intent, back).await?;
         gate("trash.back").await;
-        let back = Intent {
-            entry: intent.entry,
-            call: back,
-        };
         self.restore(&back, true).await
     }
 
@@ -499,19 +481,43 @@ impl Run {
                 if back.kind == RemoteKind::Folder {
                     self.take_back(&back).await?;
                 }
-                self.desk.abandon(intent.entry, Some(&back)).await?;
+                self.desk.abandon(&intent, Some(&back)).await?;
             }
             Err(error @ (RemoteError::NotFound | RemoteError::Refused { .. })) if !is_last => {
                 return Err(error.into());
             }
-            Err(
-                RemoteError::NotFound
-                | RemoteError::Refused { .. }
-                | RemoteError::Unsupported(_)
-                | RemoteError::Exists,
-            ) => self.desk.abandon(intent.entry, None).await?,
+            Err(RemoteError::Refused { .. }) => return self.take_out(intent, item).await,
+            Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => {
+                self.desk.abandon(&intent, None).await?
+            }
             Err(error) => return Err(error.into()),
         }
+        self.desk.look(item).await?;
+        Err(MirrorError::Changed)
+    }
+
+    /// Moves what does not come back, as its folder is in the trash too, to the top of the mirror.
+    async fn take_out(&self, intent: &Intent, item: &str) -> Result<(), MirrorError> {
+        let id = ItemId(item.to_owned());
+        let top = ItemId(self.desk.mirror.item.clone());
+        let relocate = Relocate {
+            parent: Some(&top),
+            name: None,
+            expected: None,
+        };
+        let back = match self.desk.connector().relocate(&id, relocate).await {
+            Ok(back) => as_remote(back),
+            Err(RemoteError::NotFound | RemoteError::Refused { .. } | RemoteError::Exists) => {
+                self.desk.abandon(intent, None).await?;
+                self.desk.look(item).await?;
+                return Err(MirrorError::Changed);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if back.kind == RemoteKind::Folder && !back.is_trashed {
+            self.take_back(&back).await?;
+        }
+        self.desk.abandon(intent, Some(&back)).await?;
         self.desk.look(item).await?;
         Err(MirrorError::Changed)
     }
@@ -543,7 +549,7 @@ impl Run {
                     .await?;
             }
         }
-        self.desk.abandon(intent.entry, None).await
+        self.desk.abandon(&intent, None).await
     }
 }
 

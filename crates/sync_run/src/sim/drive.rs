@@ -288,7 +288,16 @@ impl Connector for SimDrive {
 
     async fn children(&self, folder: &ItemId, page: Option<&str>) -> Outcome<ItemPage> {
         let verdict = self.begin(Call::Children).await?;
-        let page = self.page_of(folder, page, verdict)?;
+        let page = self.page_of((folder, false), page, verdict)?;
+        self.end(Call::Children, page).await
+    }
+
+    async fn trashed_children(&self, folder: &ItemId, page: Option<&str>) -> Outcome<ItemPage> {
+        if self.cloud().flavour.kind != Kind::Drive {
+            return Err(RemoteError::Unsupported("list what is in its trash"));
+        }
+        let verdict = self.begin(Call::Children).await?;
+        let page = self.page_of((folder, true), page, verdict)?;
         self.end(Call::Children, page).await
     }
 

@@ -72,17 +72,21 @@ impl SimDrive {
     /// A page of a folder. What came lately may be missing.
     pub(super) fn page_of(
         &self,
-        folder: &ItemId,
+        (folder, is_trashed): (&ItemId, bool),
         page: Option<&str>,
         verdict: Verdict,
     ) -> Result<ItemPage, RemoteError> {
         let is_calm = self.sea.is_calm();
         let cloud = self.cloud();
-        let number = cloud.find(folder).filter(|number| cloud.is_live(*number));
+        let number = cloud.find(folder);
+        let number = number.filter(|number| cloud.is_live(*number) != is_trashed);
         let number = number.ok_or(RemoteError::NotFound)?;
         let after: u64 = page.and_then(|page| page.parse().ok()).unwrap_or(ROOT);
         let lags = !is_calm && cloud.flavour.kind == Kind::Drive;
-        let mut rest = cloud.live_children(number);
+        let mut rest = match is_trashed {
+            true => cloud.children(number),
+            false => cloud.live_children(number),
+        };
         rest.retain(|child| *child > after && !(lags && cloud.log[child] > cloud.visible));
         let has_more = rest.len() > 3;
         rest.truncate(3);

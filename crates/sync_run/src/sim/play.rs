@@ -26,6 +26,12 @@ const MOST_GATES: u32 = 2_000;
 const QUIET_MS: i64 = 15 * 60_000;
 /// Times that everything may be looked at once more before it has to be at rest.
 const MOST_ROUNDS: u32 = 60;
+/// From where something is about to be made.
+const MAKES: [Point; 3] = [
+    Point::Step("create.begun"),
+    Point::Before(Call::Create),
+    Point::Before(Call::MakeFolder),
+];
 
 type Work<'a> = Pin<Box<dyn Future<Output = Result<(), HubError>> + 'a>>;
 
@@ -374,6 +380,8 @@ impl<'a> Play<'a> {
         match turn {
             Turn::At(point) => {
                 self.sea.tell(|| format!("{id}: {point:?}"));
+                // What it makes, another has given up by now.
+                self.count.late += u64::from(busy.is_zombie && MAKES.contains(&point));
                 busy.at = Some(point);
             }
             Turn::Ended(outcome) => {
@@ -439,12 +447,7 @@ impl<'a> Play<'a> {
         self.count.crashes += 1;
         // What it was about to make comes late.
         let at = self.workers[number].busy.as_ref().and_then(|busy| busy.at);
-        let makes = [
-            Point::Step("create.begun"),
-            Point::Before(Call::Create),
-            Point::Before(Call::MakeFolder),
-        ];
-        self.count.late += u64::from(at.is_some_and(|at| makes.contains(&at)));
+        self.count.late += u64::from(at.is_some_and(|at| MAKES.contains(&at)));
         let id = self.workers[number].id;
         if let Some(busy) = self.workers[number].busy.as_mut() {
             busy.is_zombie = true;

@@ -306,8 +306,15 @@ async fn what_is_below_a_folder_in_the_trash_comes_back_with_it_only() {
     let file = crate::ItemId(stand.account.create_file(&folder.id.0, "file", "x"));
     stand.drive.trash(&folder.id, None).await.unwrap();
 
+    let inside = stand.drive.trashed_children(&folder.id, None).await.unwrap();
     let alone = stand.drive.restore(&file).await;
 
+    let inside: Vec<_> = inside
+        .items
+        .iter()
+        .map(|item| (&item.id, item.is_trashed))
+        .collect();
+    assert_eq!(inside, [(&file, true)]);
     assert!(
         matches!(&alone, Err(RemoteError::Refused { code, .. }) if code == "trashed"),
         "{alone:?}"
