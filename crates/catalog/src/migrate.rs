@@ -80,9 +80,9 @@ pub(crate) const ALL: &[Migration] = &[
     },
     Migration {
         version: 11,
-        name: "late writes",
-        sqlite: include_str!("../migrations/0011_late_writes.sql"),
-        postgres: include_str!("../migrations/0011_late_writes.sql"),
+        name: "late calls",
+        sqlite: include_str!("../migrations/0011_late_calls.sql"),
+        postgres: include_str!("../migrations/0011_late_calls.sql"),
     },
 ];
 

@@ -9,7 +9,7 @@ use crate::{CatalogError, count, digest, lists, signed};
 
 const COLUMNS: &str = "mirror_id, entry, node_id, item_key, item_id, parent, name_here, name_there, is_folder, has_base, \
                        is_parked, is_skipped, version, digest, size_bytes, revision, there_bytes, there_hashes, \
-                       taint_until_ms, attempts, next_ms, error, proof, proven_ms, late_writes";
+                       taint_until_ms, attempts, next_ms, error, proof, proven_ms, late_calls";
 /// Columns of a row.
 const WIDTH: usize = 25;
 /// Rows that one statement puts in.
@@ -39,10 +39,10 @@ pub struct EntryRow {
     pub is_parked: bool,
     /// A person left it out.
     pub is_skipped: bool,
-    /// A write whose answer was lost may take effect until then.
+    /// A call whose answer was lost may take effect until then; or until then it is remembered that something is gone.
     pub taint_until: Option<Millis>,
-    /// What such writes sent, in the words of who wrote it down.
-    pub late_writes: Option<String>,
+    /// What such calls would bring about, but for deletions, in the words of who wrote it down.
+    pub late_calls: Option<String>,
     /// Steps that failed since one did not.
     pub attempts: u32,
     /// When its next step may be tried.
@@ -424,7 +424,7 @@ fn fill(params: &mut Vec<Value>, mirror: MirrorId, row: &EntryRow) {
         row.error.as_deref().into(),
         proof.and_then(|at| i64::try_from(at).ok()).unwrap_or(0).into(),
         row.proven_ms.map_or(0, |at| at.0).into(),
-        row.late_writes.as_deref().into(),
+        row.late_calls.as_deref().into(),
     ]);
 }
 
@@ -452,7 +452,7 @@ fn read(row: &Row) -> Result<EntryRow, CatalogError> {
         error: row.opt_text(21)?,
         proof: proof.ok_or_else(|| CatalogError::Damaged("an entry's proof is of no kind".to_owned()))?,
         proven_ms: Some(row.millis(23)?).filter(|at| at.0 != 0),
-        late_writes: row.opt_text(24)?,
+        late_calls: row.opt_text(24)?,
     })
 }
 

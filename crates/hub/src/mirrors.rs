@@ -12,6 +12,7 @@ mod health;
 mod here;
 mod holds;
 mod intents;
+mod late;
 mod news;
 mod patterns;
 mod places;

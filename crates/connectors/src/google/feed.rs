@@ -170,7 +170,7 @@ impl Google {
         }
     }
 
-    /// What is in a folder and, `is_trashed` or not, in the trash.
+    /// What is in a folder, or, `is_trashed`, went to the trash with it.
     pub(super) async fn page_of(
         &self,
         (folder, is_trashed): (&ItemId, bool),
@@ -178,8 +178,14 @@ impl Google {
     ) -> Result<ItemPage, Fault> {
         let wanted = format!("'{}' in parents and trashed={is_trashed}", checked(folder)?);
         let list = self.search(&wanted, page).await?;
+        let went_with = |file: &File| !is_trashed || !file.explicitly_trashed;
         Ok(ItemPage {
-            items: list.files.into_iter().map(File::into_item).collect(),
+            items: list
+                .files
+                .into_iter()
+                .filter(went_with)
+                .map(File::into_item)
+                .collect(),
             next: list.next_page_token,
             is_partial: list.incomplete_search,
         })

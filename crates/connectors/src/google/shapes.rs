@@ -11,7 +11,7 @@ use super::documents;
 use crate::{HashKind, Hashes, Item, ItemId, ItemKind, Past, Revision, Tag};
 
 /// What is asked of a file.
-pub(super) const FILE: &str = "id,name,mimeType,parents,trashed,size,md5Checksum,sha256Checksum,headRevisionId,modifiedTime,webViewLink,shortcutDetails/targetId,capabilities(canEdit,canRename,canModifyContent)";
+pub(super) const FILE: &str = "id,name,mimeType,parents,trashed,explicitlyTrashed,size,md5Checksum,sha256Checksum,headRevisionId,modifiedTime,webViewLink,shortcutDetails/targetId,capabilities(canEdit,canRename,canModifyContent)";
 /// The same of version 2, and the tag that writes can be bound to.
 pub(super) const FILE_V2: &str = "etag,id,title,mimeType,parents(id),labels(trashed),fileSize,md5Checksum,headRevisionId,modifiedDate,alternateLink";
 /// What is asked of a content.
@@ -38,6 +38,9 @@ pub(super) struct File {
     pub parents: Vec<Parent>,
     #[serde(default)]
     pub trashed: bool,
+    /// By itself, and not with a folder above it.
+    #[serde(default)]
+    pub explicitly_trashed: bool,
     #[serde(default)]
     labels: Labels,
     #[serde(alias = "fileSize", default)]

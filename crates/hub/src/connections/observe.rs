@@ -193,7 +193,7 @@ impl Hub {
             if lease.report(progress).await? == Keep::Stop {
                 return Ok(Upkept::default().stopped());
             }
-            let Some(feed) = self.read().await?.feed(id).await? else {
+            let Some(feed) = self.feed_of(id, connector.as_ref()).await? else {
                 return Ok(Upkept::default());
             };
             let cursor = feed.cursor.clone().map(Cursor);
@@ -212,6 +212,31 @@ impl Hub {
                 return Ok(Upkept::default());
             }
         }
+    }
+
+    /// How far a connection was looked at. Where everything is listed, the look begins before its first page is asked for:
+    /// what is made while that is on its way is not in it, and not gone.
+    async fn feed_of(
+        &self,
+        id: ConnectionId,
+        connector: &dyn Connector,
+    ) -> Result<Option<ConnectionFeed>, HubError> {
+        let feed = self.read().await?.feed(id).await?;
+        let begins = feed.as_ref().is_some_and(|feed| feed.started_ms.is_none());
+        if !begins || connector.abilities().feed != Feed::Listing {
+            return Ok(feed);
+        }
+        let mut tx = self.write().await?;
+        let Some(mut feed) = tx.lock_feed(id).await? else {
+            return Ok(None);
+        };
+        if feed.started_ms.is_none() {
+            feed.started_ms = Some(self.now());
+            feed.round += 1;
+            tx.put_feed(&feed).await?;
+            tx.commit().await?;
+        }
+        Ok(Some(feed))
     }
 
     /// Writes a page down, together with where it goes on.
@@ -266,7 +291,8 @@ impl Hub {
             self.look_into_trashed(connector, id, feed.round).await?;
             tx = self.write().await?;
         }
-        let started = feed.started_ms.unwrap_or(now);
+        // What went before an interruption does not count, nor the time that it took.
+        let started = feed.started_ms.map_or(now, |started| started.max(pass.began));
         // Asked for once more while it was under way: what changed may have been passed already.
         let asked = tx.lock_feed(id).await?.map(|present| present.next_ms);
         let looked = Looked {

@@ -9,10 +9,9 @@ use model::{
 };
 use sync_plan::EntryId;
 
-use super::calls::{Call, Intent, Sent};
+use super::calls::{Intent, Sent};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, Handle};
-use super::intents::TOMB_SECS;
 use super::scene::{Loaded, Thing};
 use crate::conflicts::{self, NewConflict};
 use crate::connections::hashes_of;
@@ -24,10 +23,6 @@ use crate::{FolderRef, HubError, nodes, trash};
 const STEP: u32 = 200;
 /// Versions of a file that a late write of it may have been of.
 const LATER: u32 = 10;
-/// How long it is remembered that a call whose answer was lost may still take effect, seconds.
-const TAINT_SECS: i64 = 60 * 60;
-/// How long such a call is waited for, seconds: nothing else can be done about its entry.
-const LANDS_SECS: i64 = 10 * 60;
 
 impl MirrorDesk {
     /// Writes down with the connection what does not work there.
@@ -69,94 +64,6 @@ impl MirrorDesk {
         let mut tx = self.hub.read().await?;
         let known = tx.entries_of_items(self.mirror.id, &[item]).await?;
         Ok(known.iter().all(|row| !row.has_base && row.node.is_none()))
-    }
-
-    /// A call whose answer was lost, and that may still take effect, is remembered with its entry: a write, or a deletion,
-    /// which takes along what is written to the file or put into the folder meanwhile.
-    ///
-    /// # Errors
-    /// When the catalog does not answer.
-    pub async fn taint(&self, intent: &Intent) -> Result<(), MirrorError> {
-        let mut tx = self.fenced().await?;
-        let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
-        if let Some(mut row) = row {
-            if let Call::Replace { sent, .. } | Call::Create { sent, .. } = &intent.call {
-                let mut late = self.late_writes_of(&row)?;
-                late.retain(|other| other != sent);
-                late.insert(0, sent.clone());
-                late.truncate(LATER as usize);
-                let text = serde_json::to_string(&late).map_err(|error| HubError::Internal(error.into()))?;
-                row.late_writes = Some(text);
-            }
-            let secs = if row.is_folder { TOMB_SECS } else { TAINT_SECS };
-            row.taint_until = Some(self.now().plus_secs(secs));
-            self.put_entries(&mut tx, &[row]).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// Contents of ours that were sent to the item of an entry without an answer, and may still come to be there; the last
-    /// that was sent is the first.
-    ///
-    /// # Errors
-    /// When the catalog does not answer.
-    pub async fn late_writes(&self, entry: u64) -> Result<Vec<Sent>, MirrorError> {
-        let row = self
-            .hub
-            .read()
-            .await?
-            .entries(self.mirror.id, &[entry])
-            .await?
-            .pop();
-        row.map_or(Ok(Vec::new()), |row| self.late_writes_of(&row))
-    }
-
-    fn late_writes_of(&self, row: &EntryRow) -> Result<Vec<Sent>, MirrorError> {
-        let may_land = row.taint_until.is_some_and(|until| until > self.now());
-        match row.late_writes.as_ref().filter(|_| may_land) {
-            Some(text) => Ok(serde_json::from_str(text).map_err(|error| HubError::Internal(error.into()))?),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Whether a call about an entry was begun so short a time ago that it may still take effect.
-    ///
-    /// # Errors
-    /// When the catalog does not answer.
-    pub async fn may_land(&self, entry: u64) -> Result<bool, MirrorError> {
-        let intent = self.hub.read().await?.intent(self.mirror.id, entry).await?;
-        Ok(intent.is_some_and(|intent| intent.began_ms.plus_secs(LANDS_SECS) > self.now()))
-    }
-
-    /// Has it found out whether a write of ours came late, and over what somebody else wrote.
-    pub(super) async fn audit(&mut self, tx: &mut Tx, rows: &[EntryRow]) -> Result<(), MirrorError> {
-        for row in rows.iter().filter(|row| !row.is_folder && row.has_base) {
-            let is_tainted = row.taint_until.is_some_and(|until| until > self.now());
-            let (Some(item), Some(node), Some(content)) = (&row.item, row.node, &row.content) else {
-                continue;
-            };
-            let (Some(expected), true) = (&content.revision, is_tainted) else {
-                continue;
-            };
-            let now = tx.item(self.connection.id, item).await?;
-            let is_changed = now.is_some_and(|now| !now.is_trashed && now.revision != content.revision);
-            if !is_changed || tx.intent(self.mirror.id, row.entry).await?.is_some() {
-                continue;
-            }
-            let call = Call::Audit {
-                item: item.clone(),
-                expected: expected.clone(),
-                agreed: Sent {
-                    node,
-                    version: content.version,
-                    size_bytes: content.size_bytes,
-                    sha256: content.digest.map(|digest| digest.to_string()),
-                },
-            };
-            self.put_intent(tx, row.entry, &call).await?;
-            self.has_unknown = true;
-        }
-        Ok(())
     }
 
     /// Files in a folder there that were in the trash when they were last seen.

@@ -110,7 +110,7 @@ impl MirrorDesk {
     ) -> Result<(), MirrorError> {
         let homes: HashMap<&str, Option<u64>> = known
             .iter()
-            .filter_map(|row| Some((row.item.as_deref()?, row.parent.filter(|_| row.has_base))))
+            .filter_map(|row| Some((row.item.as_deref()?, row.parent)))
             .collect();
         let items: Vec<&str> = homes.keys().chain(untied).copied().collect();
         let mut folders: HashMap<String, Above> = HashMap::new();
@@ -146,9 +146,7 @@ impl MirrorDesk {
         let row = tx.entries_of_items(self.mirror.id, &[folder]).await?.pop();
         let item = tx.item(self.connection.id, folder).await?;
         let is_trashed = item.as_ref().is_some_and(|item| item.is_trashed);
-        let is_ours = row
-            .as_ref()
-            .is_some_and(|row| row.taint_until.is_some_and(|until| until > self.now()));
+        let is_ours = row.as_ref().is_some_and(|row| self.went_by_us(row));
         Ok(Above {
             entry: row.map(|row| row.entry),
             parent: item.and_then(|item| item.parent),
@@ -158,7 +156,7 @@ impl MirrorDesk {
 
     /// Has something brought back from the trash there, unless a call about it is under way.
     async fn have_back(&mut self, tx: &mut Tx, entry: u64, item: String) -> Result<(), MirrorError> {
-        if tx.intent(self.mirror.id, entry).await?.is_none() {
+        if !self.is_under_way(tx, entry).await? {
             self.put_intent(tx, entry, &Call::Restore { item }).await?;
             self.has_unknown = true;
         }

@@ -92,6 +92,15 @@ impl MirrorDesk {
         })
     }
 
+    /// Whether a call about an entry is under way that changes something, or finds out about one that did.
+    pub(super) async fn is_under_way(&self, tx: &mut Tx, entry: u64) -> Result<bool, MirrorError> {
+        let Some(row) = tx.intent(self.mirror.id, entry).await? else {
+            return Ok(false);
+        };
+        let call: Call = serde_json::from_str(&row.op).map_err(|error| HubError::Internal(error.into()))?;
+        Ok(!matches!(call, Call::Look { .. }))
+    }
+
     pub(super) async fn put_intent(&self, tx: &mut Tx, entry: u64, call: &Call) -> Result<(), MirrorError> {
         let row = IntentRow {
             entry,
@@ -179,6 +188,7 @@ impl MirrorDesk {
             }
             if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
                 row.taint_until = Some(self.now().plus_secs(TOMB_SECS));
+                row.late_calls = None;
             }
             if matches!(intent.call, Call::MakeFolder { .. }) {
                 self.leave_tomb(&mut tx, &mut row).await?;
@@ -219,17 +229,18 @@ impl MirrorDesk {
 
     /// A folder that we trashed, and in whose place another comes, goes on being remembered by itself.
     async fn leave_tomb(&self, tx: &mut Tx, row: &mut EntryRow) -> Result<(), MirrorError> {
-        let Some(until) = row.taint_until.take().filter(|until| *until > self.now()) else {
+        let is_ours = self.went_by_us(row);
+        let Some(until) = row.taint_until.take().filter(|_| is_ours) else {
             return Ok(());
         };
         let Some(item) = row.item.take() else {
             return Ok(());
         };
-        let tomb = tomb(
-            (tx.new_entries(self.mirror.id, 1).await?, true),
-            Some(item),
-            until,
-        );
+        let tomb = EntryRow {
+            entry: tx.new_entries(self.mirror.id, 1).await?,
+            item: Some(item),
+            ..tomb(row, until)
+        };
         // An item is of one entry at a time.
         self.put_entries(tx, std::slice::from_ref(row)).await?;
         self.put_entries(tx, &[tomb]).await
@@ -271,6 +282,19 @@ impl MirrorDesk {
             None => {
                 tx.remove_intent(self.mirror.id, entry).await?;
             }
+        }
+        let is_back = item.is_some_and(|item| !item.is_trashed);
+        if is_back && matches!(intent.call, Call::Restore { .. }) {
+            // Should it go to the trash again, that is not our doing.
+            let rows = tx.entries(self.mirror.id, &[entry]).await?;
+            let rows: Vec<EntryRow> = rows
+                .into_iter()
+                .map(|row| EntryRow {
+                    taint_until: None,
+                    ..row
+                })
+                .collect();
+            self.put_entries(&mut tx, &rows).await?;
         }
         tx.mark_dirty(self.mirror.id, &[(entry, 0)], self.now()).await?;
         Ok(tx.commit().await?)
@@ -412,7 +436,7 @@ impl Placed {
         }
     }
 
-    fn agree(&self, row: &mut EntryRow, item: &RemoteItem) {
+    pub(super) fn agree(&self, row: &mut EntryRow, item: &RemoteItem) {
         let is_here = item.parent.as_deref() == Some(self.parent.as_str());
         if is_here {
             row.parent = self.parent_entry.or(row.parent);
@@ -423,12 +447,14 @@ impl Placed {
     }
 }
 
-/// What is kept of an entry whose item is gone, or in the trash there.
-pub(super) fn tomb((entry, is_folder): (u64, bool), item: Option<String>, until: Millis) -> EntryRow {
+/// What is kept of an entry whose item is gone, or in the trash there: with the folder that it was in, for who meets it
+/// there again.
+pub(super) fn tomb(row: &EntryRow, until: Millis) -> EntryRow {
     EntryRow {
-        entry,
-        item,
-        is_folder,
+        entry: row.entry,
+        item: row.item.clone(),
+        parent: row.parent,
+        is_folder: row.is_folder,
         taint_until: Some(until),
         ..EntryRow::default()
     }

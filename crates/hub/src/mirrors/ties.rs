@@ -116,8 +116,7 @@ impl MirrorDesk {
         }
         match thing.and_then(|thing| Some((thing, self.remembered(thing)?))) {
             Some((thing, until)) => {
-                let tomb = tomb((entry.0, thing.row.is_folder), thing.row.item.clone(), until);
-                self.put_entries(tx, &[tomb]).await?;
+                self.put_entries(tx, &[tomb(&thing.row, until)]).await?;
             }
             None => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
         }
@@ -130,7 +129,7 @@ impl MirrorDesk {
     fn buried(&self, thing: &Thing) -> Option<String> {
         let item = thing.item.as_ref()?;
         let agreed = thing.row.content.as_ref()?.revision.as_ref();
-        let is_ours = thing.row.taint_until.is_some_and(|until| until > self.now());
+        let is_ours = self.went_by_us(&thing.row);
         let can_be_had = item.is_trashed && self.connector.abilities().restores;
         (is_ours && can_be_had && item.revision.as_ref() != agreed).then(|| item.id.clone())
     }
@@ -143,7 +142,7 @@ impl MirrorDesk {
             .item
             .as_ref()
             .is_some_and(|item| item.kind == RemoteKind::File);
-        match thing.row.taint_until.filter(|until| *until > now) {
+        match thing.row.taint_until.filter(|_| self.went_by_us(&thing.row)) {
             None if is_seen && self.connector.abilities().restores => Some(now.plus_secs(TOMB_SECS)),
             until => until,
         }

@@ -72,6 +72,9 @@ impl Run {
         {
             return Err(MirrorError::Changed);
         }
+        if self.desk.undo_late_trash(thing).await? {
+            return Err(MirrorError::Changed);
+        }
         gate("found_gone").await;
         if keeps {
             self.desk.let_go(deed).await

@@ -132,7 +132,7 @@ impl Run {
             }
             false => {
                 self.desk.take_in(std::slice::from_ref(&made)).await?;
-                self.desk.abandon(&intent, None).await
+                self.desk.abandon(intent, None).await
             }
         }
     }
@@ -316,7 +316,10 @@ impl Run {
         let is_placed = now.parent.as_deref() == Some(place.parent.as_str()) && now.name == place.name;
         match is_placed && !now.is_trashed {
             true => self.desk.done(&intent, Some(&now), false, None).await,
-            false => self.desk.abandon(&intent, Some(&now)).await,
+            false => {
+                self.desk.taint(&intent).await?;
+                self.desk.abandon(&intent, Some(&now)).await
+            }
         }
     }
 

@@ -152,7 +152,7 @@ impl Run {
             MirrorError::Changed | MirrorError::Hub(_) => false,
         };
         if !is_open {
-            self.desk.abandon(&intent, None).await?;
+            self.desk.abandon(intent, None).await?;
         }
         Err(error)
     }
@@ -481,43 +481,19 @@ impl Run {
                 if back.kind == RemoteKind::Folder {
                     self.take_back(&back).await?;
                 }
-                self.desk.abandon(&intent, Some(&back)).await?;
+                self.desk.abandon(intent, Some(&back)).await?;
             }
             Err(error @ (RemoteError::NotFound | RemoteError::Refused { .. })) if !is_last => {
                 return Err(error.into());
             }
-            Err(RemoteError::Refused { .. }) => return self.take_out(intent, item).await,
-            Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => {
-                self.desk.abandon(&intent, None).await?
-            }
+            Err(
+                RemoteError::NotFound
+                | RemoteError::Refused { .. }
+                | RemoteError::Unsupported(_)
+                | RemoteError::Exists,
+            ) => self.desk.abandon(intent, None).await?,
             Err(error) => return Err(error.into()),
         }
-        self.desk.look(item).await?;
-        Err(MirrorError::Changed)
-    }
-
-    /// Moves what does not come back, as its folder is in the trash too, to the top of the mirror.
-    async fn take_out(&self, intent: &Intent, item: &str) -> Result<(), MirrorError> {
-        let id = ItemId(item.to_owned());
-        let top = ItemId(self.desk.mirror.item.clone());
-        let relocate = Relocate {
-            parent: Some(&top),
-            name: None,
-            expected: None,
-        };
-        let back = match self.desk.connector().relocate(&id, relocate).await {
-            Ok(back) => as_remote(back),
-            Err(RemoteError::NotFound | RemoteError::Refused { .. } | RemoteError::Exists) => {
-                self.desk.abandon(intent, None).await?;
-                self.desk.look(item).await?;
-                return Err(MirrorError::Changed);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if back.kind == RemoteKind::Folder && !back.is_trashed {
-            self.take_back(&back).await?;
-        }
-        self.desk.abandon(intent, Some(&back)).await?;
         self.desk.look(item).await?;
         Err(MirrorError::Changed)
     }
@@ -549,7 +525,7 @@ impl Run {
                     .await?;
             }
         }
-        self.desk.abandon(&intent, None).await
+        self.desk.abandon(intent, None).await
     }
 }
 

@@ -144,16 +144,10 @@ impl Cloud {
     }
 
     pub(super) fn live_children(&self, folder: u64) -> Vec<u64> {
-        let mut inside = self.children(folder);
-        inside.retain(|number| !self.things[number].is_trashed);
-        inside
-    }
-
-    /// What is in a folder, in the trash or not.
-    pub(super) fn children(&self, folder: u64) -> Vec<u64> {
         let all = self.things.iter();
-        let inside =
-            all.filter(|(number, thing)| **number != ROOT && thing.parent == folder && !thing.is_gone);
+        let inside = all.filter(|(number, thing)| {
+            **number != ROOT && thing.parent == folder && !thing.is_trashed && !thing.is_gone
+        });
         inside.map(|(number, _)| *number).collect()
     }
 

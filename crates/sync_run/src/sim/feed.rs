@@ -83,10 +83,8 @@ impl SimDrive {
         let number = number.ok_or(RemoteError::NotFound)?;
         let after: u64 = page.and_then(|page| page.parse().ok()).unwrap_or(ROOT);
         let lags = !is_calm && cloud.flavour.kind == Kind::Drive;
-        let mut rest = match is_trashed {
-            true => cloud.children(number),
-            false => cloud.live_children(number),
-        };
+        // In the trash, what did not go there by itself.
+        let mut rest = cloud.live_children(number);
         rest.retain(|child| *child > after && !(lags && cloud.log[child] > cloud.visible));
         let has_more = rest.len() > 3;
         rest.truncate(3);

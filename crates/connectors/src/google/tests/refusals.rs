@@ -304,6 +304,8 @@ async fn what_is_below_a_folder_in_the_trash_comes_back_with_it_only() {
         .await
         .unwrap();
     let file = crate::ItemId(stand.account.create_file(&folder.id.0, "file", "x"));
+    let earlier = crate::ItemId(stand.account.create_file(&folder.id.0, "earlier", "y"));
+    stand.drive.trash(&earlier, None).await.unwrap();
     stand.drive.trash(&folder.id, None).await.unwrap();
 
     let inside = stand.drive.trashed_children(&folder.id, None).await.unwrap();

@@ -1,0 +1,191 @@
+//! Calls whose answers were lost, and that may still take effect: what they bring about then is ours, and nobody else's.
+
+use catalog::{EntryRow, Tx};
+use serde::{Deserialize, Serialize};
+
+use super::aside::agree_on_nothing;
+use super::calls::{Call, Intent, Placed, Sent};
+use super::desk::{MirrorDesk, MirrorError};
+use super::intents::TOMB_SECS;
+use super::scene::Thing;
+use crate::HubError;
+
+/// Calls about one entry that are remembered.
+const MOST: usize = 10;
+/// How long it is remembered that a call whose answer was lost may still take effect, seconds.
+const TAINT_SECS: i64 = 60 * 60;
+/// How long such a call is waited for, seconds: nothing else can be done about its entry.
+const LANDS_SECS: i64 = 10 * 60;
+
+/// What a call may still bring about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Late {
+    /// A content of ours.
+    Sent(Sent),
+    /// A place.
+    Placed(Placed),
+}
+
+impl MirrorDesk {
+    /// Remembers a call whose answer was lost, and that may still take effect, with its entry: a write, a move, or a
+    /// deletion, which takes along what is written to the file or put into the folder meanwhile.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn taint(&self, intent: &Intent) -> Result<(), MirrorError> {
+        let mut tx = self.fenced().await?;
+        let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
+        if let Some(mut row) = row {
+            let brings = match &intent.call {
+                Call::Replace { sent, .. } | Call::Create { sent, .. } => Some(Late::Sent(sent.clone())),
+                Call::Relocate { place, .. } => Some(Late::Placed(place.clone())),
+                _ => None,
+            };
+            row.late_calls = match brings {
+                Some(brings) => {
+                    let mut late = self.late_calls(&row)?;
+                    late.retain(|other| *other != brings);
+                    late.insert(0, brings);
+                    late.truncate(MOST);
+                    Some(serde_json::to_string(&late).map_err(|error| HubError::Internal(error.into()))?)
+                }
+                None => None,
+            };
+            let is_deletion = row.late_calls.is_none();
+            let secs = if row.is_folder && is_deletion {
+                TOMB_SECS
+            } else {
+                TAINT_SECS
+            };
+            row.taint_until = Some(self.now().plus_secs(secs));
+            self.put_entries(&mut tx, &[row]).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Contents of ours that were sent to the item of an entry without an answer, and may still come to be there; the last
+    /// that was sent is the first.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn late_writes(&self, entry: u64) -> Result<Vec<Sent>, MirrorError> {
+        let mut tx = self.hub.read().await?;
+        let Some(row) = tx.entries(self.mirror.id, &[entry]).await?.pop() else {
+            return Ok(Vec::new());
+        };
+        let late = self.late_calls(&row)?.into_iter();
+        let sent = late.filter_map(|late| match late {
+            Late::Sent(sent) => Some(sent),
+            Late::Placed(_) => None,
+        });
+        Ok(sent.collect())
+    }
+
+    fn late_calls(&self, row: &EntryRow) -> Result<Vec<Late>, MirrorError> {
+        let may_land = row.taint_until.is_some_and(|until| until > self.now());
+        match row.late_calls.as_ref().filter(|_| may_land) {
+            Some(text) => Ok(serde_json::from_str(text).map_err(|error| HubError::Internal(error.into()))?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether something may have gone to the trash there by a deletion of ours: a folder by one that was answered or not, a
+    /// file by one without an answer.
+    pub(super) fn went_by_us(&self, row: &EntryRow) -> bool {
+        row.late_calls.is_none() && row.taint_until.is_some_and(|until| until > self.now())
+    }
+
+    /// Whether a call about an entry was begun so short a time ago that it may still take effect.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn may_land(&self, entry: u64) -> Result<bool, MirrorError> {
+        let intent = self.hub.read().await?.intent(self.mirror.id, entry).await?;
+        Ok(intent.is_some_and(|intent| intent.began_ms.plus_secs(LANDS_SECS) > self.now()))
+    }
+
+    /// Has it found out whether a write of ours came late, and over what somebody else wrote; and takes note of moves of
+    /// ours that did.
+    pub(super) async fn audit(&mut self, tx: &mut Tx, rows: &[EntryRow]) -> Result<(), MirrorError> {
+        for row in rows.iter().filter(|row| row.has_base) {
+            let is_tainted = row.taint_until.is_some_and(|until| until > self.now());
+            let (Some(item), true) = (&row.item, is_tainted) else {
+                continue;
+            };
+            let now = tx.item(self.connection.id, item).await?;
+            let Some(now) = now.filter(|now| !now.is_trashed) else {
+                continue;
+            };
+            for late in self.late_calls(row)? {
+                if let Late::Placed(place) = late
+                    && now.parent.as_deref() == Some(&*place.parent)
+                    && now.name == place.name
+                {
+                    let mut row = row.clone();
+                    place.agree(&mut row, &now);
+                    self.put_entries(tx, &[row]).await?;
+                }
+            }
+            let (Some(node), Some(content)) = (row.node, &row.content) else {
+                continue;
+            };
+            let Some(expected) = content
+                .revision
+                .clone()
+                .filter(|_| now.revision != content.revision)
+            else {
+                continue;
+            };
+            if self.is_under_way(tx, row.entry).await? {
+                continue;
+            }
+            let call = Call::Audit {
+                item: item.clone(),
+                expected,
+                agreed: Sent {
+                    node,
+                    version: content.version,
+                    size_bytes: content.size_bytes,
+                    sha256: content.digest.map(|digest| digest.to_string()),
+                },
+            };
+            self.put_intent(tx, row.entry, &call).await?;
+            self.has_unknown = true;
+        }
+        Ok(())
+    }
+
+    /// Has a file come back there that went to the trash by a deletion of ours that came late: it had come back here by
+    /// then. Answers whether it is such a one.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn undo_late_trash(&self, thing: &Thing) -> Result<bool, MirrorError> {
+        let (Some(item), true) = (&thing.row.item, self.went_by_us(&thing.row)) else {
+            return Ok(false);
+        };
+        if thing.row.is_folder {
+            return Ok(false);
+        }
+        let mut tx = self.fenced().await?;
+        if self.is_under_way(&mut tx, thing.row.entry).await? {
+            return Ok(false);
+        }
+        if self.connector.abilities().restores {
+            let call = Call::Restore { item: item.clone() };
+            self.put_intent(&mut tx, thing.row.entry, &call).await?;
+        } else {
+            // It is new there.
+            let mut row = thing.row.clone();
+            row.item = None;
+            row.taint_until = None;
+            agree_on_nothing(&mut row);
+            self.put_entries(&mut tx, &[row]).await?;
+            let dirty = [(thing.row.entry, 0)];
+            tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
