@@ -92,7 +92,8 @@ words! {
         CreateCreate = "create_create",
         /// A file and a folder came to one name.
         KindKind = "kind_kind",
-        /// A write of ours came after one of somebody else that nobody here had seen; theirs was brought back.
+        /// A write or deletion of ours came after a change of somebody else that nobody here had seen; theirs was brought
+        /// back.
         Overwrote = "overwrote",
     }
 }

@@ -7,10 +7,15 @@ use crate::{Catalog, Engine, Options};
 /// What the schema consists of, as the engine tells it.
 async fn objects(catalog: &Catalog) -> Vec<String> {
     let sql = match catalog.engine() {
-        Engine::Sqlite => "SELECT type || ' ' || name FROM sqlite_master ORDER BY 1",
+        Engine::Sqlite => {
+            "SELECT type || ' ' || name FROM sqlite_master UNION ALL
+             SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ORDER BY 1"
+        }
         Engine::Postgres => {
             "SELECT CAST(c.relkind AS TEXT) || ' ' || c.relname FROM pg_class c
-             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' ORDER BY 1"
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' UNION ALL
+             SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND a.attnum > 0 ORDER BY 1"
         }
     };
     let rows = catalog.read().await.unwrap().query(sql, &[]).await.unwrap();

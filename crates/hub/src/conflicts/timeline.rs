@@ -189,7 +189,7 @@ fn found(kind: ConflictKind, provider: &str) -> String {
         ConflictKind::KindKind => "The mirror found a file and a folder of this name.".to_owned(),
         ConflictKind::Overwrote => {
             format!(
-                "The mirror found that what it stored at {provider} had replaced this change, and brought it back."
+                "The mirror found that what it did at {provider} had replaced or trashed this unseen, and brought it back."
             )
         }
     }

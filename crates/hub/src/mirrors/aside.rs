@@ -122,10 +122,12 @@ impl MirrorDesk {
             }
             rows.push(row);
         }
-        self.put_entries(&mut tx, &rows).await?;
+        let dirty: Vec<(u64, u32)> = rows.iter().map(|row| (row.entry, 0)).collect();
+        for row in rows {
+            self.settle_alone(&mut tx, row).await?;
+        }
         let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
         tx.remove_items(self.connection.id, &gone).await?;
-        let dirty: Vec<(u64, u32)> = rows.iter().map(|row| (row.entry, 0)).collect();
         tx.mark_dirty(self.mirror.id, &dirty, self.now()).await?;
         let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
         self.enrol_items(&mut tx, &ids).await?;
@@ -309,13 +311,15 @@ impl MirrorDesk {
         }
     }
 
-    /// Keeps a content of somebody else that a write of ours replaced unseen as a file beside, and records that.
+    /// Keeps a content of somebody else that a call of ours about an entry replaced or trashed unseen as a file beside, and
+    /// records that. `item` and `revision`: what had it there.
     ///
     /// # Errors
     /// The hub's.
     pub async fn rescued(
         &self,
-        (entry, revision): (u64, &str),
+        entry: u64,
+        (item, revision): (&str, Option<&str>),
         staged: Staged,
         author: Option<&str>,
     ) -> Result<(), MirrorError> {
@@ -329,10 +333,7 @@ impl MirrorDesk {
             Some(node) => tx.node(node).await?,
             None => None,
         };
-        let item = match &row.item {
-            Some(item) => tx.item(self.connection.id, item).await?,
-            None => None,
-        };
+        let item = tx.item(self.connection.id, item).await?;
         // Beside a file that left the mirror it would be nowhere there.
         let folder = match node.as_ref().and_then(|node| node.parent) {
             Some(folder) if self.is_live_here(&mut tx, folder).await? => folder,
@@ -356,13 +357,13 @@ impl MirrorDesk {
             is_tracked: false,
         };
         let (mirror, now) = (self.mirror.clone(), self.now());
-        let (revision, author) = (revision.to_owned(), author.map(ToOwned::to_owned));
+        let (revision, author) = (revision.map(ToOwned::to_owned), author.map(ToOwned::to_owned));
         let handle = self.handle();
         let more: More = Box::new(move |tx, (_, copy)| {
             Box::pin(async move {
                 handle.check(tx).await?;
                 let theirs = item.map(|item| RemoteItem {
-                    revision: Some(revision),
+                    revision,
                     size_bytes: copy.version.as_ref().map(|version| version.size_bytes),
                     hashes: Vec::new(),
                     ..item

@@ -80,6 +80,11 @@ pub enum Call {
         /// The name that it had.
         was_name: String,
     },
+    /// Where ids are paths, what is in a folder that moved is tied to what it was before.
+    Follow {
+        /// The folder, where it is now.
+        item: String,
+    },
     /// An item goes to the trash.
     Trash {
         /// The item.
@@ -150,6 +155,7 @@ impl Call {
             Self::Audit { .. } => "audit",
             Self::Relocate { .. } => "relocate",
             Self::Trash { .. } => "trash",
+            Self::Follow { .. } => "follow",
             Self::Restore { .. } => "restore",
             Self::Look { .. } => "look",
             Self::Rescue { .. } => "rescue",

@@ -116,14 +116,8 @@ impl MirrorDesk {
         let mut folders: HashMap<String, Above> = HashMap::new();
         for item in tx.items(self.connection.id, &items).await? {
             let home = homes.get(item.id.as_str()).copied().flatten();
-            if item.kind == RemoteKind::Folder && home.is_none() {
-                // What is in it tells of itself, or has done so.
-                let below = tx.items_below((self.connection.id, &item.id), &[], 1).await?.0;
-                if below.is_empty() {
-                    continue;
-                }
-            }
             let mut above = item.parent;
+            let mut went = Vec::new();
             for _ in 0..DEEPEST {
                 let Some(id) = above.take() else { break };
                 if !folders.contains_key(&id) {
@@ -135,8 +129,18 @@ impl MirrorDesk {
                 }
                 above.clone_from(&folder.parent);
                 if let (Some(entry), true) = (folder.entry, folder.went_by_us) {
-                    self.have_back(tx, entry, id).await?;
+                    went.push((entry, id));
                 }
+            }
+            if !went.is_empty() && item.kind == RemoteKind::Folder && home.is_none() {
+                // What is in it tells of itself, or has done so.
+                let below = tx.items_below((self.connection.id, &item.id), &[], 1).await?.0;
+                if below.is_empty() {
+                    continue;
+                }
+            }
+            for (entry, folder) in went {
+                self.have_back(tx, entry, folder).await?;
             }
         }
         Ok(())

@@ -154,6 +154,7 @@ impl MirrorDesk {
         intent: &Intent,
         item: &RemoteItem,
         is_written: bool,
+        then: Option<&Call>,
     ) -> Result<(), MirrorError> {
         let answer = Answer {
             item,
@@ -161,7 +162,7 @@ impl MirrorDesk {
             is_late: true,
             is_written,
         };
-        self.take_answer(intent, Some(answer), None).await
+        self.take_answer(intent, Some(answer), then).await
     }
 
     async fn take_answer(
@@ -248,7 +249,7 @@ impl MirrorDesk {
 
     /// Writes an entry down whose item may have been found meanwhile and given an entry of its own, which ends then. What
     /// is tied to something else already is not ours: the entry has no item, and is planned anew.
-    async fn settle_alone(&self, tx: &mut Tx, mut row: EntryRow) -> Result<(), MirrorError> {
+    pub(super) async fn settle_alone(&self, tx: &mut Tx, mut row: EntryRow) -> Result<(), MirrorError> {
         let item = row.item.clone();
         let items: Vec<&str> = item.as_deref().into_iter().collect();
         let others = tx.entries_of_items(self.mirror.id, &items).await?;
@@ -283,9 +284,8 @@ impl MirrorDesk {
                 tx.remove_intent(self.mirror.id, entry).await?;
             }
         }
-        let is_back = item.is_some_and(|item| !item.is_trashed);
-        if is_back && matches!(intent.call, Call::Restore { .. }) {
-            // Should it go to the trash again, that is not our doing.
+        if matches!(intent.call, Call::Restore { .. }) {
+            // Should it go to the trash again, that is not our doing; and what does not come back is not asked for again.
             let rows = tx.entries(self.mirror.id, &[entry]).await?;
             let rows: Vec<EntryRow> = rows
                 .into_iter()
@@ -341,6 +341,7 @@ impl MirrorDesk {
             Call::Audit { .. }
             | Call::Trash { .. }
             | Call::Restore { .. }
+            | Call::Follow { .. }
             | Call::Look { .. }
             | Call::Rescue { .. } => {}
         }

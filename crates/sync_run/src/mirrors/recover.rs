@@ -16,7 +16,12 @@ impl Run {
                 continue;
             }
             gate("recover").await;
-            leave_open(self.find_out(intent).await)?;
+            // What is in a folder whose place is not known would look as if it had gone.
+            let is_needed = matches!(intent.call, Call::Follow { .. });
+            match self.find_out(intent).await {
+                Err(error) if is_needed => return Err(error),
+                outcome => leave_open(outcome)?,
+            }
         }
         self.bring_back(back).await
     }
@@ -69,6 +74,7 @@ impl Run {
                 _ => self.after_trash(intent).await,
             },
             Call::Restore { .. } => self.restore(&intent, true).await,
+            Call::Follow { item } => self.follow(&intent, item).await,
             Call::Look { item } => {
                 self.desk.look(&item).await?;
                 self.desk.abandon(&intent, None).await
@@ -124,7 +130,7 @@ impl Run {
         };
         match is_as_sent || id.is_some() {
             true => {
-                self.desk.found(&found, &made, !is_as_sent).await?;
+                self.desk.found(&found, &made, !is_as_sent, None).await?;
                 if made.is_trashed {
                     self.look_up(&made).await?;
                 }

@@ -292,14 +292,22 @@ impl Run {
             return self.move_back(intent, &moved).await;
         }
         let (old, is_path) = (item.clone(), !self.desk.connector().abilities().has_ids);
+        let is_elsewhere = is_path && old != moved.id && moved.kind == RemoteKind::Folder;
+        let then = is_elsewhere.then(|| Call::Follow {
+            item: moved.id.clone(),
+        });
         match is_late {
-            true => self.desk.found(&intent, &moved, false).await?,
-            false => self.desk.done(&intent, Some(&moved), false, None).await?,
+            true => self.desk.found(&intent, &moved, false, then.as_ref()).await?,
+            false => {
+                self.desk
+                    .done(&intent, Some(&moved), false, then.as_ref())
+                    .await?
+            }
         }
-        if is_path && old != moved.id {
-            self.follow(intent.entry, &moved).await?;
+        match then {
+            Some(call) => self.follow(&intent.with(call), moved.id).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn move_back(&self, intent: Intent, moved: &RemoteItem) -> Result<(), MirrorError> {
@@ -354,16 +362,17 @@ impl Run {
     }
 
     /// Where ids are paths, what is in a folder that moved has other ids now.
-    async fn follow(&self, entry: u64, folder: &RemoteItem) -> Result<(), MirrorError> {
-        let mut folders = vec![(entry, folder.id.clone())];
+    pub(super) async fn follow(&self, intent: &Intent, folder: String) -> Result<(), MirrorError> {
+        let connector = self.desk.connector();
+        let mut folders = vec![(intent.entry, folder)];
         while let Some((entry, id)) = folders.pop() {
-            let mut page = None;
+            let (folder, mut page) = (ItemId(id), None);
             loop {
-                let children = self
-                    .desk
-                    .connector()
-                    .children(&ItemId(id.clone()), page.as_deref())
-                    .await?;
+                let children = match connector.children(&folder, page.as_deref()).await {
+                    // It went on.
+                    Err(RemoteError::NotFound) => break,
+                    children => children?,
+                };
                 let items: Vec<RemoteItem> = children.items.into_iter().map(as_remote).collect();
                 folders.extend(self.desk.follow(entry, &items).await?);
                 page = children.next;
@@ -372,7 +381,7 @@ impl Run {
                 }
             }
         }
-        Ok(())
+        self.desk.abandon(intent, None).await
     }
 
     /// Lists a folder at the provider, and takes in what was not known of it. Answers whether there is anything.
@@ -486,16 +495,48 @@ impl Run {
             Err(error @ (RemoteError::NotFound | RemoteError::Refused { .. })) if !is_last => {
                 return Err(error.into());
             }
-            Err(
-                RemoteError::NotFound
-                | RemoteError::Refused { .. }
-                | RemoteError::Unsupported(_)
-                | RemoteError::Exists,
-            ) => self.desk.abandon(intent, None).await?,
+            Err(RemoteError::Refused { .. }) => {
+                self.salvage(intent, item).await?;
+                self.desk.abandon(intent, None).await?;
+            }
+            Err(RemoteError::NotFound | RemoteError::Unsupported(_) | RemoteError::Exists) => {
+                self.desk.abandon(intent, None).await?;
+            }
             Err(error) => return Err(error.into()),
         }
         self.desk.look(item).await?;
         Err(MirrorError::Changed)
+    }
+
+    /// Keeps here what went to the trash with something that does not come back, as the folder above is in the trash too.
+    async fn salvage(&self, intent: &Intent, item: &str) -> Result<(), MirrorError> {
+        let connector = self.desk.connector();
+        let mut items = vec![item.to_owned()];
+        while let Some(id) = items.pop() {
+            let Some(now) = self.desk.look(&id).await?.filter(|now| now.is_trashed) else {
+                continue;
+            };
+            if now.kind == RemoteKind::File {
+                let staged = self.fetch(&now).await?;
+                gate("salvage.fetched").await;
+                let there = (now.id.as_str(), now.revision.as_deref());
+                self.desk.rescued(intent.entry, there, staged, None).await?;
+            }
+            let (folder, mut page) = (ItemId(id), None);
+            loop {
+                let inside = match connector.trashed_children(&folder, page.as_deref()).await {
+                    // It is a file, or nobody can tell.
+                    Err(RemoteError::NotFound | RemoteError::Unsupported(_)) => break,
+                    inside => inside?,
+                };
+                items.extend(inside.items.into_iter().map(|item| item.id.0));
+                page = inside.next;
+                if page.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes in all that came back with a folder: not every feed tells of it.
@@ -520,8 +561,9 @@ impl Run {
         for revision in revisions {
             if let Some((staged, past)) = self.fetch_past(item, revision).await? {
                 gate("rescue.fetched").await;
+                let there = (item.as_str(), Some(revision.as_str()));
                 self.desk
-                    .rescued((intent.entry, revision), staged, past.as_deref())
+                    .rescued(intent.entry, there, staged, past.as_deref())
                     .await?;
             }
         }

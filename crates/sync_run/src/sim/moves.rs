@@ -39,13 +39,14 @@ impl SimDrive {
             (from, folder, name)
         };
         let made = self.carry_one(from, (folder, &name)).await?;
-        let item = self.cloud().seen(made);
-        self.end(Call::Relocate, item).await?.ok_or(RemoteError::NotFound)
+        self.end(Call::Relocate, made).await?.ok_or(RemoteError::NotFound)
     }
 
-    async fn carry_one(&self, from: u64, (folder, name): (u64, &str)) -> Outcome<u64> {
+    /// Answers what came of it, a file as it was when it was copied.
+    async fn carry_one(&self, from: u64, (folder, name): (u64, &str)) -> Outcome<Option<Item>> {
         let (to, copied) = self.cloud().copied(from, (folder, name))?;
         self.cloud().engine_writes += 1;
+        let copy = self.cloud().seen(to).filter(|_| copied.is_some());
         if copied.is_none() {
             loop {
                 let next = self.cloud().live_children(from).first().copied();
@@ -69,7 +70,7 @@ impl SimDrive {
         if copied.is_some() || cloud.live_children(from).is_empty() {
             cloud.throw(from);
         }
-        Ok(to)
+        Ok(copy.or_else(|| cloud.seen(to)))
     }
 }
 
