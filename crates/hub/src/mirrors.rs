@@ -42,6 +42,7 @@ pub use desk::{Ended, MirrorDesk, MirrorError, Opened};
 pub use health::{Mended, Replica, ReplicaPlace};
 pub use here::Deed;
 pub use holds::{HeldDeletes, WhichEntries};
+pub(crate) use late::went_by_us;
 pub use news::{Changed, MirrorHeads};
 pub use places::{MirrorFolder, RemoteFolder};
 pub use preview::{MirrorPlan, NameProblem, PlanNote, PlanSide, PlanStep, PlanSummary, Room};

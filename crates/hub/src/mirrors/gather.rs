@@ -8,6 +8,7 @@ use model::{Node, NodeId, RemoteItem, RemoteKind};
 
 use super::calls::Call;
 use super::desk::{MirrorDesk, MirrorError};
+use super::late::went_by_us;
 
 /// Journal entries, children or entries that one transaction takes in.
 const STEP: u32 = 200;
@@ -150,7 +151,10 @@ impl MirrorDesk {
         let row = tx.entries_of_items(self.mirror.id, &[folder]).await?.pop();
         let item = tx.item(self.connection.id, folder).await?;
         let is_trashed = item.as_ref().is_some_and(|item| item.is_trashed);
-        let is_ours = row.as_ref().is_some_and(|row| self.went_by_us(row));
+        let is_ours = match &row {
+            Some(row) => went_by_us(row, self.now())?,
+            None => false,
+        };
         Ok(Above {
             entry: row.map(|row| row.entry),
             parent: item.and_then(|item| item.parent),

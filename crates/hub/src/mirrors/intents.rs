@@ -2,13 +2,14 @@
 //! so that one whose answer was lost is found out about rather than made twice.
 
 use catalog::{EntryRow, IntentRow, Tx};
-use model::{Millis, RemoteItem};
+use model::RemoteItem;
 use sync_plan::EntryId;
 
 use super::aside::agree_on_nothing;
 use super::calls::{Call, FeedMark, Intent, Placed};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
+use super::late::{note_trashed, tomb, went_by_us};
 use super::scene::Loaded;
 use crate::HubError;
 use crate::access::{self, Hold};
@@ -188,8 +189,7 @@ impl MirrorDesk {
                 self.carry_content(&mut row, (before, item), is_copy);
             }
             if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
-                row.taint_until = Some(self.now().plus_secs(TOMB_SECS));
-                row.late_calls = None;
+                note_trashed(&mut row, self.now().plus_secs(TOMB_SECS))?;
             }
             if matches!(intent.call, Call::MakeFolder { .. }) {
                 self.leave_tomb(&mut tx, &mut row).await?;
@@ -230,18 +230,17 @@ impl MirrorDesk {
 
     /// A folder that we trashed, and in whose place another comes, goes on being remembered by itself.
     async fn leave_tomb(&self, tx: &mut Tx, row: &mut EntryRow) -> Result<(), MirrorError> {
-        let is_ours = self.went_by_us(row);
-        let Some(until) = row.taint_until.take().filter(|_| is_ours) else {
-            return Ok(());
-        };
-        let Some(item) = row.item.take() else {
+        let is_ours = went_by_us(row, self.now())?;
+        let (Some(until), Some(_), true) = (row.taint_until, &row.item, is_ours) else {
             return Ok(());
         };
         let tomb = EntryRow {
             entry: tx.new_entries(self.mirror.id, 1).await?,
-            item: Some(item),
-            ..tomb(row, until)
+            ..tomb(row, until)?
         };
+        row.item = None;
+        row.taint_until = None;
+        row.late_calls = None;
         // An item is of one entry at a time.
         self.put_entries(tx, std::slice::from_ref(row)).await?;
         self.put_entries(tx, &[tomb]).await
@@ -291,6 +290,7 @@ impl MirrorDesk {
                 .into_iter()
                 .map(|row| EntryRow {
                     taint_until: None,
+                    late_calls: None,
                     ..row
                 })
                 .collect();
@@ -445,19 +445,6 @@ impl Placed {
         if let Some(here) = self.name_here.as_ref().filter(|_| item.name == self.name) {
             row.names = Some((here.clone(), item.name.clone()));
         }
-    }
-}
-
-/// What is kept of an entry whose item is gone, or in the trash there: with the folder that it was in, for who meets it
-/// there again.
-pub(super) fn tomb(row: &EntryRow, until: Millis) -> EntryRow {
-    EntryRow {
-        entry: row.entry,
-        item: row.item.clone(),
-        parent: row.parent,
-        is_folder: row.is_folder,
-        taint_until: Some(until),
-        ..EntryRow::default()
     }
 }
 

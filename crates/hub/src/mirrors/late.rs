@@ -1,6 +1,7 @@
 //! Calls whose answers were lost, and that may still take effect: what they bring about then is ours, and nobody else's.
 
 use catalog::{EntryRow, Tx};
+use model::Millis;
 use serde::{Deserialize, Serialize};
 
 use super::aside::agree_on_nothing;
@@ -25,6 +26,50 @@ enum Late {
     Sent(Sent),
     /// A place.
     Placed(Placed),
+    /// That it is in the trash; of a folder that we trashed also when that was answered.
+    Trashed,
+}
+
+fn read(row: &EntryRow) -> Result<Vec<Late>, HubError> {
+    match &row.late_calls {
+        Some(text) => serde_json::from_str(text).map_err(|error| HubError::Internal(error.into())),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn written(late: &[Late]) -> Result<String, HubError> {
+    serde_json::to_string(late).map_err(|error| HubError::Internal(error.into()))
+}
+
+/// Whether something may have gone to the trash there by a deletion of ours: a folder by one that was answered or not, a
+/// file by one without an answer.
+pub(crate) fn went_by_us(row: &EntryRow, now: Millis) -> Result<bool, HubError> {
+    let is_remembered = row.taint_until.is_some_and(|until| until > now);
+    Ok(is_remembered && read(row)?.contains(&Late::Trashed))
+}
+
+/// Notes with its entry that we trashed a folder, or may have trashed a file.
+pub(super) fn note_trashed(row: &mut EntryRow, until: Millis) -> Result<(), HubError> {
+    row.taint_until = Some(until);
+    row.late_calls = Some(written(&[Late::Trashed])?);
+    Ok(())
+}
+
+/// What is kept of an entry whose item is gone, or in the trash there: the folder that it was in, and whether that was our
+/// doing, for who meets it there again.
+pub(super) fn tomb(row: &EntryRow, until: Millis) -> Result<EntryRow, HubError> {
+    let mut tomb = EntryRow {
+        entry: row.entry,
+        item: row.item.clone(),
+        parent: row.parent,
+        is_folder: row.is_folder,
+        taint_until: Some(until),
+        ..EntryRow::default()
+    };
+    if read(row)?.contains(&Late::Trashed) {
+        note_trashed(&mut tomb, until)?;
+    }
+    Ok(tomb)
 }
 
 impl MirrorDesk {
@@ -38,26 +83,17 @@ impl MirrorDesk {
         let row = tx.entries(self.mirror.id, &[intent.entry]).await?.pop();
         if let Some(mut row) = row {
             let brings = match &intent.call {
-                Call::Replace { sent, .. } | Call::Create { sent, .. } => Some(Late::Sent(sent.clone())),
-                Call::Relocate { place, .. } => Some(Late::Placed(place.clone())),
-                _ => None,
+                Call::Replace { sent, .. } | Call::Create { sent, .. } => Late::Sent(sent.clone()),
+                Call::Relocate { place, .. } => Late::Placed(place.clone()),
+                _ => Late::Trashed,
             };
-            row.late_calls = match brings {
-                Some(brings) => {
-                    let mut late = self.late_calls(&row)?;
-                    late.retain(|other| *other != brings);
-                    late.insert(0, brings);
-                    late.truncate(MOST);
-                    Some(serde_json::to_string(&late).map_err(|error| HubError::Internal(error.into()))?)
-                }
-                None => None,
-            };
-            let is_deletion = row.late_calls.is_none();
-            let secs = if row.is_folder && is_deletion {
-                TOMB_SECS
-            } else {
-                TAINT_SECS
-            };
+            let mut late = self.late_calls(&row)?;
+            late.retain(|other| *other != brings);
+            late.insert(0, brings);
+            late.truncate(MOST);
+            let is_tomb = row.is_folder && late.contains(&Late::Trashed);
+            let secs = if is_tomb { TOMB_SECS } else { TAINT_SECS };
+            row.late_calls = Some(written(&late)?);
             row.taint_until = Some(self.now().plus_secs(secs));
             self.put_entries(&mut tx, &[row]).await?;
         }
@@ -77,23 +113,16 @@ impl MirrorDesk {
         let late = self.late_calls(&row)?.into_iter();
         let sent = late.filter_map(|late| match late {
             Late::Sent(sent) => Some(sent),
-            Late::Placed(_) => None,
+            Late::Placed(_) | Late::Trashed => None,
         });
         Ok(sent.collect())
     }
 
     fn late_calls(&self, row: &EntryRow) -> Result<Vec<Late>, MirrorError> {
-        let may_land = row.taint_until.is_some_and(|until| until > self.now());
-        match row.late_calls.as_ref().filter(|_| may_land) {
-            Some(text) => Ok(serde_json::from_str(text).map_err(|error| HubError::Internal(error.into()))?),
-            None => Ok(Vec::new()),
+        match row.taint_until.is_some_and(|until| until > self.now()) {
+            true => Ok(read(row)?),
+            false => Ok(Vec::new()),
         }
-    }
-
-    /// Whether something may have gone to the trash there by a deletion of ours: a folder by one that was answered or not, a
-    /// file by one without an answer.
-    pub(super) fn went_by_us(&self, row: &EntryRow) -> bool {
-        row.late_calls.is_none() && row.taint_until.is_some_and(|until| until > self.now())
     }
 
     /// Whether a call about an entry was begun so short a time ago that it may still take effect.
@@ -162,7 +191,7 @@ impl MirrorDesk {
     /// # Errors
     /// When the catalog does not answer.
     pub async fn undo_late_trash(&self, thing: &Thing) -> Result<bool, MirrorError> {
-        let (Some(item), true) = (&thing.row.item, self.went_by_us(&thing.row)) else {
+        let (Some(item), true) = (&thing.row.item, went_by_us(&thing.row, self.now())?) else {
             return Ok(false);
         };
         if thing.row.is_folder {
@@ -180,6 +209,7 @@ impl MirrorDesk {
             let mut row = thing.row.clone();
             row.item = None;
             row.taint_until = None;
+            row.late_calls = None;
             agree_on_nothing(&mut row);
             self.put_entries(&mut tx, &[row]).await?;
             let dirty = [(thing.row.entry, 0)];

@@ -3,14 +3,15 @@
 
 use catalog::{DirtyRow, EntryContent, EntryRow, MirrorSide, Tx};
 use connectors::{HashKind, Hashes};
-use model::{ByteStream, Digest, Millis, MirrorState, RemoteItem, RemoteKind};
+use model::{ByteStream, Digest, Millis, MirrorState, RemoteItem};
 use sync_plan::{Base, Clash, EntryId, Side, Step};
 
 use super::calls::Call;
 use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
-use super::intents::{TOMB_SECS, tomb};
+use super::intents::TOMB_SECS;
+use super::late::{tomb, went_by_us};
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
@@ -105,20 +106,23 @@ impl MirrorDesk {
             }
         }
         let thing = loaded.things.get(&entry);
-        if let Some((thing, item)) = thing.and_then(|thing| Some((thing, self.buried(thing)?))) {
+        if let Some(thing) = thing
+            && let Some(item) = self.buried(thing)?
+        {
             let call = Call::Restore { item };
             self.put_intent(tx, entry.0, &call).await?;
             let row = EntryRow {
                 taint_until: None,
+                late_calls: None,
                 ..thing.row.clone()
             };
             return self.put_entries(tx, &[row]).await;
         }
-        match thing.and_then(|thing| Some((thing, self.remembered(thing)?))) {
-            Some((thing, until)) => {
-                self.put_entries(tx, &[tomb(&thing.row, until)]).await?;
+        match thing {
+            Some(thing) if let Some(until) = self.remembered(thing)? => {
+                self.put_entries(tx, &[tomb(&thing.row, until)?]).await?;
             }
-            None => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
+            _ => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
         }
         let dirty = tx.dirty(self.mirror.id, &[entry.0]).await?;
         let dirty: Vec<(u64, u64)> = dirty.iter().map(|row| (row.entry, row.generation)).collect();
@@ -126,26 +130,24 @@ impl MirrorDesk {
     }
 
     /// A file that is in the trash there with a content that nobody here had seen when we meant to delete it.
-    fn buried(&self, thing: &Thing) -> Option<String> {
-        let item = thing.item.as_ref()?;
-        let agreed = thing.row.content.as_ref()?.revision.as_ref();
-        let is_ours = self.went_by_us(&thing.row);
+    fn buried(&self, thing: &Thing) -> Result<Option<String>, MirrorError> {
+        let (Some(item), Some(content)) = (&thing.item, &thing.row.content) else {
+            return Ok(None);
+        };
+        let is_ours = went_by_us(&thing.row, self.now())?;
         let can_be_had = item.is_trashed && self.connector.abilities().restores;
-        (is_ours && can_be_had && item.revision.as_ref() != agreed).then(|| item.id.clone())
+        Ok((is_ours && can_be_had && item.revision != content.revision).then(|| item.id.clone()))
     }
 
     /// Until when something that is gone is remembered. Something may turn up in a folder that we trashed: then it is known
-    /// whose doing that was, and of the files in it which had been seen.
-    fn remembered(&self, thing: &Thing) -> Option<Millis> {
+    /// whose doing that was, and what of that which is in it had been seen.
+    fn remembered(&self, thing: &Thing) -> Result<Option<Millis>, MirrorError> {
         let now = self.now();
-        let is_seen = thing
-            .item
-            .as_ref()
-            .is_some_and(|item| item.kind == RemoteKind::File);
-        match thing.row.taint_until.filter(|_| self.went_by_us(&thing.row)) {
-            None if is_seen && self.connector.abilities().restores => Some(now.plus_secs(TOMB_SECS)),
-            until => until,
+        if went_by_us(&thing.row, now)? {
+            return Ok(thing.row.taint_until);
         }
+        let is_seen = thing.item.is_some() && self.connector.abilities().restores;
+        Ok(is_seen.then(|| now.plus_secs(TOMB_SECS)))
     }
 
     async fn link(

@@ -7,6 +7,7 @@ use super::journal::{Seen, take_down};
 use super::{STEP, Trouble};
 use crate::Hub;
 use crate::connections::as_remote;
+use crate::mirrors::went_by_us;
 
 impl Hub {
     /// Takes in what is in folders that mirrors trashed not long ago. The feed tells of what somebody put into one right
@@ -59,7 +60,12 @@ impl Hub {
                 let rows = tx.trashed_folders(mirror.id, (now, after), STEP).await?;
                 let Some(last) = rows.last() else { break };
                 after = last.entry;
-                let items: Vec<&str> = rows.iter().filter_map(|row| row.item.as_deref()).collect();
+                let mut items = Vec::new();
+                for row in &rows {
+                    if went_by_us(row, now)? {
+                        items.extend(row.item.as_deref());
+                    }
+                }
                 let items = tx.items(id, &items).await?;
                 let trashed = items.into_iter().filter(|item| item.is_trashed);
                 found.extend(trashed.map(|item| ItemId(item.id)));
