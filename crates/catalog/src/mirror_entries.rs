@@ -41,7 +41,7 @@ pub struct EntryRow {
     pub is_skipped: bool,
     /// A call whose answer was lost may take effect until then; or until then it is remembered that something is gone.
     pub taint_until: Option<Millis>,
-    /// What such calls would bring about, but for deletions, in the words of who wrote it down.
+    /// What such calls would bring about, in the words of who wrote it down.
     pub late_calls: Option<String>,
     /// Steps that failed since one did not.
     pub attempts: u32,
@@ -325,21 +325,23 @@ impl Tx {
         row.map_or(Ok(0), |row| Ok(count(row.int(0)?)))
     }
 
-    /// Folders that were trashed there not long ago, as far as that is still remembered, after a number; at most `limit`.
-    pub async fn trashed_folders(
+    /// Folders that something is remembered of for a while, after that time and number, those first that are forgotten
+    /// first; at most `limit`.
+    pub async fn remembered_folders(
         &mut self,
         mirror: MirrorId,
-        (now, after): (Millis, u64),
+        (until, entry): (Millis, u64),
         limit: u32,
     ) -> Result<Vec<EntryRow>, CatalogError> {
         let params = [
             mirror.into(),
-            now.into(),
-            signed(after).into(),
+            until.into(),
+            signed(entry).into(),
             i64::from(limit).into(),
         ];
         let by_index = self.indexed_by("mirror_entries_tombs");
-        let rest = "taint_until_ms > $2 AND is_folder = 1 AND entry > $3 ORDER BY entry LIMIT $4";
+        let rest = "taint_until_ms IS NOT NULL AND (taint_until_ms, entry) > ($2, $3) AND is_folder = 1
+             ORDER BY taint_until_ms, entry LIMIT $4";
         self.entries_where((&by_index, rest), &params).await
     }
 

@@ -82,7 +82,8 @@ pub trait Connector: Send + Sync {
     /// Pages may lag behind writes, and what is absent in them may exist: no deletion follows from them.
     async fn children(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, RemoteError>;
 
-    /// What went to the trash with the folder that it is in, as [`Connector::children`]. `Unsupported` where the provider does not tell.
+    /// What went to the trash with the folder that it is in, as [`Connector::children`]. `Unsupported` where the provider
+    /// does not tell.
     async fn trashed_children(&self, folder: &ItemId, page: Option<&str>) -> Result<ItemPage, RemoteError> {
         let _ = (folder, page);
         Err(RemoteError::Unsupported("list what is in its trash"))

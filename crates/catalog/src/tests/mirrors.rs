@@ -96,6 +96,7 @@ fn full(number: u32) -> EntryRow {
         is_parked: true,
         is_skipped: true,
         taint_until: Some(LATER),
+        late_calls: Some("what may still come".to_owned()),
         attempts: 4,
         next_ms: Some(NOW),
         error: Some("no".to_owned()),
@@ -331,6 +332,33 @@ async fn one_node_or_item_is_in_one_entry_of_a_mirror_only() {
             assert!(tx.put_entries(MIRROR, &[twice]).await.is_err());
         }
         run!(catalog, put_entries(MirrorId::from_bytes([1; 16]), &[entry(1)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn folders_of_which_something_is_remembered_are_listed_page_by_page() {
+    on_each_engine(|catalog| async move {
+        begun(&catalog).await;
+        let remembered = |number, until, is_folder| EntryRow {
+            taint_until: until,
+            is_folder,
+            ..entry(number)
+        };
+        let rows = [
+            remembered(1, Some(LATER), true),
+            remembered(2, Some(NOW), true),
+            remembered(3, None, true),
+            remembered(4, Some(LATER), false),
+            remembered(5, Some(LATER), true),
+        ];
+        run!(catalog, put_entries(MIRROR, &rows));
+
+        let page = run!(catalog, remembered_folders(MIRROR, (NOW, 0), 2));
+        assert_eq!(page, [rows[1].clone(), rows[0].clone()]);
+        let rest = run!(catalog, remembered_folders(MIRROR, (LATER, 1), 2));
+        assert_eq!(rest, rows[4..]);
+        assert_eq!(run!(catalog, remembered_folders(MIRROR, (LATER, 5), 2)), []);
     })
     .await;
 }

@@ -147,6 +147,58 @@ async fn items_are_found_by_any_number_of_ids_and_those_that_go_are_told() {
 }
 
 #[tokio::test]
+async fn a_folder_that_something_without_a_counterpart_leaves_is_told_of() {
+    on_each_engine(|catalog| async move {
+        linked(&catalog).await;
+        let document = RemoteItem {
+            kind: RemoteKind::Document,
+            parent: Some("folder".to_owned()),
+            ..item("document", "a document")
+        };
+        let moved = RemoteItem {
+            parent: Some("other".to_owned()),
+            ..document.clone()
+        };
+        let renamed = RemoteItem {
+            name: "another name".to_owned(),
+            ..moved.clone()
+        };
+        let trashed = RemoteItem {
+            is_trashed: true,
+            ..renamed.clone()
+        };
+        let file = RemoteItem {
+            parent: Some("folder".to_owned()),
+            ..item("file", "a file")
+        };
+        let moved_file = RemoteItem {
+            parent: Some("other".to_owned()),
+            ..file.clone()
+        };
+        let told: [(&RemoteItem, &[&str]); 6] = [
+            (&document, &["document"]),
+            (&moved, &["document", "folder"]),
+            (&renamed, &["document"]),
+            (&trashed, &["document", "other"]),
+            (&file, &["file"]),
+            (&moved_file, &["file"]),
+        ];
+        for (now, expected) in told {
+            let changed = run!(
+                catalog,
+                put_changed_items(CONNECTION, 1, std::slice::from_ref(now))
+            );
+            assert_eq!(changed, expected, "{now:?}");
+        }
+
+        let gone = run!(catalog, remove_items(CONNECTION, &["document"]));
+        assert_eq!(gone, ["document", "other"]);
+        assert_eq!(run!(catalog, remove_items(CONNECTION, &["file"])), ["file"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_folder_is_listed_whole_page_by_page() {
     on_each_engine(|catalog| async move {
         linked(&catalog).await;

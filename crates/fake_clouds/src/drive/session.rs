@@ -178,9 +178,10 @@ impl Drive {
         // What is there already comes again and is not kept twice.
         let mut skip = session.kept_bytes() - first.min(session.kept_bytes());
         let mut waiting = BytesMut::new();
-        let mut writer = session
+        // Whoever hangs up takes nothing along that was kept.
+        let writer = session
             .writer
-            .take()
+            .as_mut()
             .ok_or_else(|| Fail::bad("the upload is over"))?;
         let mut is_cut = false;
         while let Some(frame) = call.body.frame().await {
@@ -204,7 +205,6 @@ impl Drive {
         if is_last && !is_cut && most >= waiting.len() as u64 {
             writer.write(&waiting);
         }
-        session.writer = Some(writer);
         if is_cut {
             Err(Fail::bad("the body ended early"))
         } else {

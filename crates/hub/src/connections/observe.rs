@@ -214,7 +214,7 @@ impl Hub {
         }
     }
 
-    /// How far a connection was looked at. Where everything is listed, the look begins before its first page is asked for:
+    /// How far a connection was looked at. Where everything is listed, the round begins before its first page is asked for:
     /// what is made while that is on its way is not in it, and not gone.
     async fn feed_of(
         &self,
@@ -230,12 +230,9 @@ impl Hub {
         let Some(mut feed) = tx.lock_feed(id).await? else {
             return Ok(None);
         };
-        if feed.started_ms.is_none() {
-            feed.started_ms = Some(self.now());
-            feed.round += 1;
-            tx.put_feed(&feed).await?;
-            tx.commit().await?;
-        }
+        feed.round += 1;
+        tx.put_feed(&feed).await?;
+        tx.commit().await?;
         Ok(Some(feed))
     }
 
@@ -252,13 +249,16 @@ impl Hub {
         let mut feed = read.clone();
         if feed.started_ms.is_none() {
             feed.started_ms = Some(now);
-            feed.round += u64::from(page.is_snapshot);
+            let is_counted = connector.abilities().feed == Feed::Listing;
+            feed.round += u64::from(page.is_snapshot && !is_counted);
         }
         feed.is_snapshot = page.is_snapshot;
         let mut tx = self.write().await?;
         let present = tx.lock_feed(id).await?;
-        let same =
-            present.filter(|present| present.cursor == read.cursor && present.started_ms == read.started_ms);
+        let same = present.filter(|present| {
+            let is_same_look = present.started_ms == read.started_ms && present.round == read.round;
+            is_same_look && present.cursor == read.cursor
+        });
         let Some(present) = same else {
             // Somebody else looked, or it was begun anew, or unlinked.
             return Ok(Step::GoOn);

@@ -17,6 +17,13 @@ pub struct Placed {
     pub name_here: Option<String>,
 }
 
+impl Placed {
+    /// Whether an item is at this place.
+    pub(super) fn is_of(&self, item: &RemoteItem) -> bool {
+        item.parent.as_deref() == Some(self.parent.as_str()) && item.name == self.name
+    }
+}
+
 /// A content of ours that is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {

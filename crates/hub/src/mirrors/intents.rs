@@ -9,7 +9,7 @@ use super::aside::agree_on_nothing;
 use super::calls::{Call, FeedMark, Intent, Placed};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, TEMPORARY};
-use super::late::{note_trashed, tomb, went_by_us};
+use super::late::{note_back, note_trashed, tomb, went_by_us};
 use super::scene::Loaded;
 use crate::HubError;
 use crate::access::{self, Hold};
@@ -189,7 +189,7 @@ impl MirrorDesk {
                 self.carry_content(&mut row, (before, item), is_copy);
             }
             if row.is_folder && matches!(intent.call, Call::Trash { .. }) {
-                note_trashed(&mut row, self.now().plus_secs(TOMB_SECS))?;
+                note_trashed(&mut row, (self.now(), self.now().plus_secs(TOMB_SECS)))?;
             }
             if matches!(intent.call, Call::MakeFolder { .. }) {
                 self.leave_tomb(&mut tx, &mut row).await?;
@@ -236,7 +236,7 @@ impl MirrorDesk {
         };
         let tomb = EntryRow {
             entry: tx.new_entries(self.mirror.id, 1).await?,
-            ..tomb(row, until)?
+            ..tomb(row, (self.now(), until))?
         };
         row.item = None;
         row.taint_until = None;
@@ -284,16 +284,11 @@ impl MirrorDesk {
             }
         }
         if matches!(intent.call, Call::Restore { .. }) {
-            // Should it go to the trash again, that is not our doing; and what does not come back is not asked for again.
-            let rows = tx.entries(self.mirror.id, &[entry]).await?;
-            let rows: Vec<EntryRow> = rows
-                .into_iter()
-                .map(|row| EntryRow {
-                    taint_until: None,
-                    late_calls: None,
-                    ..row
-                })
-                .collect();
+            // What does not come back is not asked for again.
+            let mut rows = tx.entries(self.mirror.id, &[entry]).await?;
+            for row in &mut rows {
+                note_back(row)?;
+            }
             self.put_entries(&mut tx, &rows).await?;
         }
         tx.mark_dirty(self.mirror.id, &[(entry, 0)], self.now()).await?;

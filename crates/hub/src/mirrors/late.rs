@@ -26,7 +26,9 @@ enum Late {
     Sent(Sent),
     /// A place.
     Placed(Placed),
-    /// That it is in the trash; of a folder that we trashed also when that was answered.
+    /// That it is in the trash.
+    MayTrash,
+    /// Nothing more: it was trashed, and that was answered.
     Trashed,
 }
 
@@ -41,23 +43,49 @@ fn written(late: &[Late]) -> Result<String, HubError> {
     serde_json::to_string(late).map_err(|error| HubError::Internal(error.into()))
 }
 
+fn is_deletion(late: &Late) -> bool {
+    matches!(late, Late::MayTrash | Late::Trashed)
+}
+
 /// Whether something may have gone to the trash there by a deletion of ours: a folder by one that was answered or not, a
 /// file by one without an answer.
 pub(crate) fn went_by_us(row: &EntryRow, now: Millis) -> Result<bool, HubError> {
     let is_remembered = row.taint_until.is_some_and(|until| until > now);
-    Ok(is_remembered && read(row)?.contains(&Late::Trashed))
+    Ok(is_remembered && read(row)?.iter().any(is_deletion))
 }
 
-/// Notes with its entry that we trashed a folder, or may have trashed a file.
-pub(super) fn note_trashed(row: &mut EntryRow, until: Millis) -> Result<(), HubError> {
+/// Notes with its entry that we trashed a folder. Of what came before, only another deletion counts still.
+pub(super) fn note_trashed(row: &mut EntryRow, (now, until): (Millis, Millis)) -> Result<(), HubError> {
+    let may_go_again =
+        row.taint_until.is_some_and(|until| until > now) && read(row)?.contains(&Late::MayTrash);
+    let mut late = vec![Late::Trashed];
+    late.extend(may_go_again.then_some(Late::MayTrash));
     row.taint_until = Some(until);
-    row.late_calls = Some(written(&[Late::Trashed])?);
+    row.late_calls = Some(written(&late)?);
+    Ok(())
+}
+
+/// Notes that what we trashed is there again: should it go once more, that is not our doing, unless there was another
+/// deletion, without an answer, that may still come.
+pub(super) fn note_back(row: &mut EntryRow) -> Result<(), HubError> {
+    let mut late = read(row)?;
+    let gone = match late.contains(&Late::Trashed) {
+        true => Late::Trashed,
+        false => Late::MayTrash,
+    };
+    late.retain(|late| *late != gone);
+    if late.is_empty() {
+        row.taint_until = None;
+        row.late_calls = None;
+    } else {
+        row.late_calls = Some(written(&late)?);
+    }
     Ok(())
 }
 
 /// What is kept of an entry whose item is gone, or in the trash there: the folder that it was in, and whether that was our
 /// doing, for who meets it there again.
-pub(super) fn tomb(row: &EntryRow, until: Millis) -> Result<EntryRow, HubError> {
+pub(super) fn tomb(row: &EntryRow, (now, until): (Millis, Millis)) -> Result<EntryRow, HubError> {
     let mut tomb = EntryRow {
         entry: row.entry,
         item: row.item.clone(),
@@ -66,8 +94,10 @@ pub(super) fn tomb(row: &EntryRow, until: Millis) -> Result<EntryRow, HubError> 
         taint_until: Some(until),
         ..EntryRow::default()
     };
-    if read(row)?.contains(&Late::Trashed) {
-        note_trashed(&mut tomb, until)?;
+    if went_by_us(row, now)? {
+        let mut late = read(row)?;
+        late.retain(is_deletion);
+        tomb.late_calls = Some(written(&late)?);
     }
     Ok(tomb)
 }
@@ -85,13 +115,13 @@ impl MirrorDesk {
             let brings = match &intent.call {
                 Call::Replace { sent, .. } | Call::Create { sent, .. } => Late::Sent(sent.clone()),
                 Call::Relocate { place, .. } => Late::Placed(place.clone()),
-                _ => Late::Trashed,
+                _ => Late::MayTrash,
             };
             let mut late = self.late_calls(&row)?;
             late.retain(|other| *other != brings);
             late.insert(0, brings);
             late.truncate(MOST);
-            let is_tomb = row.is_folder && late.contains(&Late::Trashed);
+            let is_tomb = row.is_folder && late.iter().any(is_deletion);
             let secs = if is_tomb { TOMB_SECS } else { TAINT_SECS };
             row.late_calls = Some(written(&late)?);
             row.taint_until = Some(self.now().plus_secs(secs));
@@ -113,7 +143,7 @@ impl MirrorDesk {
         let late = self.late_calls(&row)?.into_iter();
         let sent = late.filter_map(|late| match late {
             Late::Sent(sent) => Some(sent),
-            Late::Placed(_) | Late::Trashed => None,
+            Late::Placed(_) | Late::MayTrash | Late::Trashed => None,
         });
         Ok(sent.collect())
     }
@@ -137,7 +167,7 @@ impl MirrorDesk {
     /// Has it found out whether a write of ours came late, and over what somebody else wrote; and takes note of moves of
     /// ours that did.
     pub(super) async fn audit(&mut self, tx: &mut Tx, rows: &[EntryRow]) -> Result<(), MirrorError> {
-        for row in rows.iter().filter(|row| row.has_base) {
+        for row in rows {
             let is_tainted = row.taint_until.is_some_and(|until| until > self.now());
             let (Some(item), true) = (&row.item, is_tainted) else {
                 continue;
@@ -146,15 +176,19 @@ impl MirrorDesk {
             let Some(now) = now.filter(|now| !now.is_trashed) else {
                 continue;
             };
+            let mut known = row.clone();
             for late in self.late_calls(row)? {
-                if let Late::Placed(place) = late
-                    && now.parent.as_deref() == Some(&*place.parent)
-                    && now.name == place.name
-                {
-                    let mut row = row.clone();
-                    place.agree(&mut row, &now);
-                    self.put_entries(tx, &[row]).await?;
+                match late {
+                    Late::Placed(place) if row.has_base && place.is_of(&now) => place.agree(&mut known, &now),
+                    Late::Trashed => note_back(&mut known)?,
+                    _ => {}
                 }
+            }
+            if known != *row {
+                self.put_entries(tx, &[known]).await?;
+            }
+            if !row.has_base {
+                continue;
             }
             let (Some(node), Some(content)) = (row.node, &row.content) else {
                 continue;

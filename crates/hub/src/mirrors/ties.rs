@@ -11,7 +11,7 @@ use super::contents::{other_than, same_as};
 use super::desk::{MirrorDesk, MirrorError};
 use super::here::{About, Deed, kind_of};
 use super::intents::TOMB_SECS;
-use super::late::{tomb, went_by_us};
+use super::late::{note_back, tomb, went_by_us};
 use super::scene::{Loaded, Thing};
 use crate::HubError;
 use crate::conflicts::{self, NewConflict};
@@ -111,16 +111,13 @@ impl MirrorDesk {
         {
             let call = Call::Restore { item };
             self.put_intent(tx, entry.0, &call).await?;
-            let row = EntryRow {
-                taint_until: None,
-                late_calls: None,
-                ..thing.row.clone()
-            };
+            let mut row = thing.row.clone();
+            note_back(&mut row)?;
             return self.put_entries(tx, &[row]).await;
         }
         match thing {
             Some(thing) if let Some(until) = self.remembered(thing)? => {
-                self.put_entries(tx, &[tomb(&thing.row, until)?]).await?;
+                self.put_entries(tx, &[tomb(&thing.row, (self.now(), until))?]).await?;
             }
             _ => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
         }

@@ -51,6 +51,13 @@ async fn lists_of_entries_are_read_in_their_order() {
         plans(&catalog, async |tx| tx.entries_by_proof(MIRROR, LATER, 100).await).await,
         "mirror_entries_by_proof (mirror_id=? AND proven_ms<?)",
     );
+    of(
+        plans(&catalog, async |tx| {
+            tx.remembered_folders(MIRROR, (LATER, 1), 100).await
+        })
+        .await,
+        "mirror_entries_tombs (mirror_id=? AND taint_until_ms>?)",
+    );
     for (list, index) in [
         (EntryList::Failed, "mirror_entries_failed"),
         (EntryList::Parked, "mirror_entries_parked"),

@@ -1,6 +1,7 @@
 //! Uploads in pieces that stop on their way, and go on.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fake_clouds::{Act, Fault, Seen};
 
@@ -50,6 +51,34 @@ async fn an_upload_goes_on_after_a_restart_with_what_is_missing() {
     assert_eq!(starts(&seen)[0], 3 * PIECE_BYTES as u64);
     assert!(stand.bytes(&made.id) == bytes);
     assert_eq!(journal.session(), None);
+    stand.expect_honest();
+}
+
+#[tokio::test]
+async fn a_piece_of_a_try_that_was_given_up_may_still_arrive() {
+    let stand = Stand::start().await;
+    let bytes = sample(LARGE);
+    let (source, journal) = (Bytes(bytes.clone()), Kept::default());
+    let faults = stand.fake.faults();
+    let held = |name: &str| Fault::on("PUT", "/upload/", Act::Hold(name.to_owned())).nth(2);
+    faults.push(held("late"));
+    tokio::select! {
+        made = stand.create_kept("big", &source, &journal) => unreachable!("{made:?}"),
+        () = faults.reached("late") => {}
+    }
+
+    // The next try has asked how far it got when that arrives.
+    faults.push(held("next"));
+    let meanwhile = async {
+        faults.reached("next").await;
+        faults.release("late");
+        // Nothing tells when it has.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        faults.release("next");
+    };
+    let (made, ()) = tokio::join!(stand.create_kept("big", &source, &journal), meanwhile);
+
+    assert!(stand.bytes(&made.unwrap().item.id) == bytes);
     stand.expect_honest();
 }
 

@@ -55,11 +55,11 @@ impl Hub {
         let mut tx = self.read().await?;
         let mut found = Vec::new();
         for mirror in tx.mirrors_of_connection(id).await? {
-            let mut after = 0;
+            let mut after = (now, 0);
             loop {
-                let rows = tx.trashed_folders(mirror.id, (now, after), STEP).await?;
+                let rows = tx.remembered_folders(mirror.id, after, STEP).await?;
                 let Some(last) = rows.last() else { break };
-                after = last.entry;
+                after = (last.taint_until.unwrap_or(now), last.entry);
                 let mut items = Vec::new();
                 for row in &rows {
                     if went_by_us(row, now)? {

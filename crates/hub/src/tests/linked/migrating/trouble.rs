@@ -184,7 +184,8 @@ async fn a_server_that_is_killed_goes_on_where_it_was_with_the_uploads_that_it_h
         let t = t.again_at(t.time()).await;
         let before = clouds.google.requests().len();
         let report = finish(&t, &ada, id).await;
-        assert_eq!(count(&report, MigrationItemState::Done), 7);
+        let told = items(&t, &ada, id).await;
+        assert_eq!(count(&report, MigrationItemState::Done), 7, "{told:#?}");
         let requests = clouds.google.requests();
         let sessions = requests[before..]
             .iter()
