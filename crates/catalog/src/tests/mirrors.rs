@@ -337,33 +337,6 @@ async fn one_node_or_item_is_in_one_entry_of_a_mirror_only() {
 }
 
 #[tokio::test]
-async fn folders_of_which_something_is_remembered_are_listed_page_by_page() {
-    on_each_engine(|catalog| async move {
-        begun(&catalog).await;
-        let remembered = |number, until, is_folder| EntryRow {
-            taint_until: until,
-            is_folder,
-            ..entry(number)
-        };
-        let rows = [
-            remembered(1, Some(LATER), true),
-            remembered(2, Some(NOW), true),
-            remembered(3, None, true),
-            remembered(4, Some(LATER), false),
-            remembered(5, Some(LATER), true),
-        ];
-        run!(catalog, put_entries(MIRROR, &rows));
-
-        let page = run!(catalog, remembered_folders(MIRROR, (NOW, 0), 2));
-        assert_eq!(page, [rows[1].clone(), rows[0].clone()]);
-        let rest = run!(catalog, remembered_folders(MIRROR, (LATER, 1), 2));
-        assert_eq!(rest, rows[4..]);
-        assert_eq!(run!(catalog, remembered_folders(MIRROR, (LATER, 5), 2)), []);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn entries_are_listed_by_their_folder_their_trouble_and_their_proof() {
     on_each_engine(|catalog| async move {
         begun(&catalog).await;
@@ -388,10 +361,15 @@ async fn entries_are_listed_by_their_folder_their_trouble_and_their_proof() {
                 ..full(4)
             },
             proven(5, None),
-            proven(6, Some(LATER)),
+            EntryRow {
+                is_folder: true,
+                ..proven(6, Some(LATER))
+            },
         ];
         run!(catalog, put_entries(MIRROR, &rows));
 
+        assert_eq!(run!(catalog, remembered_folders(MIRROR, (NOW, 9), 2)), rows[5..]);
+        assert_eq!(run!(catalog, remembered_folders(MIRROR, (LATER, 6), 2)), []);
         assert_eq!(run!(catalog, entries_in((MIRROR, 5), 0, 10)), rows[1..3]);
         assert_eq!(run!(catalog, entries_in((MIRROR, 5), 2, 10)), rows[2..3]);
         assert_eq!(run!(catalog, entries_in((MIRROR, 0), 0, 10)), rows[..1]);

@@ -117,7 +117,8 @@ impl MirrorDesk {
         }
         match thing {
             Some(thing) if let Some(until) = self.remembered(thing)? => {
-                self.put_entries(tx, &[tomb(&thing.row, (self.now(), until))?]).await?;
+                self.put_entries(tx, &[tomb(&thing.row, (self.now(), until))?])
+                    .await?;
             }
             _ => tx.remove_entries(self.mirror.id, &[entry.0]).await?,
         }

@@ -56,7 +56,7 @@ async fn lists_of_entries_are_read_in_their_order() {
             tx.remembered_folders(MIRROR, (LATER, 1), 100).await
         })
         .await,
-        "mirror_entries_tombs (mirror_id=? AND taint_until_ms>?)",
+        "mirror_entries_tombs (mirror_id=? AND (taint_until_ms,entry)>(?,?))",
     );
     for (list, index) in [
         (EntryList::Failed, "mirror_entries_failed"),
