@@ -19,7 +19,7 @@ pub struct Placed {
 
 impl Placed {
     /// Whether an item is at this place.
-    pub(super) fn is_of(&self, item: &RemoteItem) -> bool {
+    pub fn is_of(&self, item: &RemoteItem) -> bool {
         item.parent.as_deref() == Some(self.parent.as_str()) && item.name == self.name
     }
 }

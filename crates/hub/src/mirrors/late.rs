@@ -43,6 +43,10 @@ fn written(late: &[Late]) -> Result<String, HubError> {
     serde_json::to_string(late).map_err(|error| HubError::Internal(error.into()))
 }
 
+fn is_remembered(row: &EntryRow, now: Millis) -> bool {
+    row.taint_until.is_some_and(|until| until > now)
+}
+
 fn is_deletion(late: &Late) -> bool {
     matches!(late, Late::MayTrash | Late::Trashed)
 }
@@ -50,14 +54,12 @@ fn is_deletion(late: &Late) -> bool {
 /// Whether something may have gone to the trash there by a deletion of ours: a folder by one that was answered or not, a
 /// file by one without an answer.
 pub(crate) fn went_by_us(row: &EntryRow, now: Millis) -> Result<bool, HubError> {
-    let is_remembered = row.taint_until.is_some_and(|until| until > now);
-    Ok(is_remembered && read(row)?.iter().any(is_deletion))
+    Ok(is_remembered(row, now) && read(row)?.iter().any(is_deletion))
 }
 
 /// Notes with its entry that we trashed a folder. Of what came before, only another deletion counts still.
 pub(super) fn note_trashed(row: &mut EntryRow, (now, until): (Millis, Millis)) -> Result<(), HubError> {
-    let may_go_again =
-        row.taint_until.is_some_and(|until| until > now) && read(row)?.contains(&Late::MayTrash);
+    let may_go_again = is_remembered(row, now) && read(row)?.contains(&Late::MayTrash);
     let mut late = vec![Late::Trashed];
     late.extend(may_go_again.then_some(Late::MayTrash));
     row.taint_until = Some(until);
@@ -149,7 +151,7 @@ impl MirrorDesk {
     }
 
     fn late_calls(&self, row: &EntryRow) -> Result<Vec<Late>, MirrorError> {
-        match row.taint_until.is_some_and(|until| until > self.now()) {
+        match is_remembered(row, self.now()) {
             true => Ok(read(row)?),
             false => Ok(Vec::new()),
         }
@@ -168,8 +170,7 @@ impl MirrorDesk {
     /// ours that did.
     pub(super) async fn audit(&mut self, tx: &mut Tx, rows: &[EntryRow]) -> Result<(), MirrorError> {
         for row in rows {
-            let is_tainted = row.taint_until.is_some_and(|until| until > self.now());
-            let (Some(item), true) = (&row.item, is_tainted) else {
+            let (Some(item), true) = (&row.item, is_remembered(row, self.now())) else {
                 continue;
             };
             let now = tx.item(self.connection.id, item).await?;

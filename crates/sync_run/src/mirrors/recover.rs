@@ -112,9 +112,10 @@ impl Run {
             }
             return self.desk.abandon(intent, None).await;
         };
+        let late = self.desk.late_writes(intent.entry).await?;
         let mut found = intent.clone();
         let is_as_sent = match sent {
-            Some(sent) => match self.which(&made, (intent.entry, sent)).await? {
+            Some(sent) => match self.which(&made, (sent, &late)).await? {
                 Some(ours) => {
                     let (place, id) = (place.clone(), id.map(ToOwned::to_owned));
                     found = intent.with(Call::Create {
@@ -183,9 +184,7 @@ impl Run {
             .collect();
         for item in items {
             // What another call was to make is none of this one's.
-            let is_awaited = awaited
-                .iter()
-                .any(|place| Some(&place.parent) == item.parent.as_ref() && place.name == item.name);
+            let is_awaited = awaited.iter().any(|place| place.is_of(&item));
             let is_file = item.kind == RemoteKind::File && !is_awaited;
             let is_like = is_file && item.size_bytes == Some(sent.size_bytes);
             if is_like && self.desk.is_free(&item.id).await? && self.is_content(&item, sent).await? {
@@ -199,12 +198,11 @@ impl Run {
     async fn which(
         &self,
         item: &RemoteItem,
-        (entry, sent): (u64, &Sent),
+        (sent, late): (&Sent, &[Sent]),
     ) -> Result<Option<Sent>, MirrorError> {
-        let late = self.desk.late_writes(entry).await?;
-        for ours in [sent.clone()].into_iter().chain(late) {
-            if self.is_content(item, &ours).await? {
-                return Ok(Some(ours));
+        for ours in [sent].into_iter().chain(late) {
+            if self.is_content(item, ours).await? {
+                return Ok(Some(ours.clone()));
             }
         }
         Ok(None)
@@ -262,7 +260,7 @@ impl Run {
             item: item.to_owned(),
             revisions: buried,
         });
-        if let Some(sent) = self.which(&now, (intent.entry, sent)).await? {
+        if let Some(sent) = self.which(&now, (sent, &late)).await? {
             // Once that is agreed on, what was written here since goes there.
             let (item, expected) = (item.to_owned(), expected.to_owned());
             let landed = intent.with(Call::Replace { item, expected, sent });
@@ -319,8 +317,7 @@ impl Run {
         let Some(now) = self.item(item).await? else {
             return self.desk.abandon(&intent, None).await;
         };
-        let is_placed = now.parent.as_deref() == Some(place.parent.as_str()) && now.name == place.name;
-        match is_placed && !now.is_trashed {
+        match place.is_of(&now) && !now.is_trashed {
             true => self.desk.done(&intent, Some(&now), false, None).await,
             false => {
                 self.desk.taint(&intent).await?;
